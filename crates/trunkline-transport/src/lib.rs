@@ -1,0 +1,27 @@
+//! What a Trunkline transport is: message halves, capabilities and close; and an in-memory one.
+//!
+//! A transport moves opaque bytes: one [`Message`] whole, in order, until the connection ends. It
+//! knows nothing of frames or sessions. Backends implement [`MessageSender`], [`MessageReceiver`]
+//! and [`Dialer`], and hand out a [`Connection`]; their own types never show.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `connection.rs` | [`Connection`], [`Capabilities`], [`TransportKind`] |
+//! | `message.rs` | [`Message`], the two halves |
+//! | `error.rs` | [`ConnectionEnd`], [`DialError`] |
+//! | `dial.rs` | [`Dialer`], [`DialRequest`] |
+//! | `buffer.rs` | [`WriteBuffer`]: pooled, so that an idle connection holds none |
+//! | `memory.rs` | [`memory`]: an in-process pair |
+
+mod buffer;
+mod connection;
+mod dial;
+mod error;
+pub mod memory;
+mod message;
+
+pub use buffer::WriteBuffer;
+pub use connection::{Capabilities, Connection, TransportKind};
+pub use dial::{DialRequest, Dialer};
+pub use error::{ConnectionEnd, DialError};
+pub use message::{Message, MessageKind, MessageReceiver, MessageSender};

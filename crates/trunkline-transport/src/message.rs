@@ -1,0 +1,85 @@
+//! A message and the two halves that move it.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use crate::ConnectionEnd;
+
+/// Whether a message is text or binary, where the transport tells them apart.
+///
+/// WebSocket does; a transport that does not reports [`MessageKind::Binary`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// UTF-8 text. The receiving backend has checked it.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+/// The unit a transport moves whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Text or binary.
+    pub kind: MessageKind,
+    /// The content. It may be a slice of a larger read buffer: copy it to keep it for long.
+    pub bytes: Bytes,
+}
+
+/// The sending half of a connection.
+///
+/// [`push`](Self::push) only buffers; [`poll_flush`](Self::poll_flush) does the I/O. Any thread may
+/// call either, one at a time, but always with the waker of the connection's one task: an I/O
+/// driver keeps a single write waker per connection and would forget the task's.
+pub trait MessageSender: Send + 'static {
+    /// Appends one message to the write buffer. The content is the parts, in order, as one message.
+    ///
+    /// Does no I/O and cannot fail; after the connection ended it has no effect. The caller bounds
+    /// the buffer by looking at [`buffered`](Self::buffered) before it pushes.
+    fn push(&mut self, kind: MessageKind, parts: &[&[u8]]);
+
+    /// Bytes in the write buffer that the transport has not taken yet, framing included.
+    fn buffered(&self) -> usize;
+
+    /// Bytes the transport has taken since the connection began. A blocked write that makes
+    /// progress is a sign of life (specification, "Heartbeat").
+    fn written(&self) -> u64;
+
+    /// Hands buffered bytes to the transport until none are left or it takes no more.
+    ///
+    /// Bytes that a backend has to send for itself (a pong, a close answer) leave with it too, so it
+    /// is worth calling with an empty buffer after each batch of reads.
+    ///
+    /// # Errors
+    /// The connection is over; what was buffered is gone.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionEnd>>;
+
+    /// Flushes, then ends the connection with `code` and `reason`, as far as the transport can say
+    /// them. Ready once they have left. The reason is cut to what the transport carries, at a
+    /// character boundary. Calls after the first only go on with it.
+    ///
+    /// # Errors
+    /// The connection was over already.
+    fn poll_close(
+        &mut self,
+        cx: &mut Context<'_>,
+        code: u16,
+        reason: &str,
+    ) -> Poll<Result<(), ConnectionEnd>>;
+}
+
+/// The receiving half of a connection.
+pub trait MessageReceiver: Send + 'static {
+    /// The next message. A blocked write never stalls it.
+    ///
+    /// # Errors
+    /// How the connection ended. Every later call gives the same.
+    ///
+    /// # Cancel safety
+    /// Partial messages are kept inside; nothing is lost between polls.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, ConnectionEnd>>;
+
+    /// Bytes received on the message channel since the connection began, partial messages and
+    /// framing included.
+    fn received(&self) -> u64;
+}
