@@ -48,7 +48,11 @@ impl Capabilities {
     /// None at all.
     #[must_use]
     pub const fn none() -> Self {
-        Self { text: false, datagrams: false, sees_partial_messages: false }
+        Self {
+            text: false,
+            datagrams: false,
+            sees_partial_messages: false,
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 //! | `error.rs` | [`ConnectionEnd`], [`DialError`] |
 //! | `dial.rs` | [`Dialer`], [`DialRequest`] |
 //! | `buffer.rs` | [`WriteBuffer`]: pooled, so that an idle connection holds none |
-//! | `memory.rs` | [`memory`]: an in-process pair |
+//! | `memory.rs`, `memory/` | [`memory`]: an in-process pair |
 
 mod buffer;
 mod connection;

@@ -82,4 +82,11 @@ pub trait MessageReceiver: Send + 'static {
     /// Bytes received on the message channel since the connection began, partial messages and
     /// framing included.
     fn received(&self) -> u64;
+
+    /// Sets the largest message accepted from here on, bytes. A message that has begun to arrive
+    /// may still be held to the older limit.
+    ///
+    /// A longer one ends the connection with [`ConnectionEnd::Violation`]. Before a peer has said
+    /// who it is, a small limit keeps it from filling memory (specification, "Security").
+    fn set_max_message(&mut self, bytes: usize);
 }

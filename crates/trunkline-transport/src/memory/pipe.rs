@@ -1,0 +1,56 @@
+//! One direction of a pair.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+/// Bytes under way in one direction, at most `capacity`, and how they end.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    bytes: VecDeque<u8>,
+    capacity: usize,
+    /// Set once, behind the last byte.
+    pub(super) finish: Option<Finish>,
+    /// Whether the receiving half is gone: writes are lost from then on.
+    pub(super) reader_gone: bool,
+    /// The waker of a sender that found the pipe full.
+    pub(super) writer: Option<Waker>,
+}
+
+/// What stands behind the last byte of a pipe.
+#[derive(Clone, Debug)]
+pub(super) enum Finish {
+    /// A close with its code and reason.
+    Closed(u16, String),
+    /// The sending half was dropped without one.
+    Dropped,
+}
+
+impl Pipe {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            bytes: VecDeque::new(),
+            capacity,
+            finish: None,
+            reader_gone: false,
+            writer: None,
+        }
+    }
+
+    /// Takes as many of `bytes` as there is room for.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> usize {
+        let count = bytes.len().min(self.capacity - self.bytes.len());
+        self.bytes.extend(&bytes[..count]);
+        count
+    }
+
+    /// Moves everything there is behind `into`.
+    pub(super) fn read(&mut self, into: &mut Vec<u8>) -> usize {
+        let count = self.bytes.len();
+        into.extend(self.bytes.drain(..));
+        count
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
