@@ -1,1 +1,56 @@
-//! protocol
+//! Trunkline's wire protocol: frames, encodings, limits and codes, and the machines of a session.
+//!
+//! Everything here is sans-IO: no tokio, no clock, no randomness. Bytes, time and random numbers
+//! come in as arguments, so that tests run in virtual time and the crate runs anywhere.
+//!
+//! MessagePack is the form of content in memory; JSON is a transcoding at the edge.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `frame.rs`, `frame/` | [`Frame`] and its decoding, a file per group of kinds; session frames encode here |
+//! | `prepared.rs` | [`Prepared`]: a sequenced or best-effort frame, encoded once for all recipients |
+//! | `ignorable.rs` | [`encode_ignorable`]: frames that peers must tolerate |
+//! | `body.rs`, `bad_args.rs` | [`Body`]: content not decoded yet; [`BadArgs`]: what can be wrong with it |
+//! | `payload.rs`, `into_args.rs`, `serde_error.rs` | [`Payload`], [`Value`], [`IntoArgs`]: where serde meets bytes |
+//! | `json.rs` | [`to_json`] |
+//! | `kind.rs`, `code.rs` | [`Kind`] and [`Code`], with the constants of the registries |
+//! | `name.rs`, `id.rs`, `secret.rs` | the checked newtypes |
+//! | `limits.rs`, `encoding.rs` | [`Limits`], [`Encoding`] |
+#![forbid(unsafe_code)]
+
+mod bad_args;
+mod body;
+mod code;
+mod encoding;
+mod frame;
+mod id;
+mod ignorable;
+mod into_args;
+mod json;
+mod kind;
+mod limits;
+mod name;
+mod payload;
+mod prepared;
+mod secret;
+mod serde_error;
+
+pub use bad_args::BadArgs;
+pub use body::Body;
+pub use code::{Code, Disposition, Role};
+pub use encoding::{Encoding, MAX_INTEGER, VERSION};
+pub use frame::{
+    Alternative, Close, Datagrams, Frame, GoAway, HeaderError, Hello, Resume, ResumeRefusal,
+    Sequenced, Welcome, encode_ping, encode_pong, encode_received,
+};
+pub use id::{AckId, SessionId, SocketId};
+pub use ignorable::encode_ignorable;
+pub use into_args::{Args, IntoArgs};
+pub use json::to_json;
+pub use kind::{Class, Kind};
+pub use limits::{Limits, MAX_HELLO_BYTES};
+pub use name::{EventName, InvalidName, Key, MAX_NAME_BYTES, NamespaceName, Room};
+pub use payload::{Payload, Value};
+pub use prepared::{Prefix, Prepared};
+pub use secret::{Secret, SecretHash};
+pub use serde_error::{DecodeError, EncodeError};

@@ -1,0 +1,72 @@
+//! The last field of a frame: application content that is not decoded yet.
+
+use crate::{BadArgs, Encoding, Payload, Value};
+
+/// Application content as it came, borrowed from its frame.
+///
+/// A frame's header decodes without looking at it, so that an event is routed, and counted, before
+/// anyone knows whether its content is good.
+///
+/// Specification: "Encoding".
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Body<'a> {
+    bytes: &'a [u8],
+    encoding: Encoding,
+}
+
+impl<'a> Body<'a> {
+    pub(crate) const fn new(encoding: Encoding, bytes: &'a [u8]) -> Self {
+        Self { bytes, encoding }
+    }
+
+    /// The bytes as they came.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The encoding the bytes are in.
+    #[must_use]
+    pub const fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// The length in bytes, as it came.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing came at all. That is no value: even no args are an empty array.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The content as args: one array of values, and nothing after it.
+    ///
+    /// `depth` is the limit on nesting; the frame's array is level 1, the args' is level 2.
+    ///
+    /// # Errors
+    /// The content is no array, or breaks the value model.
+    pub fn args(&self, depth: u32) -> Result<Payload, BadArgs> {
+        todo!("{depth}")
+    }
+
+    /// The content as one value of any type, and nothing after it (`auth`, `data`).
+    ///
+    /// `depth` is the limit on nesting; the frame's array is level 1.
+    ///
+    /// # Errors
+    /// The content is no value, or breaks the value model.
+    pub fn value(&self, depth: u32) -> Result<Value, BadArgs> {
+        todo!("{depth}")
+    }
+}
+
+impl std::fmt::Debug for Body<'_> {
+    /// The length alone: content does not belong into logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Body({} bytes of {:?})", self.bytes.len(), self.encoding)
+    }
+}

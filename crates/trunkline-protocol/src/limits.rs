@@ -1,0 +1,58 @@
+//! What a peer takes, as HELLO and WELCOME announce it.
+
+/// The limits one side holds the other to. Bytes or counts, as each field says.
+///
+/// On the wire a map with these keys; unknown keys are ignored, missing ones mean the default, and
+/// figures above `u32::MAX` are read as `u32::MAX`.
+///
+/// Specification: "Limits".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest frame in bytes. Default 1 MiB.
+    pub frame: u32,
+    /// The largest datagram in bytes, the whole frame counted. Default 1,000.
+    pub datagram: u32,
+    /// Bytes this side keeps for replay, at most. Default 1 MiB.
+    pub replay: u32,
+    /// Bytes this side takes before it confirms any. Default 1 MiB.
+    pub inbound: u32,
+    /// Bytes that wait for a peer that does not read. Default 1 MiB.
+    pub queue: u32,
+    /// The longest name of a namespace, event, room or key in bytes. Default 255.
+    pub name: u32,
+    /// The deepest nesting of arrays and maps; the frame's array is 1. Default 64.
+    pub depth: u32,
+    /// Namespaces a session may be attached to at a time. Default 64.
+    pub namespaces: u32,
+    /// Rooms a socket may be in. Default 1,024.
+    pub rooms: u32,
+    /// Acks that may be pending in a session, per direction. Default 1,024.
+    pub pending_acks: u32,
+    /// Keys a receiver of LATEST remembers; the oldest goes first. Default 1,024.
+    pub latest_keys: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: u32 = 1 << 20;
+        Self {
+            frame: MIB,
+            datagram: 1_000,
+            replay: MIB,
+            inbound: MIB,
+            queue: MIB,
+            name: 255,
+            depth: DEFAULT_DEPTH,
+            namespaces: 64,
+            rooms: 1_024,
+            pending_acks: 1_024,
+            latest_keys: 1_024,
+        }
+    }
+}
+
+/// The depth limit where none was announced yet, or none can be.
+pub(crate) const DEFAULT_DEPTH: u32 = 64;
+
+/// The largest HELLO in bytes: nothing is known of its sender yet.
+pub const MAX_HELLO_BYTES: usize = 8 * 1024;
