@@ -16,25 +16,43 @@
 //! | `kind.rs`, `code.rs` | [`Kind`] and [`Code`], with the constants of the registries |
 //! | `name.rs`, `id.rs`, `secret.rs` | the checked newtypes |
 //! | `limits.rs`, `encoding.rs` | [`Limits`], [`Encoding`] |
+//! | `outbound.rs`, `queue.rs`, `control.rs` | [`Outbound`]: numbering, replay log, window, queue |
+//! | `inbound.rs` | [`Inbound`]: dedupe, receipts, credit |
+//! | `handshake.rs`, `resume.rs` | the first frames; [`Attachment`]: who may take a session over |
+//! | `namespaces.rs`, `acks.rs` | what a session is attached to; who waits for which answer |
+//! | `heartbeat.rs` | [`Heartbeat`] and [`Watchdog`] |
+//! | `violation.rs`, `time.rs` | [`Violation`]: what a peer did wrong; [`Time`] |
 #![forbid(unsafe_code)]
 
+mod acks;
 mod bad_args;
 mod body;
 mod code;
+mod control;
 mod encoding;
 mod frame;
+mod handshake;
+mod heartbeat;
 mod id;
 mod ignorable;
+mod inbound;
 mod into_args;
 mod json;
 mod kind;
 mod limits;
 mod name;
+mod namespaces;
+mod outbound;
 mod payload;
 mod prepared;
+mod queue;
+mod resume;
 mod secret;
 mod serde_error;
+mod time;
+mod violation;
 
+pub use acks::{AckTable, TooManyAcks};
 pub use bad_args::BadArgs;
 pub use body::Body;
 pub use code::{Code, Disposition, Role};
@@ -43,14 +61,22 @@ pub use frame::{
     Alternative, Close, Datagrams, Frame, GoAway, HeaderError, Hello, Resume, ResumeRefusal,
     Sequenced, Welcome, encode_ping, encode_pong, encode_received,
 };
+pub use handshake::{Answer, ClientHandshake, read_hello};
+pub use heartbeat::{Beat, Heartbeat, Watchdog};
 pub use id::{AckId, SessionId, SocketId};
 pub use ignorable::encode_ignorable;
+pub use inbound::{Arrival, Inbound, RECEIPT_DELAY};
 pub use into_args::{Args, IntoArgs};
 pub use json::to_json;
 pub use kind::{Class, Kind};
 pub use limits::{Limits, MAX_HELLO_BYTES};
 pub use name::{EventName, InvalidName, Key, MAX_NAME_BYTES, NamespaceName, Room};
+pub use namespaces::{ClientNamespace, ServerNamespaces};
+pub use outbound::{BEST_EFFORT_FRAMES, BEST_EFFORT_QUEUE, Hold, Lost, Outbound, PushError};
 pub use payload::{Payload, Value};
 pub use prepared::{Prefix, Prepared};
+pub use resume::{ATTACHES_MAX, ATTACHES_WINDOW, AttachRefusal, Attachment};
 pub use secret::{Secret, SecretHash};
 pub use serde_error::{DecodeError, EncodeError};
+pub use time::Time;
+pub use violation::Violation;

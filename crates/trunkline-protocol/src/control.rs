@@ -1,0 +1,79 @@
+//! The unnumbered frames that wait for a connection: heartbeat, receipt, farewell.
+
+use crate::frame::{encode_ping, encode_pong, encode_received};
+use crate::{Close, Encoding, GoAway};
+
+/// At most one of each unnumbered frame, for the present connection.
+///
+/// That bounds what a peer can make this side hold: of several PINGs that came while writing was
+/// blocked only the last is answered (specification: heartbeat.md).
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    ping: Option<u64>,
+    pong: Option<u64>,
+    receipt: bool,
+    go_away: Option<Box<GoAway>>,
+    close: Option<Box<Close>>,
+    closed: bool,
+}
+
+impl Control {
+    pub(crate) fn ping(&mut self, t: u64) {
+        self.ping = Some(t);
+    }
+
+    pub(crate) fn pong(&mut self, t: u64) {
+        self.pong = Some(t);
+    }
+
+    pub(crate) fn receipt(&mut self) {
+        self.receipt = true;
+    }
+
+    pub(crate) fn go_away(&mut self, go_away: GoAway) {
+        self.go_away = Some(Box::new(go_away));
+    }
+
+    /// Sets the farewell; the first one stands.
+    pub(crate) fn close(&mut self, close: Close) {
+        if !self.closed {
+            self.close.get_or_insert_with(|| Box::new(close));
+        }
+    }
+
+    /// Whether a farewell waits or has been written.
+    pub(crate) const fn is_closing(&self) -> bool {
+        self.closed || self.close.is_some()
+    }
+
+    /// Whether the farewell has been written: nothing may follow it.
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Encodes the next frame that goes ahead of everything else; each carries the receipt.
+    pub(crate) fn next(&mut self, encoding: Encoding, received: u64, into: &mut Vec<u8>) -> bool {
+        if let Some(t) = self.pong.take() {
+            encode_pong(encoding, t, received, into);
+            self.receipt = false;
+        } else if let Some(t) = self.ping.take() {
+            encode_ping(encoding, t, received, into);
+            self.receipt = false;
+        } else if std::mem::take(&mut self.receipt) {
+            encode_received(encoding, received, into);
+        } else if let Some(go_away) = self.go_away.take() {
+            into.extend_from_slice(&go_away.encode(encoding));
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Encodes the farewell, once nothing else can go before it.
+    pub(crate) fn last(&mut self, encoding: Encoding, into: &mut Vec<u8>) -> bool {
+        let Some(close) = self.close.take() else { return false };
+        into.extend_from_slice(&close.encode(encoding));
+        self.closed = true;
+        true
+    }
+}

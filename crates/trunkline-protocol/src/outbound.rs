@@ -1,0 +1,415 @@
+//! The sending machine: numbering, replay log, window, queue.
+
+use std::collections::VecDeque;
+
+use crate::control::Control;
+use crate::inbound::window;
+use crate::queue::{Admission, Queue, message_len};
+use crate::{Close, Code, Encoding, GoAway, Kind, Limits, Prepared, Violation};
+
+/// What leaves in a session.
+///
+/// ```text
+///   push ──> queue ──(window open)──> replay log ──(receipt)──> gone
+///            no number yet            numbered, kept until confirmed
+///                                     │ sent ┊ to be replayed │
+/// ```
+///
+/// A frame takes its number when it is first handed to a connection. The replay log is the send
+/// window: when it holds `window` bytes, frames that ask wait in the queue. It outlives connections
+/// and ends with [`end`](Self::end). **After every change, call [`transmit`](Self::transmit) until
+/// it gives nothing.** Specification: session.md, "Sender".
+#[derive(Debug)]
+pub struct Outbound {
+    encoding: Encoding,
+    window: usize,
+    queue_limit: usize,
+    state: State,
+    hold: Hold,
+    confirmed: u64,
+    log: VecDeque<Prepared>,
+    log_bytes: usize,
+    /// How many frames of the log the present connection has been handed.
+    sent: usize,
+    queue: Queue,
+    /// Best-effort frames of this turn, for the present connection.
+    loose: Vec<Prepared>,
+    control: Control,
+    /// The receipt that PING, PONG and RECEIVED tell.
+    receipt: u64,
+    dropped_best_effort: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Detached,
+    Attached,
+    Ended(Code),
+}
+
+/// Which frames are kept from taking a number, for the time being.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// None.
+    #[default]
+    Nothing,
+    /// EVENTs: before WELCOME of a fresh session.
+    Events,
+    /// EVENTs and CONNECTs: after GOAWAY.
+    EventsAndConnects,
+}
+
+/// Why a frame was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PushError {
+    /// The queue holds twice its limit: the session cannot keep its promise and must end.
+    #[error("{queued} bytes wait for the peer where {limit} may")]
+    Overflow {
+        /// Bytes in the queue.
+        queued: usize,
+        /// Twice the announced `limits.queue`.
+        limit: usize,
+    },
+    /// The session is over.
+    #[error("the session ended with code {0}")]
+    Ended(Code),
+}
+
+/// What a session that ended leaves behind.
+#[derive(Debug, Default)]
+pub struct Lost {
+    /// Numbered and not confirmed: whether they arrived is unknown. In order.
+    pub unconfirmed: Vec<Prepared>,
+    /// Never handed to a connection. In order.
+    pub queued: Vec<Prepared>,
+}
+
+impl Outbound {
+    /// The machine of a fresh session, detached, for what both sides announced.
+    #[must_use]
+    pub fn new(encoding: Encoding, ours: &Limits, peers: &Limits) -> Self {
+        Self {
+            encoding,
+            window: window(ours, peers),
+            queue_limit: ours.queue as usize,
+            state: State::Detached,
+            hold: Hold::Nothing,
+            confirmed: 0,
+            log: VecDeque::new(),
+            log_bytes: 0,
+            sent: 0,
+            queue: Queue::default(),
+            loose: Vec::new(),
+            control: Control::default(),
+            receipt: 0,
+            dropped_best_effort: 0,
+        }
+    }
+
+    /// Takes a sequenced frame.
+    ///
+    /// # Errors
+    /// The session is over, or cannot hold any more.
+    pub fn push(&mut self, frame: Prepared) -> Result<(), PushError> {
+        if let State::Ended(code) = self.state {
+            return Err(PushError::Ended(code));
+        }
+        let queued = self.queue.bytes() + frame.len(self.encoding);
+        let limit = 2 * self.queue_limit;
+        if queued > limit && !self.queue.is_empty() {
+            return Err(PushError::Overflow { queued, limit });
+        }
+        self.queue.push(frame, self.encoding);
+        Ok(())
+    }
+
+    /// Takes a best-effort frame for the present connection, or drops and counts it: when there is
+    /// none, or when something else still waits, since late it is worth nothing.
+    pub fn push_best_effort(&mut self, frame: Prepared) -> bool {
+        let taken = self.state == State::Attached
+            && !self.control.is_closing()
+            && self.sent == self.log.len()
+            && self.queue.bytes() < BEST_EFFORT_QUEUE
+            && self.loose.len() < BEST_EFFORT_FRAMES;
+        if taken {
+            self.loose.push(frame);
+        } else {
+            self.dropped_best_effort += 1;
+        }
+        taken
+    }
+
+    /// Takes a cumulative receipt and trims the log.
+    ///
+    /// # Errors
+    /// A receipt for frames that were never sent.
+    pub fn receive_receipt(&mut self, received: u64) -> Result<(), Violation> {
+        let sent = self.numbered();
+        if received > sent {
+            return Err(Violation::ReceiptBeyondSent { received, sent });
+        }
+        while self.confirmed < received {
+            let Some(frame) = self.log.pop_front() else { break };
+            self.confirmed += 1;
+            self.log_bytes -= message_len(&frame, self.encoding, self.confirmed);
+            self.sent = self.sent.saturating_sub(1);
+        }
+        if self.log.is_empty() && self.log.capacity() > KEPT_CAPACITY {
+            self.log = VecDeque::new();
+        }
+        Ok(())
+    }
+
+    /// Begins on a new connection whose peer has received up to `received`: the rest of the log will
+    /// be replayed, in order, ahead of anything new.
+    ///
+    /// # Errors
+    /// A receipt for frames that were never sent.
+    pub fn attach(&mut self, received: u64) -> Result<(), Violation> {
+        self.receive_receipt(received)?;
+        self.forget_connection();
+        if !matches!(self.state, State::Ended(_)) {
+            self.state = State::Attached;
+        }
+        Ok(())
+    }
+
+    /// The connection is gone; what it was handed without receipt will be replayed on the next.
+    pub fn detach(&mut self) {
+        self.forget_connection();
+        if self.state == State::Attached {
+            self.state = State::Detached;
+        }
+    }
+
+    /// Ends the session: nothing more is taken, and all that was kept is given back.
+    pub fn end(&mut self, code: Code) -> Lost {
+        if !matches!(self.state, State::Ended(_)) {
+            self.state = State::Ended(code);
+        }
+        self.log_bytes = 0;
+        self.sent = 0;
+        self.loose = Vec::new();
+        Lost {
+            unconfirmed: std::mem::take(&mut self.log).into(),
+            queued: self.queue.drain(),
+        }
+    }
+
+    /// Writes the next message that the connection may have: `write` gets its parts, once.
+    ///
+    /// Returns whether there was one. Frames are numbered here.
+    pub fn transmit(&mut self, write: &mut dyn FnMut(&[&[u8]])) -> bool {
+        if self.control.is_closed() {
+            return false;
+        }
+        // A session that ended has only its farewell left.
+        if matches!(self.state, State::Ended(_)) {
+            return self.write_last(write);
+        }
+        if self.state != State::Attached {
+            return false;
+        }
+        if self.write_first(write) {
+            return true;
+        }
+        if self.sent == self.log.len() && !self.number_next() {
+            return self.write_loose(write) || self.write_last(write);
+        }
+        let frame = &self.log[self.sent];
+        let seq = self.confirmed + 1 + self.sent as u64;
+        write(&[&frame.prefix(self.encoding, seq), frame.suffix(self.encoding)]);
+        self.sent += 1;
+        true
+    }
+
+    /// Keeps some kinds of frames from taking a number.
+    pub fn hold(&mut self, hold: Hold) {
+        self.hold = hold;
+    }
+
+    /// Sends a PING on the present connection; `t` comes back in its PONG.
+    pub fn ping(&mut self, t: u64) {
+        self.control.ping(t);
+    }
+
+    /// Answers a PING.
+    pub fn pong(&mut self, t: u64) {
+        self.control.pong(t);
+    }
+
+    /// Sends a receipt for all up to `received`; later heartbeats repeat it.
+    pub fn send_receipt(&mut self, received: u64) {
+        self.receipt = received;
+        self.control.receipt();
+    }
+
+    /// Sets the receipt that heartbeat frames carry, without sending one for it.
+    pub fn set_receipt(&mut self, received: u64) {
+        self.receipt = received;
+    }
+
+    /// Sends GOAWAY on the present connection.
+    pub fn go_away(&mut self, go_away: GoAway) {
+        self.control.go_away(go_away);
+    }
+
+    /// Ends the present connection with a CLOSE, after all that may still be sent on it. The first
+    /// one stands.
+    pub fn close(&mut self, close: Close) {
+        self.control.close(close);
+    }
+
+    /// Whether a CLOSE waits or has been written.
+    #[must_use]
+    pub const fn is_closing(&self) -> bool {
+        self.control.is_closing()
+    }
+
+    /// Whether the CLOSE has been written: nothing follows it.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.control.is_closed()
+    }
+
+    /// Whether a connection is attached.
+    #[must_use]
+    pub fn is_attached(&self) -> bool {
+        self.state == State::Attached
+    }
+
+    /// The code the session ended with.
+    #[must_use]
+    pub const fn ended(&self) -> Option<Code> {
+        match self.state {
+            State::Ended(code) => Some(code),
+            State::Detached | State::Attached => None,
+        }
+    }
+
+    /// Whether more waits in the queue than `limits.queue`: a slow consumer, if what could be
+    /// written has been.
+    #[must_use]
+    pub const fn is_over_limit(&self) -> bool {
+        self.queue.bytes() > self.queue_limit
+    }
+
+    /// Whether nothing waits and all that was sent is confirmed.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.log.is_empty() && self.queue.is_empty()
+    }
+
+    /// Whether the peer has confirmed anything.
+    #[must_use]
+    pub const fn has_receipt(&self) -> bool {
+        self.confirmed > 0
+    }
+
+    /// Bytes that wait for a number.
+    #[must_use]
+    pub const fn queued_bytes(&self) -> usize {
+        self.queue.bytes()
+    }
+
+    /// Bytes that are numbered and not confirmed.
+    #[must_use]
+    pub const fn unconfirmed_bytes(&self) -> usize {
+        self.log_bytes
+    }
+
+    /// The highest number given.
+    #[must_use]
+    pub fn numbered(&self) -> u64 {
+        self.confirmed + self.log.len() as u64
+    }
+
+    /// Best-effort frames dropped since the session began.
+    #[must_use]
+    pub const fn dropped_best_effort(&self) -> u64 {
+        self.dropped_best_effort
+    }
+
+    /// The encoding of the session.
+    #[must_use]
+    pub const fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Moves the next admissible frame from the queue to the log.
+    fn number_next(&mut self) -> bool {
+        let seq = self.numbered() + 1;
+        // An empty log admits anything, or a frame larger than the window would wait forever.
+        let room = |limit: usize| match self.log.is_empty() {
+            true => usize::MAX,
+            false => limit.saturating_sub(self.log_bytes),
+        };
+        let admission = Admission {
+            asking: room(self.window),
+            answering: room(2 * self.window),
+            seq,
+            hold: self.hold,
+        };
+        let Some(frame) = self.queue.take(admission, self.encoding) else { return false };
+        self.log_bytes += message_len(&frame, self.encoding, seq);
+        self.log.push_back(frame);
+        true
+    }
+
+    fn write_first(&mut self, write: &mut dyn FnMut(&[&[u8]])) -> bool {
+        let mut message = Vec::new();
+        let any = self.control.next(self.encoding, self.receipt, &mut message);
+        if any {
+            write(&[&message]);
+        }
+        any
+    }
+
+    fn write_loose(&mut self, write: &mut dyn FnMut(&[&[u8]])) -> bool {
+        if self.loose.is_empty() {
+            return false;
+        }
+        for frame in self.loose.drain(..) {
+            write(&[&frame.prefix(self.encoding, 0), frame.suffix(self.encoding)]);
+        }
+        self.loose = Vec::new();
+        true
+    }
+
+    fn write_last(&mut self, write: &mut dyn FnMut(&[&[u8]])) -> bool {
+        let mut message = Vec::new();
+        let any = self.control.last(self.encoding, &mut message);
+        if any {
+            write(&[&message]);
+        }
+        any
+    }
+
+    fn forget_connection(&mut self) {
+        self.sent = 0;
+        self.control = Control::default();
+        self.dropped_best_effort += self.loose.len() as u64;
+        self.loose = Vec::new();
+    }
+}
+
+impl Hold {
+    /// Whether a frame of this kind may take a number.
+    pub(crate) fn allows(self, kind: Kind) -> bool {
+        match kind {
+            Kind::EVENT => self == Self::Nothing,
+            Kind::CONNECT => self != Self::EventsAndConnects,
+            _ => true,
+        }
+    }
+}
+
+/// Queued bytes past which best-effort frames are dropped at the sender.
+pub const BEST_EFFORT_QUEUE: usize = 16 * 1024;
+
+/// Best-effort frames that one turn may hold for a connection.
+pub const BEST_EFFORT_FRAMES: usize = 256;
+
+/// Frames of capacity that an empty log keeps.
+const KEPT_CAPACITY: usize = 4;

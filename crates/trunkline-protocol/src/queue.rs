@@ -1,0 +1,115 @@
+//! Frames that have no number yet, in the order in which they may take one.
+
+use std::collections::VecDeque;
+
+use crate::outbound::Hold;
+use crate::{Encoding, Kind, Prepared};
+
+/// The bounded queue in front of the replay log.
+///
+/// It is two queues in one order. While the send window is closed, frames that answer (ACK, FAILED,
+/// and CONNECTED and REFUSED as long as no DISCONNECT waits) may pass those that ask, or two full
+/// windows would wait for each other (specification: session.md, "Window").
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    asking: VecDeque<Queued>,
+    answering: VecDeque<Queued>,
+    bytes: usize,
+    next_order: u64,
+    disconnects: usize,
+}
+
+#[derive(Debug)]
+struct Queued {
+    order: u64,
+    frame: Prepared,
+}
+
+/// What may be taken from a [`Queue`] now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Admission {
+    /// The largest frame that asks (EVENT, CONNECT, DISCONNECT) that fits.
+    pub(crate) asking: usize,
+    /// The largest frame that answers that fits.
+    pub(crate) answering: usize,
+    /// The number that would be given.
+    pub(crate) seq: u64,
+    /// Which kinds are held back for the time being.
+    pub(crate) hold: Hold,
+}
+
+#[derive(Clone, Copy)]
+enum Line {
+    Asking,
+    Answering,
+}
+
+impl Queue {
+    pub(crate) fn push(&mut self, frame: Prepared, encoding: Encoding) {
+        self.bytes += frame.len(encoding);
+        let order = self.next_order;
+        self.next_order += 1;
+        let passes = match frame.kind() {
+            Kind::ACK | Kind::FAILED => true,
+            // Told after a DISCONNECT that it follows, or the two sides would disagree.
+            Kind::CONNECTED | Kind::REFUSED => self.disconnects == 0,
+            _ => false,
+        };
+        self.disconnects += usize::from(frame.kind() == Kind::DISCONNECT);
+        let queue = if passes { &mut self.answering } else { &mut self.asking };
+        queue.push_back(Queued { order, frame });
+    }
+
+    /// Takes the next frame that may have a number.
+    pub(crate) fn take(&mut self, admission: Admission, encoding: Encoding) -> Option<Prepared> {
+        let queue = match self.choose(admission, encoding)? {
+            Line::Asking => &mut self.asking,
+            Line::Answering => &mut self.answering,
+        };
+        let frame = queue.pop_front()?.frame;
+        if queue.is_empty() && queue.capacity() > KEPT_CAPACITY {
+            *queue = VecDeque::new();
+        }
+        self.bytes -= frame.len(encoding);
+        self.disconnects -= usize::from(frame.kind() == Kind::DISCONNECT);
+        Some(frame)
+    }
+
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.asking.is_empty() && self.answering.is_empty()
+    }
+
+    /// Empties the queue, in the order of pushing.
+    pub(crate) fn drain(&mut self) -> Vec<Prepared> {
+        let Self { asking, answering, .. } = std::mem::take(self);
+        let mut all: Vec<_> = asking.into_iter().chain(answering).collect();
+        all.sort_by_key(|queued| queued.order);
+        all.into_iter().map(|queued| queued.frame).collect()
+    }
+
+    fn choose(&self, admission: Admission, encoding: Encoding) -> Option<Line> {
+        let fits = |queued: &Queued, room| message_len(&queued.frame, encoding, admission.seq) <= room;
+        let asking = self.asking.front().filter(|queued| {
+            fits(queued, admission.asking) && admission.hold.allows(queued.frame.kind())
+        });
+        let answering = self.answering.front().filter(|queued| fits(queued, admission.answering));
+        match (asking, answering) {
+            (Some(ask), Some(answer)) if answer.order < ask.order => Some(Line::Answering),
+            (Some(_), _) => Some(Line::Asking),
+            (None, Some(_)) => Some(Line::Answering),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The length of a numbered frame's message.
+pub(crate) fn message_len(frame: &Prepared, encoding: Encoding, seq: u64) -> usize {
+    frame.prefix(encoding, seq).len() + frame.len(encoding)
+}
+
+/// Frames of capacity that an empty queue keeps.
+const KEPT_CAPACITY: usize = 4;
