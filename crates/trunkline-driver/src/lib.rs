@@ -1,1 +1,26 @@
-//! driver
+//! The async loop that joins a Trunkline session to a transport, the same on both sides.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `session.rs` | [`Session`]: what survives connections; any thread may push to it |
+//! | `driver.rs` | [`Driver`]: the connection's future |
+//! | `link.rs` | the write half of the present connection |
+//! | `turn.rs` | [`Turn`]: many pushes, one write per connection |
+//! | `dispatch.rs`, `ended.rs` | [`Dispatch`]: what a session tells its side; [`Ended`]: how a connection ends |
+//! | `clock.rs`, `sync.rs` | the clock; locks and atomics in one place |
+#![forbid(unsafe_code)]
+
+pub mod clock;
+mod dispatch;
+mod driver;
+mod ended;
+mod link;
+mod session;
+pub mod sync;
+mod turn;
+
+pub use dispatch::{BestEffort, Dispatch};
+pub use driver::{CLOSE_LIMIT, Driver};
+pub use ended::Ended;
+pub use session::{Attach, Session};
+pub use turn::Turn;

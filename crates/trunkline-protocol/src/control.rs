@@ -14,6 +14,7 @@ pub(crate) struct Control {
     receipt: bool,
     go_away: Option<Box<GoAway>>,
     close: Option<Box<Close>>,
+    /// The farewell has been written.
     closed: bool,
 }
 
@@ -36,14 +37,16 @@ impl Control {
 
     /// Sets the farewell; the first one stands.
     pub(crate) fn close(&mut self, close: Close) {
-        if !self.closed {
-            self.close.get_or_insert_with(|| Box::new(close));
-        }
+        self.close.get_or_insert_with(|| Box::new(close));
     }
 
     /// Whether a farewell waits or has been written.
     pub(crate) const fn is_closing(&self) -> bool {
-        self.closed || self.close.is_some()
+        self.close.is_some()
+    }
+
+    pub(crate) fn farewell(&self) -> Option<&Close> {
+        self.close.as_deref()
     }
 
     /// Whether the farewell has been written: nothing may follow it.
@@ -71,7 +74,7 @@ impl Control {
 
     /// Encodes the farewell, once nothing else can go before it.
     pub(crate) fn last(&mut self, encoding: Encoding, into: &mut Vec<u8>) -> bool {
-        let Some(close) = self.close.take() else { return false };
+        let Some(close) = self.close.as_ref().filter(|_| !self.closed) else { return false };
         into.extend_from_slice(&close.encode(encoding));
         self.closed = true;
         true

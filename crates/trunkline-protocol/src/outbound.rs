@@ -161,6 +161,16 @@ impl Outbound {
         Ok(())
     }
 
+    /// Numbers frames that the present connection has been handed already: a client may send CONNECT
+    /// right behind its HELLO.
+    pub fn adopt(&mut self, frames: Vec<Prepared>) {
+        for frame in frames {
+            self.log_bytes += message_len(&frame, self.encoding, self.numbered() + 1);
+            self.log.push_back(frame);
+        }
+        self.sent = self.log.len();
+    }
+
     /// Begins on a new connection whose peer has received up to `received`: the rest of the log will
     /// be replayed, in order, ahead of anything new.
     ///
@@ -271,6 +281,12 @@ impl Outbound {
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         self.control.is_closed()
+    }
+
+    /// The CLOSE of the present connection, once one was set.
+    #[must_use]
+    pub fn farewell(&self) -> Option<&Close> {
+        self.control.farewell()
     }
 
     /// Whether a connection is attached.

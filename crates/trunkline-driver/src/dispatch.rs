@@ -1,0 +1,51 @@
+//! What a session tells the side it belongs to.
+
+use std::task::Context;
+
+use trunkline_protocol::{Body, GoAway, Sequenced};
+
+use crate::Session;
+use crate::sync::Arc;
+
+/// Takes what arrives in a session, in order; the server and the client each have one.
+///
+/// Called from the connection's task, inside a [`Turn`](crate::Turn), with no lock held. It must
+/// not block.
+pub trait Dispatch: Send + Sync + 'static {
+    /// A sequenced frame that counts, number `seq`, delivered once and in order.
+    ///
+    /// `cx` is the connection task's, for polling a handler's future once.
+    fn sequenced(
+        &self,
+        session: &Arc<Session>,
+        seq: u64,
+        frame: Sequenced<'_>,
+        cx: &mut Context<'_>,
+    );
+
+    /// A best-effort frame, as it comes.
+    fn best_effort(&self, session: &Arc<Session>, frame: BestEffort<'_>, cx: &mut Context<'_>);
+
+    /// The server asks the client to reconnect.
+    fn go_away(&self, session: &Arc<Session>, go_away: GoAway) {
+        let _ = (session, go_away);
+    }
+
+    /// The answer to a PING, with its `t`.
+    fn pong(&self, session: &Arc<Session>, t: u64) {
+        let _ = (session, t);
+    }
+}
+
+/// A frame that may be lost.
+#[derive(Clone, Debug)]
+pub struct BestEffort<'a> {
+    /// The namespace's name.
+    pub namespace: &'a str,
+    /// The event's name.
+    pub event: &'a str,
+    /// For LATEST its key and version.
+    pub latest: Option<(&'a str, u64)>,
+    /// The args, not decoded.
+    pub args: Body<'a>,
+}

@@ -1,0 +1,335 @@
+//! The one loop that joins a session to a connection, the same on both sides.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::Sleep;
+use trunkline_protocol::{Arrival, Code, Encoding, Frame, Kind, Role, Sequenced, Time, Violation};
+use trunkline_transport::{Message, MessageKind, MessageReceiver};
+
+use crate::link::message_kind;
+use crate::sync::Arc;
+use crate::{BestEffort, Dispatch, Ended, Session, Turn, clock};
+
+/// A connection's life as a future: reads, dispatches, writes, and closes in the end.
+///
+/// ```text
+///   reading ──CLOSE either way, violation, superseded──> closing ──flushed and closed──> ended
+///      └──────────────── the transport ended ─────────────────────────────────────────────┘
+/// ```
+///
+/// It resolves once, when the connection is over and the session detached from it.
+///
+/// # Cancel safety
+/// Dropping it cuts the connection and detaches the session.
+#[must_use = "a connection does nothing unless its driver is polled"]
+pub struct Driver {
+    session: Arc<Session>,
+    dispatch: Arc<dyn Dispatch>,
+    receiver: Box<dyn MessageReceiver>,
+    attach: u64,
+    closing: Option<Box<Closing>>,
+}
+
+struct Closing {
+    ended: Ended,
+    code: Code,
+    reason: String,
+    /// The transport has been told; now the other side is awaited.
+    told: bool,
+    limit: Pin<Box<Sleep>>,
+}
+
+/// Why reading stops for now.
+enum Stop {
+    /// Nothing more has arrived.
+    Pending,
+    /// Others are to have their turn.
+    Fairness,
+    Ended(Ended),
+}
+
+impl Driver {
+    pub(crate) fn new(
+        session: Arc<Session>,
+        receiver: Box<dyn MessageReceiver>,
+        dispatch: Arc<dyn Dispatch>,
+        attach: u64,
+    ) -> Self {
+        Self {
+            session,
+            dispatch,
+            receiver,
+            attach,
+            closing: None,
+        }
+    }
+
+    /// The session it drives.
+    #[must_use]
+    pub const fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// One read batch with its handlers, as one turn.
+    fn run(&mut self, cx: &mut Context<'_>) -> Stop {
+        if let Some(ended) = self.write(cx) {
+            return Stop::Ended(ended);
+        }
+        let _turn = Turn::enter();
+        let now = clock::now();
+        let stop = self.read(cx, now);
+        self.session.note_life(self.receiver.received());
+        self.session.confirm_if_due_at(now);
+        stop
+    }
+
+    /// Writes what waits, and looks whether the connection is to end.
+    fn write(&self, cx: &mut Context<'_>) -> Option<Ended> {
+        let ended = self.session.with_link(self.attach, |link, machine| {
+            link.polled_by(cx);
+            let Some(machine) = machine else {
+                return Some(Ended::Superseded);
+            };
+            link.transmit(machine);
+            link.flush();
+            if let Some(end) = link.end() {
+                return Some(Ended::Transport(end.clone()));
+            }
+            machine
+                .farewell()
+                .map(|close| Ended::Here(Box::new(close.clone())))
+        });
+        ended.unwrap_or(Some(Ended::Superseded))
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>, now: Time) -> Stop {
+        for _ in 0..READS_MAX {
+            let message = match self.receiver.poll_receive(cx) {
+                Poll::Pending => return Stop::Pending,
+                Poll::Ready(Ok(message)) => message,
+                Poll::Ready(Err(end)) => return Stop::Ended(Ended::Transport(end)),
+            };
+            match self.handle(&message, now, cx) {
+                Ok(None) => {}
+                Ok(Some(ended)) => return Stop::Ended(ended),
+                Err(violation) => return Stop::Ended(Ended::Violation(violation)),
+            }
+        }
+        Stop::Fairness
+    }
+
+    fn handle(
+        &self,
+        message: &Message,
+        now: Time,
+        cx: &mut Context<'_>,
+    ) -> Result<Option<Ended>, Violation> {
+        let session = &self.session;
+        check_kind(session.encoding(), message.kind)?;
+        let frame = Frame::decode(session.encoding(), &message.bytes)?;
+        check_direction(session.role(), &frame)?;
+        match frame {
+            Frame::Sequenced { seq, frame } => {
+                match session.accept(self.attach, seq, message.bytes.len(), now)? {
+                    None => return Ok(Some(Ended::Superseded)),
+                    Some(Arrival::Repeated) => {}
+                    Some(Arrival::New) => self.dispatch_sequenced(seq, frame, cx),
+                }
+            }
+            Frame::Ping { t, received } => {
+                session.receive_receipt(received)?;
+                session.pong(t);
+            }
+            Frame::Pong { t, received } => {
+                session.receive_receipt(received)?;
+                self.dispatch.pong(session, t);
+            }
+            Frame::Received { received } => session.receive_receipt(received)?,
+            Frame::GoAway(go_away) => self.dispatch.go_away(session, *go_away),
+            Frame::Close(close) => return Ok(Some(Ended::ByPeer(close))),
+            Frame::Datagram {
+                namespace,
+                event,
+                args,
+            } => {
+                let frame = BestEffort {
+                    namespace: &namespace,
+                    event: &event,
+                    latest: None,
+                    args,
+                };
+                self.dispatch.best_effort(session, frame, cx);
+            }
+            Frame::Latest {
+                namespace,
+                event,
+                key,
+                version,
+                args,
+            } => {
+                let latest = Some((&*key, version));
+                let frame = BestEffort {
+                    namespace: &namespace,
+                    event: &event,
+                    latest,
+                    args,
+                };
+                self.dispatch.best_effort(session, frame, cx);
+            }
+            Frame::Ignorable { .. } => {}
+            Frame::Hello(_) | Frame::Welcome(_) => {
+                let kind = frame.kind();
+                return Err(Violation::Unexpected {
+                    kind,
+                    when: "after the handshake",
+                });
+            }
+        }
+        Ok(None)
+    }
+
+    fn dispatch_sequenced(&self, seq: u64, frame: Sequenced<'_>, cx: &mut Context<'_>) {
+        if !matches!(frame, Sequenced::Ignorable { .. }) {
+            self.dispatch.sequenced(&self.session, seq, frame, cx);
+        }
+    }
+
+    /// Says farewell as far as there is anybody to hear it.
+    fn begin_closing(&mut self, ended: Ended) {
+        let (code, reason) = match &ended {
+            Ended::ByPeer(close) => (close.code, String::new()),
+            Ended::Here(close) => (close.code, close.reason.clone()),
+            Ended::Superseded => (Code::SUPERSEDED, String::new()),
+            Ended::Violation(violation) => {
+                self.session.close(violation.to_close());
+                (violation.code(), violation.to_string())
+            }
+            Ended::Transport(_) => (Code::ABNORMAL, String::new()),
+        };
+        let limit = Box::pin(tokio::time::sleep(CLOSE_LIMIT));
+        self.closing = Some(Box::new(Closing {
+            ended,
+            code,
+            reason,
+            told: false,
+            limit,
+        }));
+    }
+
+    /// Ready when the connection is over, or the other side took too long to agree.
+    fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(closing) = &mut self.closing else {
+            return Poll::Ready(());
+        };
+        if matches!(closing.ended, Ended::Transport(_)) {
+            return Poll::Ready(());
+        }
+        if closing.limit.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if !closing.told {
+            let told = self.session.with_link(self.attach, |link, machine| {
+                link.polled_by(cx);
+                if let Some(machine) = machine {
+                    link.transmit(machine);
+                }
+                if link.end().is_some() || link.flush() {
+                    return link.poll_close(closing.code.number(), &closing.reason, cx);
+                }
+                Poll::Pending
+            });
+            match told {
+                None => return Poll::Ready(()),
+                Some(told) => ready!(told),
+            }
+            closing.told = true;
+        }
+        // Unread bytes would turn the close into a reset, and take the farewell with them.
+        for _ in 0..READS_MAX {
+            if ready!(self.receiver.poll_receive(cx)).is_err() {
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Future for Driver {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+        let this = &mut *self;
+        if this.closing.is_none() {
+            match this.run(cx) {
+                Stop::Pending => return Poll::Pending,
+                Stop::Fairness => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Stop::Ended(ended) => this.begin_closing(ended),
+            }
+        }
+        ready!(this.poll_closing(cx));
+        this.session.detach(this.attach);
+        let ended = this.closing.as_ref().map(|closing| closing.ended.clone());
+        Poll::Ready(ended.unwrap_or(Ended::Superseded))
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.session.detach(self.attach);
+    }
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver")
+            .field("attach", &self.attach)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check_kind(encoding: Encoding, found: MessageKind) -> Result<(), Violation> {
+    let name = |kind| match kind {
+        MessageKind::Text => "text",
+        MessageKind::Binary => "binary",
+    };
+    let expected = message_kind(encoding);
+    if found == expected {
+        return Ok(());
+    }
+    Err(Violation::WrongMessageKind {
+        expected: name(expected),
+        found: name(found),
+    })
+}
+
+/// Frames that only the other side sends.
+fn check_direction(role: Role, frame: &Frame<'_>) -> Result<(), Violation> {
+    let wrong = match role {
+        Role::Server => matches!(frame.kind(), Kind::CONNECTED | Kind::REFUSED | Kind::GOAWAY),
+        Role::Client => frame.kind() == Kind::CONNECT,
+    };
+    let when = match role {
+        Role::Server => "from a client",
+        Role::Client => "from a server",
+    };
+    if wrong {
+        Err(Violation::Unexpected {
+            kind: frame.kind(),
+            when,
+        })
+    } else {
+        Ok(())
+    }
+}
+
+/// Messages handled in a row for one connection before others have their turn.
+const READS_MAX: usize = 64;
+
+/// How long a farewell may take: flushing it, and the other side's agreement.
+pub const CLOSE_LIMIT: Duration = Duration::from_secs(1);

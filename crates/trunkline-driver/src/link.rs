@@ -1,0 +1,128 @@
+//! The write half of the present connection, as a session holds it.
+
+use std::task::{Context, Poll, Waker};
+
+use trunkline_protocol::{Encoding, Outbound};
+use trunkline_transport::{ConnectionEnd, MessageKind, MessageSender};
+
+/// The write half and what any thread needs to write with it.
+///
+/// Writes always register the connection task's waker: an I/O driver keeps one write waker per
+/// connection, so that another one would make the task miss its wake-ups.
+pub(crate) struct Link {
+    sender: Box<dyn MessageSender>,
+    waker: Waker,
+    /// The transport takes no more until the connection's task is woken.
+    blocked: bool,
+    /// The last write was not taken whole.
+    stalled: bool,
+    /// Bytes taken by writes that had stalled: unlike others, they show that the peer still reads.
+    progress: u64,
+    end: Option<ConnectionEnd>,
+}
+
+impl Link {
+    pub(crate) fn new(sender: Box<dyn MessageSender>) -> Self {
+        // Until its task has polled once, whoever writes is followed by that first poll.
+        Self {
+            sender,
+            waker: Waker::noop().clone(),
+            blocked: false,
+            stalled: false,
+            progress: 0,
+            end: None,
+        }
+    }
+
+    /// Notes the task's waker and that it may write again.
+    pub(crate) fn polled_by(&mut self, cx: &Context<'_>) {
+        if !self.waker.will_wake(cx.waker()) {
+            self.waker.clone_from(cx.waker());
+        }
+        self.blocked = false;
+    }
+
+    pub(crate) fn wake(&self) {
+        self.waker.wake_by_ref();
+    }
+
+    /// Bytes the transport has taken after it had taken no more.
+    pub(crate) const fn written_while_blocked(&self) -> u64 {
+        self.progress
+    }
+
+    /// How the connection ended, if writing found out.
+    pub(crate) const fn end(&self) -> Option<&ConnectionEnd> {
+        self.end.as_ref()
+    }
+
+    /// Buffers one message that belongs to no machine: HELLO, WELCOME, a farewell.
+    pub(crate) fn push(&mut self, encoding: Encoding, message: &[u8]) {
+        self.sender.push(message_kind(encoding), &[message]);
+    }
+
+    /// Writes all that the machine gives and the transport takes, in few large writes.
+    ///
+    /// While the transport is blocked nothing is numbered, so that overflow policies can still act.
+    pub(crate) fn transmit(&mut self, machine: &mut Outbound) {
+        if self.blocked || self.end.is_some() {
+            return;
+        }
+        let kind = message_kind(machine.encoding());
+        for _ in 0..BATCHES_MAX {
+            while self.sender.buffered() < WRITE_BATCH {
+                let sender = &mut self.sender;
+                if !machine.transmit(&mut |parts| sender.push(kind, parts)) {
+                    break;
+                }
+            }
+            if self.sender.buffered() == 0 || !self.flush() {
+                return;
+            }
+        }
+        // Let others have their turn; the task goes on with the rest.
+        self.wake();
+    }
+
+    /// Hands what is buffered to the transport; true if it took all.
+    pub(crate) fn flush(&mut self) -> bool {
+        if self.end.is_some() {
+            return false;
+        }
+        let before = self.sender.written();
+        let flushed = self
+            .sender
+            .poll_flush(&mut Context::from_waker(&self.waker));
+        if self.stalled {
+            self.progress += self.sender.written() - before;
+        }
+        self.stalled = flushed.is_pending();
+        match flushed {
+            Poll::Ready(Ok(())) => return true,
+            Poll::Ready(Err(end)) => {
+                self.end = Some(end);
+                self.wake();
+            }
+            Poll::Pending => self.blocked = true,
+        }
+        false
+    }
+
+    /// Ends the connection at the transport; ready once it has, or could not.
+    pub(crate) fn poll_close(&mut self, code: u16, reason: &str, cx: &mut Context<'_>) -> Poll<()> {
+        self.sender.poll_close(cx, code, reason).map(|_ended| ())
+    }
+}
+
+pub(crate) const fn message_kind(encoding: Encoding) -> MessageKind {
+    match encoding {
+        Encoding::MessagePack => MessageKind::Binary,
+        Encoding::Json => MessageKind::Text,
+    }
+}
+
+/// Bytes gathered into one write.
+const WRITE_BATCH: usize = 64 * 1024;
+
+/// Writes in a row for one connection before others have their turn.
+const BATCHES_MAX: usize = 16;

@@ -1,0 +1,497 @@
+//! A session: what survives connections, shared by its task, rooms and handles.
+
+use std::fmt;
+use std::time::Duration;
+
+use trunkline_protocol::{
+    Arrival, Beat, Close, Code, Encoding, GoAway, Heartbeat, Hold, Inbound, Limits, Lost, Outbound,
+    Prepared, PushError, Role, Time, Violation, Watchdog,
+};
+use trunkline_transport::Connection;
+
+use crate::driver::Driver;
+use crate::link::Link;
+use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::{Dispatch, Turn};
+
+/// Both machines of a session and the present connection's write half.
+///
+/// Any thread may push. Locks are short, and never held over an await or a user's code; where both
+/// are needed, the inbound one is taken first.
+pub struct Session {
+    role: Role,
+    encoding: Encoding,
+    ours: Limits,
+    peers: Limits,
+    inbound: Mutex<Receiving>,
+    outbound: Mutex<Sending>,
+    /// Bytes received on the present connection's message channel: signs of life.
+    received: AtomicU64,
+}
+
+struct Receiving {
+    machine: Inbound,
+    /// The connection that counts; whoever drops one frame of an older one stops reading it.
+    attach: u64,
+}
+
+struct Sending {
+    machine: Outbound,
+    attach: u64,
+    link: Option<Link>,
+    /// A superseded connection's write half, until its task fetches it to close it.
+    retired: Option<(u64, Link)>,
+    pulse: Pulse,
+    /// On the list of the turn under way.
+    marked: bool,
+}
+
+#[derive(Debug)]
+enum Pulse {
+    None,
+    Asking(Heartbeat),
+    Watching(Watchdog),
+}
+
+/// A connection that is to become a session's present one.
+#[derive(Debug)]
+pub struct Attach {
+    /// The connection, its handshake done or about to be completed by `first`.
+    pub connection: Connection,
+    /// The client's counter; 0 for a fresh session's first connection.
+    pub attach: u64,
+    /// What the peer has received, as its HELLO or WELCOME says.
+    pub received: u64,
+    /// The heartbeat's interval and time-out.
+    pub heartbeat: (Duration, Duration),
+}
+
+impl Session {
+    /// A fresh session, attached to nothing yet, for what both sides announced.
+    #[must_use]
+    pub fn new(role: Role, encoding: Encoding, ours: &Limits, peers: &Limits) -> Self {
+        Self {
+            role,
+            encoding,
+            ours: *ours,
+            peers: *peers,
+            inbound: Mutex::new(Receiving {
+                machine: Inbound::new(ours, peers),
+                attach: 0,
+            }),
+            outbound: Mutex::new(Sending {
+                machine: Outbound::new(encoding, ours, peers),
+                attach: 0,
+                link: None,
+                retired: None,
+                pulse: Pulse::None,
+                marked: false,
+            }),
+            received: AtomicU64::new(0),
+        }
+    }
+
+    /// Makes a connection the present one, in one step: an older one gets CLOSE `superseded`, the
+    /// peer's receipt trims the log, and the rest is replayed ahead of anything new.
+    ///
+    /// `first` makes the message that goes first (a server's WELCOME) out of what this side has
+    /// received. The returned future must be polled by one task to its end.
+    ///
+    /// # Errors
+    /// The peer confirms frames that were never sent; the session and its present connection are
+    /// untouched, the connection is handed back.
+    pub fn attach(
+        self: &Arc<Self>,
+        attach: Attach,
+        dispatch: Arc<dyn Dispatch>,
+        now: Time,
+        first: impl FnOnce(u64) -> Option<Vec<u8>>,
+    ) -> Result<Driver, (Violation, Connection)> {
+        let mut receiving = self.inbound.lock();
+        let mut sending = self.outbound.lock();
+        if let Err(violation) = sending.machine.receive_receipt(attach.received) {
+            return Err((violation, attach.connection));
+        }
+        let received = receiving.machine.confirm();
+        receiving.attach = attach.attach;
+        sending.retire(self.encoding, attach.attach);
+        sending.attach = attach.attach;
+        let Connection {
+            sender, receiver, ..
+        } = attach.connection;
+        let mut link = Link::new(sender);
+        if let Some(message) = first(received) {
+            link.push(self.encoding, &message);
+        }
+        // The receipt was taken above.
+        let _ = sending.machine.attach(attach.received);
+        sending.machine.set_receipt(received);
+        sending.link = Some(link);
+        let (interval, timeout) = attach.heartbeat;
+        sending.pulse = match self.role {
+            Role::Server => Pulse::Asking(Heartbeat::new(interval, timeout, now)),
+            Role::Client => Pulse::Watching(Watchdog::new(interval, timeout, now)),
+        };
+        self.received.store(0, Ordering::Relaxed);
+        Ok(Driver::new(
+            Arc::clone(self),
+            receiver,
+            dispatch,
+            attach.attach,
+        ))
+    }
+
+    /// Numbers frames that were sent ahead of the handshake's end, as if [`push`](Self::push)ed and
+    /// handed to the present connection already.
+    pub fn adopt(&self, frames: Vec<Prepared>) {
+        self.outbound.lock().machine.adopt(frames);
+    }
+
+    /// Sends a sequenced frame: now, at the end of the turn, or when the window and the connection
+    /// allow.
+    ///
+    /// A queue past `limits.queue` closes the connection as a slow consumer's; the session stays.
+    ///
+    /// # Errors
+    /// The session is over, or its queue holds twice its limit: it cannot keep its promise, and the
+    /// caller ends it with `overflow`.
+    pub fn push(self: &Arc<Self>, frame: Prepared) -> Result<(), PushError> {
+        let mut sending = self.outbound.lock();
+        sending.machine.push(frame)?;
+        if sending.machine.is_over_limit() {
+            sending.transmit();
+            if sending.machine.is_over_limit() && sending.machine.is_attached() {
+                let close = slow_consumer(&sending.machine, &self.ours);
+                sending.machine.close(close);
+                sending.wake();
+            }
+            return Ok(());
+        }
+        self.written_soon(sending);
+        Ok(())
+    }
+
+    /// Sends a best-effort frame on the message channel, or drops and counts it: when no connection
+    /// is attached, or something else still waits. False if it was dropped.
+    pub fn push_best_effort(self: &Arc<Self>, frame: Prepared) -> bool {
+        let mut sending = self.outbound.lock();
+        let taken = sending.machine.push_best_effort(frame);
+        if taken {
+            self.written_soon(sending);
+        }
+        taken
+    }
+
+    /// Ends the present connection with a CLOSE, after all that may still be sent on it; the code
+    /// says whether the session survives. The first one stands. No effect while detached.
+    pub fn close(&self, close: Close) {
+        let mut sending = self.outbound.lock();
+        sending.machine.close(close);
+        sending.transmit();
+        sending.wake();
+    }
+
+    /// Asks the peer to reconnect.
+    pub fn go_away(&self, go_away: GoAway) {
+        let mut sending = self.outbound.lock();
+        sending.machine.go_away(go_away);
+        sending.transmit();
+    }
+
+    /// Keeps some kinds of frames from being sent for the time being.
+    pub fn hold(&self, hold: Hold) {
+        let mut sending = self.outbound.lock();
+        sending.machine.hold(hold);
+        sending.transmit();
+    }
+
+    /// Ends the session: nothing more is taken, and what it kept is handed back. The present
+    /// connection gets `farewell`.
+    pub fn end(&self, code: Code, farewell: Option<Close>) -> Lost {
+        let mut sending = self.outbound.lock();
+        if let Some(close) = farewell {
+            // What may still be sent goes first.
+            sending.machine.close(close);
+            sending.transmit();
+        }
+        let lost = sending.machine.end(code);
+        sending.transmit();
+        sending.wake();
+        lost
+    }
+
+    /// Withholds receipts while the application's queue is full, and gives them again: the peer's
+    /// events then wait on its side, while its acks and heartbeats still come.
+    pub fn hold_receipts(&self, held: bool, now: Time) {
+        let mut receiving = self.inbound.lock();
+        receiving.machine.hold(held);
+        self.confirm_if_due(receiving, now);
+    }
+
+    /// Looks at the time: heartbeat and receipts. Call it for every session, at least as often as
+    /// the heartbeat's times demand.
+    pub fn sweep(&self, now: Time) {
+        self.confirm_if_due(self.inbound.lock(), now);
+        let received = self.received.load(Ordering::Relaxed);
+        let mut sending = self.outbound.lock();
+        let Some(link) = &sending.link else { return };
+        let life = received.wrapping_add(link.written_while_blocked());
+        let beat = match &mut sending.pulse {
+            Pulse::None => Beat::Nothing,
+            Pulse::Asking(heartbeat) => heartbeat.poll(now, life),
+            Pulse::Watching(watchdog) => watchdog.poll(now, life),
+        };
+        match beat {
+            Beat::Nothing => {}
+            Beat::Ping => sending.ping(now),
+            Beat::Dead => {
+                let close = Close::new(Code::PING_TIMEOUT, "no sign of life in time");
+                sending.machine.close(close);
+                sending.transmit();
+                sending.wake();
+            }
+        }
+    }
+
+    /// Asks the peer for a sign of life at once, with the time-out for its answer: for waking up.
+    pub fn probe(&self, now: Time) {
+        let mut sending = self.outbound.lock();
+        if let Pulse::Watching(watchdog) = &mut sending.pulse {
+            watchdog.probe(now);
+        }
+        sending.ping(now);
+    }
+
+    /// When a client must [`sweep`](Self::sweep) next for its watchdog; none while detached.
+    #[must_use]
+    pub fn watchdog_due(&self) -> Option<Time> {
+        let sending = self.outbound.lock();
+        match &sending.pulse {
+            Pulse::Watching(watchdog) if sending.link.is_some() => Some(watchdog.due()),
+            _ => None,
+        }
+    }
+
+    /// Which side this is.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// How its frames are written.
+    #[must_use]
+    pub const fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// The limits this side announced.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.ours
+    }
+
+    /// The limits the peer announced.
+    #[must_use]
+    pub const fn peer_limits(&self) -> &Limits {
+        &self.peers
+    }
+
+    /// Whether a connection is attached.
+    #[must_use]
+    pub fn is_attached(&self) -> bool {
+        self.outbound.lock().machine.is_attached()
+    }
+
+    /// The code the session ended with, if it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<Code> {
+        self.outbound.lock().machine.ended()
+    }
+
+    /// Whether nothing waits for the peer and all that was sent is confirmed.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.outbound.lock().machine.is_settled()
+    }
+
+    /// Whether the peer has confirmed anything: only then is a session kept after a cut.
+    #[must_use]
+    pub fn has_receipt(&self) -> bool {
+        self.outbound.lock().machine.has_receipt()
+    }
+
+    /// Bytes that wait for a number.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.outbound.lock().machine.queued_bytes()
+    }
+
+    /// Bytes kept for the peer in all: waiting and unconfirmed.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        let sending = self.outbound.lock();
+        sending.machine.queued_bytes() + sending.machine.unconfirmed_bytes()
+    }
+
+    /// Best-effort frames dropped since the session began.
+    #[must_use]
+    pub fn dropped_best_effort(&self) -> u64 {
+        self.outbound.lock().machine.dropped_best_effort()
+    }
+
+    /// The highest number received and counted, as a resume would tell it.
+    #[must_use]
+    pub fn confirm_received(&self) -> u64 {
+        self.inbound.lock().machine.confirm()
+    }
+
+    /// Counts a sequenced frame of connection `attach`; none if that one was superseded.
+    pub(crate) fn accept(
+        &self,
+        attach: u64,
+        seq: u64,
+        size: usize,
+        now: Time,
+    ) -> Result<Option<Arrival>, Violation> {
+        let mut receiving = self.inbound.lock();
+        if receiving.attach != attach {
+            return Ok(None);
+        }
+        receiving.machine.accept(seq, size, now).map(Some)
+    }
+
+    /// Takes a receipt, and writes what the window lets through.
+    pub(crate) fn receive_receipt(self: &Arc<Self>, received: u64) -> Result<(), Violation> {
+        let mut sending = self.outbound.lock();
+        sending.machine.receive_receipt(received)?;
+        self.written_soon(sending);
+        Ok(())
+    }
+
+    pub(crate) fn pong(self: &Arc<Self>, t: u64) {
+        let received = self.inbound.lock().machine.confirm();
+        let mut sending = self.outbound.lock();
+        sending.machine.set_receipt(received);
+        sending.machine.pong(t);
+        self.written_soon(sending);
+    }
+
+    pub(crate) fn note_life(&self, received: u64) {
+        self.received.store(received, Ordering::Relaxed);
+    }
+
+    pub(crate) fn confirm_if_due_at(&self, now: Time) {
+        self.confirm_if_due(self.inbound.lock(), now);
+    }
+
+    /// Runs `with` on the write half of connection `attach`, present or superseded.
+    pub(crate) fn with_link<R>(
+        &self,
+        attach: u64,
+        with: impl FnOnce(&mut Link, Option<&mut Outbound>) -> R,
+    ) -> Option<R> {
+        let sending = &mut *self.outbound.lock();
+        if sending.attach == attach {
+            return Some(with(sending.link.as_mut()?, Some(&mut sending.machine)));
+        }
+        match &mut sending.retired {
+            Some((retired, link)) if *retired == attach => Some(with(link, None)),
+            _ => None,
+        }
+    }
+
+    /// Lets go of connection `attach`; the session is detached if it was the present one.
+    pub(crate) fn detach(&self, attach: u64) {
+        let mut sending = self.outbound.lock();
+        if sending.attach == attach {
+            sending.machine.detach();
+            sending.link = None;
+            sending.pulse = Pulse::None;
+        } else if sending
+            .retired
+            .as_ref()
+            .is_some_and(|(retired, _)| *retired == attach)
+        {
+            sending.retired = None;
+        }
+    }
+
+    /// Writes what the turn that just ended pushed.
+    pub(crate) fn flush_marked(&self) {
+        let mut sending = self.outbound.lock();
+        sending.marked = false;
+        sending.transmit();
+    }
+
+    fn confirm_if_due(&self, mut receiving: MutexGuard<'_, Receiving>, now: Time) {
+        if !receiving.machine.is_receipt_due(now) {
+            return;
+        }
+        let received = receiving.machine.confirm();
+        let mut sending = self.outbound.lock();
+        drop(receiving);
+        sending.machine.send_receipt(received);
+        sending.transmit();
+    }
+
+    /// Writes at the end of the turn, or now if none is under way.
+    fn written_soon(self: &Arc<Self>, mut sending: MutexGuard<'_, Sending>) {
+        if sending.link.is_none() || sending.marked {
+            return;
+        }
+        if Turn::mark(self) {
+            sending.marked = true;
+        } else {
+            sending.transmit();
+        }
+    }
+}
+
+impl Sending {
+    fn transmit(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.transmit(&mut self.machine);
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(link) = &self.link {
+            link.wake();
+        }
+    }
+
+    fn ping(&mut self, now: Time) {
+        self.machine.ping(now.as_ms());
+        self.transmit();
+    }
+
+    /// Takes the present connection out, with the news of its successor.
+    fn retire(&mut self, encoding: Encoding, winner: u64) {
+        let Some(mut link) = self.link.take() else {
+            return;
+        };
+        let close = Close {
+            attach: Some(winner),
+            ..Close::new(Code::SUPERSEDED, "a newer connection took the session over")
+        };
+        link.push(encoding, &close.encode(encoding));
+        link.flush();
+        link.wake();
+        self.retired = Some((self.attach, link));
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("role", &self.role)
+            .field("encoding", &self.encoding)
+            .finish_non_exhaustive()
+    }
+}
+
+fn slow_consumer(machine: &Outbound, limits: &Limits) -> Close {
+    let queued = machine.queued_bytes();
+    let reason = format!("{queued} bytes wait where {} may", limits.queue);
+    Close::new(Code::SLOW_CONSUMER, reason)
+}
