@@ -11,16 +11,20 @@ use crate::{Code, NamespaceName};
 /// ```
 ///
 /// Every CONNECT gets exactly one answer. Specification: namespaces.md.
+///
+/// The socket exists from the CONNECT on: what the client sends right behind it waits there.
 #[derive(Debug)]
 pub struct ServerNamespaces<S> {
-    entries: Vec<(NamespaceName, Attachment<S>)>,
+    entries: Vec<Entry<S>>,
     limit: usize,
 }
 
 #[derive(Debug)]
-enum Attachment<S> {
-    Pending { connect: u64 },
-    Attached(S),
+struct Entry<S> {
+    name: NamespaceName,
+    /// The number of the CONNECT that has no answer yet.
+    pending: Option<u64>,
+    socket: S,
 }
 
 impl<S> ServerNamespaces<S> {
@@ -30,83 +34,66 @@ impl<S> ServerNamespaces<S> {
         Self { entries: Vec::new(), limit }
     }
 
-    /// Takes a CONNECT, whose number is `connect`.
+    /// Whether a CONNECT to `name` may become pending.
     ///
     /// # Errors
     /// The code to refuse it with at once; what is there is unharmed.
-    pub fn connect(&mut self, name: NamespaceName, connect: u64) -> Result<(), Code> {
-        if self.position(&name).is_some() {
+    pub fn admit(&self, name: &str) -> Result<(), Code> {
+        if self.position(name).is_some() {
             return Err(Code::ALREADY_CONNECTED);
         }
         if self.entries.len() >= self.limit {
             return Err(Code::TOO_MANY_NAMESPACES);
         }
-        self.entries.push((name, Attachment::Pending { connect }));
         Ok(())
     }
 
-    /// Attaches the socket of a CONNECT that passed, unless it was cancelled meanwhile: then the
-    /// socket is handed back and the answer is REFUSED `disconnected`.
+    /// Takes a CONNECT, whose number is `connect`, with the socket to be attached.
     ///
     /// # Errors
-    /// The CONNECT was cancelled.
-    pub fn accept(&mut self, name: &str, connect: u64, socket: S) -> Result<(), S> {
-        match self.pending(name, connect) {
-            Some(position) => {
-                self.entries[position].1 = Attachment::Attached(socket);
-                Ok(())
-            }
-            None => Err(socket),
-        }
+    /// As [`admit`](Self::admit).
+    pub fn connect(&mut self, name: NamespaceName, connect: u64, socket: S) -> Result<(), Code> {
+        self.admit(&name)?;
+        self.entries.push(Entry { name, pending: Some(connect), socket });
+        Ok(())
     }
 
-    /// Ends a CONNECT that did not pass. False if it was cancelled meanwhile.
-    pub fn refuse(&mut self, name: &str, connect: u64) -> bool {
-        match self.pending(name, connect) {
-            Some(position) => {
-                self.entries.swap_remove(position);
-                true
-            }
-            None => false,
+    /// Attaches the socket of a CONNECT that passed. False if it was cancelled meanwhile: then the
+    /// answer is REFUSED `disconnected`.
+    pub fn accept(&mut self, name: &str, connect: u64) -> bool {
+        let position = self.pending(name, connect);
+        if let Some(position) = position {
+            self.entries[position].pending = None;
         }
+        position.is_some()
     }
 
-    /// Takes a DISCONNECT, from either side: gives the socket, or cancels a pending CONNECT.
+    /// Ends a CONNECT that did not pass; gives the socket unless it was cancelled meanwhile.
+    pub fn refuse(&mut self, name: &str, connect: u64) -> Option<S> {
+        let position = self.pending(name, connect)?;
+        Some(self.entries.swap_remove(position).socket)
+    }
+
+    /// Takes a DISCONNECT, from either side: gives the socket, attached or pending.
     pub fn disconnect(&mut self, name: &str) -> Option<S> {
-        let (_, attachment) = self.entries.swap_remove(self.position(name)?);
-        match attachment {
-            Attachment::Attached(socket) => Some(socket),
-            Attachment::Pending { .. } => None,
-        }
+        let position = self.position(name)?;
+        Some(self.entries.swap_remove(position).socket)
     }
 
-    /// The socket attached to a namespace.
+    /// The socket of a namespace, attached or pending.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&S> {
-        match &self.entries[self.position(name)?].1 {
-            Attachment::Attached(socket) => Some(socket),
-            Attachment::Pending { .. } => None,
-        }
+        self.position(name).map(|position| &self.entries[position].socket)
     }
 
-    /// All attached sockets.
+    /// All sockets, attached or pending.
     pub fn sockets(&self) -> impl Iterator<Item = &S> {
-        self.entries.iter().filter_map(|(_, attachment)| match attachment {
-            Attachment::Attached(socket) => Some(socket),
-            Attachment::Pending { .. } => None,
-        })
+        self.entries.iter().map(|entry| &entry.socket)
     }
 
-    /// Takes all attached sockets and cancels what is pending: the session is over.
+    /// Takes all sockets: the session is over.
     pub fn drain(&mut self) -> Vec<S> {
-        let entries = std::mem::take(&mut self.entries);
-        entries
-            .into_iter()
-            .filter_map(|(_, attachment)| match attachment {
-                Attachment::Attached(socket) => Some(socket),
-                Attachment::Pending { .. } => None,
-            })
-            .collect()
+        std::mem::take(&mut self.entries).into_iter().map(|entry| entry.socket).collect()
     }
 
     /// Whether the session is attached to none and none is pending.
@@ -116,14 +103,12 @@ impl<S> ServerNamespaces<S> {
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        self.entries.iter().position(|(entry, _)| entry.as_str() == name)
+        self.entries.iter().position(|entry| entry.name.as_str() == name)
     }
 
     fn pending(&self, name: &str, connect: u64) -> Option<usize> {
-        let position = self.position(name)?;
-        let same = matches!(&self.entries[position].1,
-            Attachment::Pending { connect: pending } if *pending == connect);
-        same.then_some(position)
+        let same = |entry: &Entry<S>| entry.name.as_str() == name && entry.pending == Some(connect);
+        self.entries.iter().position(same)
     }
 }
 
@@ -233,28 +218,29 @@ mod tests {
     #[test]
     fn a_second_connect_is_refused_and_the_first_unharmed() {
         let mut namespaces = ServerNamespaces::new(2);
-        namespaces.connect(name("/a"), 1).unwrap();
-        assert_eq!(namespaces.connect(name("/a"), 2), Err(Code::ALREADY_CONNECTED));
-        assert_eq!(namespaces.accept("/a", 1, "socket"), Ok(()));
-        assert_eq!(namespaces.connect(name("/a"), 3), Err(Code::ALREADY_CONNECTED));
-        assert_eq!(namespaces.get("/a"), Some(&"socket"));
+        namespaces.connect(name("/a"), 1, "first").unwrap();
+        assert_eq!(namespaces.connect(name("/a"), 2, "second"), Err(Code::ALREADY_CONNECTED));
+        assert!(namespaces.accept("/a", 1));
+        assert_eq!(namespaces.connect(name("/a"), 3, "third"), Err(Code::ALREADY_CONNECTED));
+        assert_eq!(namespaces.get("/a"), Some(&"first"));
     }
 
     #[test]
     fn pending_connects_count_towards_the_limit() {
-        let mut namespaces = ServerNamespaces::<()>::new(1);
-        namespaces.connect(name("/a"), 1).unwrap();
-        assert_eq!(namespaces.connect(name("/b"), 2), Err(Code::TOO_MANY_NAMESPACES));
+        let mut namespaces = ServerNamespaces::new(1);
+        namespaces.connect(name("/a"), 1, ()).unwrap();
+        assert_eq!(namespaces.connect(name("/b"), 2, ()), Err(Code::TOO_MANY_NAMESPACES));
     }
 
     #[test]
-    fn a_connect_cancelled_by_disconnect_is_not_accepted_nor_taken_for_the_next_one() {
+    fn a_connect_cancelled_by_disconnect_is_not_taken_for_the_next_one() {
         let mut namespaces = ServerNamespaces::new(9);
-        namespaces.connect(name("/a"), 1).unwrap();
-        assert_eq!(namespaces.disconnect("/a"), None);
-        namespaces.connect(name("/a"), 3).unwrap();
-        assert_eq!(namespaces.accept("/a", 1, "first"), Err("first"));
-        assert_eq!(namespaces.accept("/a", 3, "second"), Ok(()));
+        namespaces.connect(name("/a"), 1, "first").unwrap();
+        assert_eq!(namespaces.disconnect("/a"), Some("first"));
+        namespaces.connect(name("/a"), 3, "second").unwrap();
+        assert!(!namespaces.accept("/a", 1));
+        assert_eq!(namespaces.refuse("/a", 1), None);
+        assert!(namespaces.accept("/a", 3));
         assert_eq!(namespaces.disconnect("/a"), Some("second"));
         assert!(namespaces.is_empty());
     }
