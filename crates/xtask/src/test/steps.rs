@@ -1,0 +1,262 @@
+//! The steps: what is run, in which order, and how long each may take.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::needs::{Needs, answers};
+use super::process::Invocation;
+use crate::Result;
+
+/// The target that shows that the protocol needs no operating system.
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// One step of the run.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) name: String,
+    pub(super) purpose: &'static str,
+    pub(super) budget: Duration,
+    pub(super) action: Action,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(super) enum Action {
+    Needs(Needs),
+    /// Commands in a row; all must succeed.
+    Commands(Vec<Invocation>),
+    /// A command that must print `N passed, N failed`.
+    Counted(Invocation),
+    /// Nothing, for this reason.
+    Skip(String),
+    /// Cannot be run, for this reason.
+    Fail(String),
+}
+
+/// Every step, in order: what fails fast comes first.
+pub(super) fn all(root: &Path, install: bool) -> Result<Vec<Step>> {
+    let mut steps = vec![
+        step(
+            "needs",
+            "what the other steps use",
+            300,
+            Action::Needs(Needs { install }),
+        ),
+        step("fmt", "formatting", 60, cargo(&["fmt", "--all", "--check"])),
+        step("tidy", "the repository's own rules", 60, tidy()?),
+        step("clippy", "lints", 420, cargo(&CLIPPY)),
+        step("tests", "unit and integration tests", 480, tests()),
+        step(
+            "doctests",
+            "examples in documentation",
+            240,
+            cargo(&DOCTESTS),
+        ),
+        step("docs", "documentation without warnings", 240, docs()),
+        step(
+            "wasm32",
+            "the protocol without an operating system",
+            120,
+            wasm32(),
+        ),
+        step(
+            "vectors",
+            "the vectors are what their generator writes",
+            60,
+            vectors(root),
+        ),
+        step(
+            "release",
+            "the programs that the next steps run",
+            480,
+            cargo(&RELEASE),
+        ),
+    ];
+    steps.extend(interop(root)?);
+    Ok(steps)
+}
+
+const CLIPPY: [&str; 7] = [
+    "clippy",
+    "--locked",
+    "--workspace",
+    "--all-targets",
+    "--",
+    "-D",
+    "warnings",
+];
+const DOCTESTS: [&str; 4] = ["test", "--locked", "--workspace", "--doc"];
+const RELEASE: [&str; 7] = [
+    "build",
+    "--locked",
+    "--release",
+    "-p",
+    "example-chat",
+    "-p",
+    "trunkline-fixture",
+];
+
+fn step(name: &str, purpose: &'static str, budget_seconds: u64, action: Action) -> Step {
+    Step {
+        name: name.to_owned(),
+        purpose,
+        budget: Duration::from_secs(budget_seconds),
+        action,
+    }
+}
+
+fn cargo(arguments: &[&str]) -> Action {
+    Action::Commands(vec![Invocation::new("cargo", arguments)])
+}
+
+/// This program again, so that the rules run within a budget like everything else.
+fn tidy() -> Result<Action> {
+    let this = env::current_exe()?;
+    Ok(Action::Commands(vec![Invocation::new(
+        &this.to_string_lossy(),
+        &["tidy"],
+    )]))
+}
+
+/// With cargo-nextest where it is installed: faster, and a test that hangs is named.
+fn tests() -> Action {
+    match answers("cargo", &["nextest", "--version"]) {
+        true => cargo(&[
+            "nextest",
+            "run",
+            "--locked",
+            "--workspace",
+            "--no-fail-fast",
+        ]),
+        false => cargo(&[
+            "test",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--no-fail-fast",
+        ]),
+    }
+}
+
+fn docs() -> Action {
+    let doc = Invocation::new("cargo", &["doc", "--locked", "--no-deps", "--workspace"]);
+    Action::Commands(vec![doc.set("RUSTDOCFLAGS", "-D warnings")])
+}
+
+fn wasm32() -> Action {
+    let sysroot = std::process::Command::new("rustc")
+        .args(["--print", "sysroot"])
+        .output();
+    let sysroot = sysroot.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let installed =
+        sysroot.is_ok_and(|sysroot| Path::new(&sysroot).join("lib/rustlib").join(WASM).is_dir());
+    match installed {
+        true => cargo(&[
+            "check",
+            "--locked",
+            "-p",
+            "trunkline-protocol",
+            "--target",
+            WASM,
+        ]),
+        false => Action::Skip(format!("the target {WASM} is not installed")),
+    }
+}
+
+/// The generator is Python with one package, in an environment of its own.
+fn vectors(root: &Path) -> Action {
+    let environment = target_folder(root)
+        .join("vectors-venv")
+        .to_string_lossy()
+        .into_owned();
+    let python = format!("{environment}/bin/python");
+    let generator = root
+        .join("protocol/vectors/generate.py")
+        .to_string_lossy()
+        .into_owned();
+    Action::Commands(vec![
+        Invocation::new("python3", &["-m", "venv", &environment]),
+        Invocation::new(
+            &python,
+            &["-m", "pip", "install", "--quiet", "msgpack==1.1.2"],
+        ),
+        Invocation::new(&python, &[&generator, "--check"]),
+    ])
+}
+
+/// Every `interop-tests/*/run.sh`, by name.
+fn interop(root: &Path) -> Result<Vec<Step>> {
+    let folder = root.join("interop-tests");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder)? {
+        let entry = entry?;
+        if entry.path().join("run.sh").is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    let target = target_folder(root).to_string_lossy().into_owned();
+    let steps = names.iter().map(|name| {
+        let action = interop_action(&folder.join(name), &target);
+        step(
+            &format!("interop-{name}"),
+            "real processes, talking",
+            240,
+            action,
+        )
+    });
+    Ok(steps.collect())
+}
+
+fn interop_action(folder: &Path, target: &str) -> Action {
+    let script = folder.join("run.sh");
+    let mode = script
+        .metadata()
+        .map_or(0, |metadata| metadata.permissions().mode());
+    if mode & 0o111 == 0 {
+        return Action::Fail("run.sh is not executable".to_owned());
+    }
+    let run = Invocation::new(&script.to_string_lossy(), &[]);
+    let run = run.in_folder(&folder.to_string_lossy());
+    Action::Counted(run.set("CARGO_TARGET_DIR", target))
+}
+
+/// Where cargo builds: shared, so that nothing is built twice.
+fn target_folder(root: &Path) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repository;
+
+    #[test]
+    fn every_step_has_a_name_of_its_own_and_a_budget() {
+        let steps = all(&repository::root().unwrap(), false).unwrap();
+        let mut names: Vec<_> = steps.iter().map(|step| step.name.clone()).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), steps.len());
+        assert!(steps.iter().all(|step| step.budget > Duration::ZERO));
+    }
+
+    #[test]
+    fn a_script_that_cannot_be_run_fails_instead_of_being_left_out() {
+        let folder = env::temp_dir().join(format!("xtask-interop-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let script = folder.join("run.sh");
+        fs::write(&script, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(interop_action(&folder, "target"), Action::Fail(_)));
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(matches!(
+            interop_action(&folder, "target"),
+            Action::Counted(_)
+        ));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,111 @@
+//! Words that must not stand in the code of a crate.
+
+use crate::problem::Problem;
+use crate::repository::Repository;
+use crate::rust_source::{code_only, finds_word};
+
+/// What makes code depend on when and where it runs.
+const IMPURE: &[&str] = &[
+    "Instant::now",
+    "SystemTime",
+    "getrandom",
+    "rand",
+    "sleep",
+    "std::fs",
+    "std::net",
+    "std::thread",
+    "tokio",
+];
+
+/// Folders, what their code must not name, and why.
+const BANNED: [(&str, &[&str], &str); 6] = [
+    (
+        "crates/trunkline-protocol/src/",
+        IMPURE,
+        "time and randomness are passed in",
+    ),
+    (
+        "crates/trunkline-netem/src/",
+        IMPURE,
+        "time and seeds are passed in",
+    ),
+    (
+        "crates/trunkline-transport/src/",
+        &["tokio", "tungstenite"],
+        "a seam names no backend",
+    ),
+    (
+        "crates/trunkline-driver/src/",
+        &["tungstenite", "hyper"],
+        "the driver names no backend",
+    ),
+    (
+        "crates/trunkline-client/src/",
+        &["tungstenite", "hyper"],
+        "the client names no backend",
+    ),
+    (
+        "crates/trunkline-server/src/",
+        &["tungstenite", "hyper"],
+        "the server names no backend",
+    ),
+];
+
+pub(super) fn check(repository: &Repository) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (path, text) in repository.files_ending(".rs") {
+        for (folder, words, why) in BANNED {
+            if path.starts_with(folder) {
+                problems.extend(in_file(path, text, words, why));
+            }
+        }
+    }
+    problems
+}
+
+fn in_file(path: &str, text: &str, words: &[&str], why: &str) -> Vec<Problem> {
+    let code = code_only(text);
+    let mut problems = Vec::new();
+    for (index, line) in code.lines().enumerate() {
+        for word in words.iter().filter(|word| finds_word(line, word)) {
+            problems.push(Problem::at_line(
+                path,
+                index + 1,
+                format!("`{word}`: {why}"),
+            ));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(path: &str, text: &str) -> usize {
+        check(&Repository::of(&[(path, text)])).len()
+    }
+
+    #[test]
+    fn the_protocol_reads_no_clock() {
+        let path = "crates/trunkline-protocol/src/session.rs";
+        assert_eq!(problems(path, "let now = Instant::now();"), 1);
+        assert_eq!(
+            problems(path, "let now: Instant = clock; // Instant::now"),
+            0
+        );
+        assert_eq!(problems(path, "let operand = \"tokio\";"), 0);
+    }
+
+    #[test]
+    fn other_crates_may() {
+        assert_eq!(
+            problems("crates/trunkline-client/src/lib.rs", "tokio::spawn(x)"),
+            0
+        );
+        assert_eq!(
+            problems("crates/trunkline-client/src/lib.rs", "use tungstenite::x;"),
+            1
+        );
+    }
+}
