@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the vectors beside this file.
+"""Writes the vectors beside this file, and the examples of ../frames.md.
 
     pip install msgpack
-    python3 generate.py            # writes *.json
+    python3 generate.py            # writes *.json and the examples
     python3 generate.py --check    # fails if what stands here differs
 
 The output depends on nothing but these scripts and ../frames.toml.
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from encoder import FRAMES, read_json, read_message_pack, same, to_json, to_message_pack, to_value, wire_array
+from examples import documents
 from frame_cases import FRAME_CASES
 from negative_cases import negative_cases
 from value_cases import canonical, ignorable_cases, integer_cases, map_decode_cases, value_cases
@@ -81,20 +82,25 @@ def text_of(content):
     return f'{{\n "kind": {json.dumps(content["kind"])},\n "cases": [\n{lines}\n ]\n}}\n'
 
 
+def outputs():
+    """Yields (path, text) of everything that is generated."""
+    cases = {}
+    for name, content in files():
+        cases.update({(name, case["name"]): case for case in content["cases"]})
+        yield HERE / name, text_of(content)
+    yield from documents(cases)
+
+
 def main():
     missing = [name for name in FRAMES if name not in FRAME_CASES]
     assert not missing, f"frame kinds without vectors: {missing}"
     check = "--check" in sys.argv[1:]
     stale = []
-    for name, content in files():
-        text = text_of(content)
-        path = HERE / name
-        if check:
-            if not path.exists() or path.read_text() != text:
-                stale.append(name)
-        else:
+    for path, text in outputs():
+        if not check:
             path.write_text(text)
-            print(f"{name}: {len(content['cases'])} cases")
+        elif not path.exists() or path.read_text() != text:
+            stale.append(path.name)
     if stale:
         sys.exit(f"stale, run generate.py: {', '.join(stale)}")
 
