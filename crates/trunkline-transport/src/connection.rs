@@ -54,6 +54,30 @@ impl Capabilities {
             sees_partial_messages: false,
         }
     }
+
+    /// With [`text`](Self::text).
+    #[must_use]
+    pub const fn with_text(self) -> Self {
+        Self { text: true, ..self }
+    }
+
+    /// With [`datagrams`](Self::datagrams).
+    #[must_use]
+    pub const fn with_datagrams(self) -> Self {
+        Self {
+            datagrams: true,
+            ..self
+        }
+    }
+
+    /// With [`sees_partial_messages`](Self::sees_partial_messages).
+    #[must_use]
+    pub const fn with_partial_messages(self) -> Self {
+        Self {
+            sees_partial_messages: true,
+            ..self
+        }
+    }
 }
 
 /// The transports there are.

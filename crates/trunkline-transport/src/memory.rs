@@ -74,11 +74,7 @@ fn connection(shared: &Arc<Shared>, side: Side, config: &Config) -> Connection {
     Connection {
         transport: TransportKind::Memory,
         protocol: config.protocol.clone(),
-        capabilities: Capabilities {
-            text: true,
-            datagrams: false,
-            sees_partial_messages: true,
-        },
+        capabilities: Capabilities::none().with_text().with_partial_messages(),
         sender: Box::new(MemorySender::new(shared.clone(), side)),
         receiver: Box::new(MemoryReceiver::new(
             shared.clone(),

@@ -1,1 +1,43 @@
-//! websocket
+//! Trunkline's WebSocket transport (specification, "Binding: WebSocket").
+//!
+//! Reading is tungstenite's; writing is our own, so that any thread may append a message to a
+//! connection's buffer and one system call sends all of them. Both halves of an idle connection
+//! hold under 2 KiB.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `config.rs` | [`Config`], [`Counters`] |
+//! | `connection.rs` | the two halves over a byte stream |
+//! | `sender.rs`, `frame.rs`, `mask.rs` | the sending half, frames, masking keys |
+//! | `receiver.rs`, `adapter.rs`, `boundary.rs`, `scratch.rs` | the receiving half over tungstenite |
+//! | `control.rs` | what the receiving half has the sending half send: pongs and closes |
+//! | `dial/` | [`WebSocketDialer`] (feature `client`) |
+//! | `upgrade/` | [`upgrade()`]: from an HTTP request to a connection (feature `server`) |
+//! | `listener/` | [`Listener`] over TCP (feature `server`) |
+
+mod adapter;
+mod boundary;
+mod config;
+mod connection;
+mod control;
+mod frame;
+mod mask;
+mod receiver;
+mod scratch;
+mod sender;
+mod sync;
+
+#[cfg(feature = "client")]
+mod dial;
+#[cfg(feature = "server")]
+mod listener;
+#[cfg(feature = "server")]
+mod upgrade;
+
+pub use config::{Config, Counters};
+#[cfg(feature = "client")]
+pub use dial::WebSocketDialer;
+#[cfg(feature = "server")]
+pub use listener::{Handler, Listener, ListenerConfig, StopHandle};
+#[cfg(feature = "server")]
+pub use upgrade::{Body, Handshake, Negotiated, UpgradeError, Upgrading, upgrade};

@@ -1,0 +1,166 @@
+//! What a URL says about where to dial.
+
+use http::Uri;
+use trunkline_transport::DialError;
+
+/// The path of an endpoint whose URL has none (specification, "Binding: WebSocket").
+const DEFAULT_PATH: &str = "/trunkline";
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    /// For name resolution: an IPv6 address without its brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// For the Host header: without the scheme's own port.
+    pub(super) authority: String,
+    pub(super) path_and_query: String,
+}
+
+impl Target {
+    pub(super) fn parse(url: &str) -> Result<Self, DialError> {
+        let refuse = |reason: String| DialError::Url {
+            url: without_query(url),
+            reason,
+        };
+        let uri: Uri = url.parse().map_err(|cause| refuse(format!("{cause}")))?;
+        match uri.scheme_str() {
+            Some("http" | "ws") => {}
+            Some("https" | "wss") => {
+                return Err(refuse(
+                    "TLS needs the `tls` feature, which is not there yet".into(),
+                ));
+            }
+            Some(other) => return Err(refuse(format!("the scheme `{other}` is not WebSocket's"))),
+            None => return Err(refuse("it has no scheme, such as http://".into())),
+        }
+        let authority = uri
+            .authority()
+            .ok_or_else(|| refuse("it has no host".into()))?;
+        if authority.as_str().contains('@') {
+            return Err(refuse("credentials do not belong into a URL".into()));
+        }
+        let host = authority.host();
+        if host.is_empty() {
+            return Err(refuse("it has no host".into()));
+        }
+        let port = authority.port_u16().unwrap_or(80);
+        if authority.port().is_none() && authority.as_str().len() > host.len() {
+            return Err(refuse("its port is not a number from 0 to 65535".into()));
+        }
+        let path = if uri.path() == "/" {
+            DEFAULT_PATH
+        } else {
+            uri.path()
+        };
+        Ok(Self {
+            host: host
+                .trim_start_matches('[')
+                .trim_end_matches(']')
+                .to_owned(),
+            port,
+            authority: if port == 80 {
+                host.to_owned()
+            } else {
+                format!("{host}:{port}")
+            },
+            path_and_query: match uri.query() {
+                Some(query) => format!("{path}?{query}"),
+                None => path.to_owned(),
+            },
+        })
+    }
+}
+
+/// The query may hold a one-time ticket, and what precedes the host a password.
+fn without_query(url: &str) -> String {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let url = &url[..end];
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => {
+            format!("{}{}", &url[..scheme + 3], &url[at + 1..])
+        }
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Target {
+        Target::parse(url).unwrap()
+    }
+
+    #[track_caller]
+    fn refused(url: &str, reason: &str) {
+        let error = Target::parse(url).unwrap_err();
+        assert!(
+            error.to_string().contains(reason),
+            "`{reason}` is not in: {error}"
+        );
+    }
+
+    #[test]
+    fn url_without_a_path_means_the_default_one() {
+        for url in ["http://localhost:4000", "ws://localhost:4000/"] {
+            let target = target(url);
+            assert_eq!(
+                (target.port, target.path_and_query.as_str()),
+                (4000, "/trunkline")
+            );
+            assert_eq!(target.authority, "localhost:4000");
+        }
+    }
+
+    #[test]
+    fn path_and_query_are_kept() {
+        assert_eq!(
+            target("http://a/live?ticket=1").path_and_query,
+            "/live?ticket=1"
+        );
+        assert_eq!(
+            target("http://a?ticket=1").path_and_query,
+            "/trunkline?ticket=1"
+        );
+    }
+
+    #[test]
+    fn default_port_is_left_out_of_the_host_header() {
+        let target = target("ws://example.org:80/x");
+        assert_eq!(
+            (target.authority.as_str(), target.port),
+            ("example.org", 80)
+        );
+    }
+
+    #[test]
+    fn ipv6_address_is_dialled_without_and_named_with_brackets() {
+        let target = target("http://[::1]:9/x");
+        assert_eq!(
+            (target.host.as_str(), target.authority.as_str()),
+            ("::1", "[::1]:9")
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_dialled_is_said() {
+        refused("https://example.org", "`tls` feature");
+        refused("wss://example.org", "`tls` feature");
+        refused("ftp://example.org", "`ftp`");
+        refused("example.org", "no scheme");
+        refused("/trunkline", "no scheme");
+        refused("http://example.org:99999", "port");
+        refused("http://a b", "invalid");
+    }
+
+    #[test]
+    fn errors_show_neither_query_nor_credentials() {
+        for url in [
+            "ftp://u:secret@host/x?ticket=secret",
+            "http://u:secret@host/x#secret",
+        ] {
+            let error = Target::parse(url).unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A listener of our own: TCP, HTTP/1.1, and the upgrade at one path.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::config::{Config, count};
+
+mod handler;
+mod serve;
+
+pub use handler::Handler;
+
+/// How a [`Listener`] behaves.
+#[derive(Clone, Debug)]
+pub struct ListenerConfig {
+    /// The path of the endpoint. Default `/trunkline`.
+    pub path: String,
+    /// The application protocols spoken. Default `trunkline.v1.msgpack` and `trunkline.v1.json`.
+    pub protocols: Vec<String>,
+    /// What each connection is configured with.
+    pub websocket: Config,
+    /// How long a client may take to send a request's head. Default 5 s.
+    pub header_timeout: Duration,
+    /// How long a TCP connection may live that does not become a WebSocket, its answer included.
+    /// Default 30 s.
+    pub http_timeout: Duration,
+    /// TCP connections that may be in HTTP at once; further ones wait in the kernel's queue.
+    /// Default 1,024. Each costs up to 32 KiB.
+    pub max_handshakes: usize,
+}
+
+impl Default for ListenerConfig {
+    fn default() -> Self {
+        Self {
+            path: "/trunkline".into(),
+            protocols: vec!["trunkline.v1.msgpack".into(), "trunkline.v1.json".into()],
+            websocket: Config::default(),
+            header_timeout: Duration::from_secs(5),
+            http_timeout: Duration::from_secs(30),
+            max_handshakes: 1024,
+        }
+    }
+}
+
+/// Accepts WebSocket connections on a TCP port.
+#[derive(Debug)]
+pub struct Listener {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    config: Arc<ListenerConfig>,
+    stop: watch::Sender<bool>,
+}
+
+impl Listener {
+    /// Listens on `address`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The address is taken or not ours.
+    pub async fn bind(
+        address: impl tokio::net::ToSocketAddrs,
+        config: ListenerConfig,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let local_addr = listener.local_addr()?;
+        let stop = watch::Sender::new(false);
+        Ok(Self {
+            listener,
+            local_addr,
+            config: Arc::new(config),
+            stop,
+        })
+    }
+
+    /// The address listened on.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// A handle that stops [`serve`](Self::serve).
+    #[must_use]
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle {
+            stop: self.stop.clone(),
+        }
+    }
+
+    /// Accepts until stopped, handing each connection to `handler` in a task of its own.
+    ///
+    /// An error of the listening socket (no file descriptors left) is counted and logged, and
+    /// accepting goes on after a pause of 10 ms to 1 s. Connections outlive the end of this future.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops accepting.
+    pub async fn serve<H: Handler>(self, handler: Arc<H>) {
+        let handshakes = Arc::new(Semaphore::new(self.config.max_handshakes));
+        let mut stopped = self.stop.subscribe();
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = stopped.wait_for(|stopped| *stopped) => return,
+                accepted = accept(&self.listener, &handshakes) => accepted,
+            };
+            match accepted {
+                Ok((stream, peer, permit)) => {
+                    pause = SHORTEST_PAUSE;
+                    let http = serve::http(stream, peer, self.config.clone(), handler.clone());
+                    tokio::spawn(async move {
+                        http.await;
+                        drop(permit);
+                    });
+                }
+                Err(cause) => {
+                    count(&self.config.websocket.counters.accept_errors);
+                    tracing::warn!(%cause, ?pause, "cannot accept a connection");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+}
+
+/// Takes a place first, so that a full house leaves clients in the kernel's queue.
+async fn accept(
+    listener: &TcpListener,
+    handshakes: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let permit = handshakes
+        .clone()
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, permit))
+}
+
+/// Stops a [`Listener`] from accepting.
+#[derive(Clone, Debug)]
+pub struct StopHandle {
+    stop: watch::Sender<bool>,
+}
+
+impl StopHandle {
+    /// Stops accepting and closes the port. Connections there are go on. Calling it again does
+    /// nothing.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+}
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -1,0 +1,211 @@
+//! The receiving half: tungstenite's frame reader over bytes that a scratch buffer holds.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::io::AsyncRead;
+use trunkline_transport::{ConnectionEnd, Message, MessageKind, MessageReceiver, WriteBuffer};
+use tungstenite::error::{CapacityError, Error};
+use tungstenite::protocol::{self, CloseFrame, WebSocketConfig, WebSocketContext};
+
+use crate::adapter::Adapter;
+use crate::boundary::Boundary;
+use crate::config::{Config, count};
+use crate::control::Control;
+use crate::frame::{self, Role};
+use crate::scratch::Scratch;
+use crate::sync::Arc;
+
+/// What tungstenite's own buffer starts with, and its step of reading from the scratch buffer.
+const CONTEXT_BUFFER: usize = 256;
+
+/// A message above this has grown tungstenite's buffer enough to be worth replacing it.
+const LARGE_MESSAGE: usize = 1024;
+
+/// The receiving half over the reading half of a byte stream.
+#[derive(Debug)]
+pub(crate) struct Receiver<R> {
+    stream: R,
+    role: Role,
+    control: Arc<Control>,
+    context: WebSocketContext,
+    max_message: usize,
+    scratch: Scratch,
+    boundary: Boundary,
+    /// Whether the context's buffer has grown and is to be replaced when nothing is in it.
+    grown: bool,
+    received: u64,
+    end: Option<ConnectionEnd>,
+}
+
+impl<R: AsyncRead + Unpin> Receiver<R> {
+    /// `already_read` are bytes that arrived with the HTTP handshake.
+    pub(crate) fn new(
+        stream: R,
+        role: Role,
+        control: Arc<Control>,
+        config: &Config,
+        already_read: Bytes,
+    ) -> Self {
+        let mut boundary = Boundary::default();
+        boundary.pass(&already_read);
+        let settings = settings(config.max_message);
+        let context = WebSocketContext::from_partially_read(
+            already_read.to_vec(),
+            tungstenite_role(role),
+            Some(settings),
+        );
+        Self {
+            stream,
+            role,
+            control,
+            context,
+            max_message: config.max_message,
+            scratch: Scratch::default(),
+            boundary,
+            grown: already_read.len() > LARGE_MESSAGE,
+            received: already_read.len() as u64,
+            end: None,
+        }
+    }
+
+    /// One step of tungstenite's reader over what has arrived. None if it needs more.
+    fn read(&mut self) -> Option<Result<Message, ConnectionEnd>> {
+        loop {
+            let mut adapter = Adapter {
+                scratch: &mut self.scratch,
+                boundary: &mut self.boundary,
+                control: &self.control,
+            };
+            match self.context.read(&mut adapter) {
+                Ok(protocol::Message::Text(text)) => {
+                    return Some(Ok(self.message(MessageKind::Text, text.into())));
+                }
+                Ok(protocol::Message::Binary(bytes)) => {
+                    return Some(Ok(self.message(MessageKind::Binary, bytes)));
+                }
+                Ok(protocol::Message::Close(close)) => {
+                    // Writes the answer into the adapter. A server's context reports its end by an
+                    // error here, which says nothing new.
+                    let _ = self.context.flush(&mut adapter);
+                    return Some(Err(self.over(closed(close), None)));
+                }
+                Ok(_) => {} // A pong, or a ping whose pong the next read writes into the adapter.
+                Err(Error::Io(cause)) if cause.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(cause) => return Some(Err(self.broken(&cause))),
+            }
+        }
+    }
+
+    fn message(&mut self, kind: MessageKind, bytes: Bytes) -> Message {
+        self.grown |= bytes.len() > LARGE_MESSAGE;
+        Message { kind, bytes }
+    }
+
+    /// Replaces a context whose buffer has grown, where it holds nothing.
+    fn shrink(&mut self) {
+        if self.grown && self.boundary.between_messages() {
+            self.context = WebSocketContext::new(
+                tungstenite_role(self.role),
+                Some(settings(self.max_message)),
+            );
+            self.grown = false;
+        }
+    }
+
+    /// Ends with what the peer did wrong, and has the Close sent that says so.
+    fn broken(&mut self, cause: &Error) -> ConnectionEnd {
+        let (code, detail) = match cause {
+            Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => (
+                1009,
+                format!("a message of {size} bytes or more, the limit is {max_size}"),
+            ),
+            Error::Utf8(detail) => (1007, detail.clone()),
+            Error::Io(cause) => {
+                return self.over(ConnectionEnd::cut(io::Error::from(cause.kind())), None);
+            }
+            other => (1002, other.to_string()),
+        };
+        count(&self.control.counters.violations);
+        let mut close = WriteBuffer::new();
+        // Without randomness for the mask there is no Close; the end stays the same.
+        let _ = frame::append_close(&mut close, self.role, code, &detail);
+        self.over(
+            ConnectionEnd::Violation { code, detail },
+            Some(close.unwritten()),
+        )
+    }
+
+    fn over(&mut self, end: ConnectionEnd, close: Option<&[u8]>) -> ConnectionEnd {
+        let end = self.control.put_end(end, close);
+        self.end = Some(end.clone());
+        end
+    }
+}
+
+impl<R: AsyncRead + Unpin + Send + 'static> MessageReceiver for Receiver<R> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, ConnectionEnd>> {
+        if let Some(end) = &self.end {
+            return Poll::Ready(Err(end.clone()));
+        }
+        loop {
+            if let Some(result) = self.read() {
+                return Poll::Ready(result);
+            }
+            self.shrink();
+            match ready!(self.scratch.poll_fill(&mut self.stream, cx)) {
+                Ok(0) => {
+                    let cause = io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the stream ended without a Close frame",
+                    );
+                    return Poll::Ready(Err(self.over(ConnectionEnd::cut(cause), None)));
+                }
+                Ok(length) => self.received += length as u64,
+                Err(cause) => return Poll::Ready(Err(self.over(ConnectionEnd::cut(cause), None))),
+            }
+        }
+    }
+
+    fn received(&self) -> u64 {
+        self.received
+    }
+
+    fn set_max_message(&mut self, bytes: usize) {
+        self.max_message = bytes;
+        self.context.set_config(|config| {
+            config.max_message_size = Some(bytes);
+            config.max_frame_size = Some(bytes);
+        });
+    }
+}
+
+fn settings(max_message: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(CONTEXT_BUFFER)
+        // Each control frame goes to the adapter at once.
+        .write_buffer_size(0)
+        .max_message_size(Some(max_message))
+        .max_frame_size(Some(max_message))
+}
+
+const fn tungstenite_role(role: Role) -> protocol::Role {
+    match role {
+        Role::Client => protocol::Role::Client,
+        Role::Server => protocol::Role::Server,
+    }
+}
+
+fn closed(close: Option<CloseFrame>) -> ConnectionEnd {
+    match close {
+        Some(close) => ConnectionEnd::Closed {
+            code: Some(close.code.into()),
+            reason: close.reason.as_str().to_owned(),
+        },
+        None => ConnectionEnd::Closed {
+            code: None,
+            reason: String::new(),
+        },
+    }
+}

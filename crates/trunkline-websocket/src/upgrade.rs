@@ -1,0 +1,153 @@
+//! From an HTTP request to a connection.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Request, Response, StatusCode, Uri, header};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use tokio::net::TcpStream;
+use trunkline_transport::Connection;
+
+use crate::config::{Config, count};
+use crate::connection;
+use crate::frame::Role;
+
+mod negotiate;
+mod refusal;
+mod request;
+
+pub use negotiate::Negotiated;
+pub(crate) use refusal::not_found;
+
+/// The body of every answer given here: short text.
+pub type Body = Full<Bytes>;
+
+/// What a WebSocket handshake said, for the layer above to judge.
+#[derive(Clone, Debug)]
+pub struct Handshake {
+    /// Path and query as requested. The query may hold a one-time ticket: do not log it.
+    pub uri: Uri,
+    /// The request's headers. They may hold credentials: do not log them, and do not keep them for
+    /// a connection's life (1 to 2 KiB).
+    pub headers: HeaderMap,
+    /// The address of the peer's end of the TCP connection, where it is known.
+    pub peer: Option<std::net::SocketAddr>,
+    /// The application protocol agreed on.
+    pub negotiated: Negotiated,
+}
+
+/// Checks a WebSocket handshake and answers it.
+///
+/// `supported` are the application protocols spoken here; the first one that the client offers and
+/// that is among them is agreed on. If it offers only unknown ones and among them names of
+/// Trunkline's, the first of those is echoed, so that the connection comes about and can be closed
+/// with `unsupported-version` in a way that a browser sees (specification, "Encoding").
+///
+/// Send the response, then await [`Upgrading::complete`] in a task of its own: it is done only once
+/// the response has been written.
+///
+/// # Errors
+/// The answer that refuses, as text that says what was wrong: 405 (not GET), 400 (HTTP version,
+/// key, no protocol offered), 426 (not a WebSocket request, another WebSocket version).
+pub fn upgrade<B>(
+    request: &mut Request<B>,
+    supported: &[String],
+    config: &Config,
+) -> Result<(Response<Body>, Upgrading), Box<Response<Body>>> {
+    let granted = request::check(request, supported).map_err(|refusal| {
+        count(&config.counters.upgrades_refused);
+        Box::new(refusal.into_response())
+    })?;
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::UPGRADE,
+        header::HeaderValue::from_static("websocket"),
+    );
+    headers.insert(
+        header::CONNECTION,
+        header::HeaderValue::from_static("Upgrade"),
+    );
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, granted.accept);
+    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, granted.protocol_header);
+    let upgrading = Upgrading {
+        upgrade: hyper::upgrade::on(request),
+        negotiated: granted.negotiated,
+        config: config.clone(),
+    };
+    Ok((response, upgrading))
+}
+
+/// A granted upgrade whose response is yet to be written.
+#[derive(Debug)]
+pub struct Upgrading {
+    upgrade: OnUpgrade,
+    negotiated: Negotiated,
+    config: Config,
+}
+
+impl Upgrading {
+    /// The application protocol agreed on.
+    #[must_use]
+    pub fn negotiated(&self) -> &Negotiated {
+        &self.negotiated
+    }
+
+    /// Waits until the response has been written, and takes the byte stream over.
+    ///
+    /// Over hyper on a [`TcpStream`] (also through hyper-util's automatic server, which axum uses)
+    /// the socket itself is taken and everything of HTTP is freed; over another stream the halves
+    /// take turns. Bytes that arrived with the request are not lost.
+    ///
+    /// # Errors
+    /// The client went away before.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the connection up.
+    pub async fn complete(self) -> Result<Connection, UpgradeError> {
+        match self.upgrade.await {
+            Ok(upgraded) => Ok(take_over(
+                upgraded,
+                self.negotiated.into_name(),
+                &self.config,
+            )),
+            Err(cause) => {
+                count(&self.config.counters.upgrades_failed);
+                Err(UpgradeError {
+                    cause: Arc::new(cause),
+                })
+            }
+        }
+    }
+}
+
+/// A granted upgrade did not come about.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the client went away during the upgrade: {cause}")]
+pub struct UpgradeError {
+    cause: Arc<hyper::Error>,
+}
+
+fn take_over(upgraded: Upgraded, protocol: String, config: &Config) -> Connection {
+    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => {
+            let stream = parts.io.into_inner();
+            return connection::over_tcp(stream, Role::Server, protocol, config, parts.read_buf);
+        }
+        Err(upgraded) => upgraded,
+    };
+    match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+        Ok(parts) => {
+            let stream = parts.io.into_inner();
+            connection::over_tcp(stream, Role::Server, protocol, config, parts.read_buf)
+        }
+        Err(upgraded) => {
+            let stream = TokioIo::new(upgraded);
+            connection::over_stream(stream, Role::Server, protocol, config, Bytes::new())
+        }
+    }
+}
