@@ -26,7 +26,7 @@ fn in_file(path: &str, text: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, line) in code.lines().enumerate().skip(first_test_line) {
         let allowed = !never && is_allowed(&lines[index.saturating_sub(1)..=index]);
-        if line.contains("sleep(") && finds_word(line, "sleep") && !allowed {
+        if sleeps(line) && !allowed {
             problems.push(Problem::at_line(path, index + 1, message(never)));
         }
     }
@@ -41,6 +41,12 @@ const fn message(never: bool) -> &'static str {
                   `tidy: allow sleep: <reason>`"
         }
     }
+}
+
+fn sleeps(line: &str) -> bool {
+    ["sleep", "sleep_until"]
+        .iter()
+        .any(|name| line.contains(&format!("{name}(")) && finds_word(line, name))
 }
 
 /// The index of the first line that is test code; beyond the last one when none is.
