@@ -1,0 +1,129 @@
+//! Subcommands and their output.
+
+use std::{error::Error, fs, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use trunkline_bench::{
+    compare::Comparison,
+    dialect::Dialect,
+    machine,
+    measure::{Settings, Workload, measure},
+    peer_room::{self, RuntimeKind},
+    report::Report,
+    target::Target,
+};
+
+/// Load generator for room servers, and the hand-written peer.
+#[derive(Parser)]
+#[command(name = "trunkline-bench")]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure several servers in alternating rounds.
+    Compare {
+        #[command(flatten)]
+        comparison: Comparison,
+        /// Write every round's figures to this file.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+    /// Point the load generator at a server that runs already.
+    Load(Load),
+    /// Serve the hand-written room on loopback.
+    PeerRoom {
+        /// The port, 0 for a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// The tokio runtime.
+        #[arg(long, value_enum, default_value_t)]
+        runtime: RuntimeKind,
+    },
+}
+
+#[derive(clap::Args)]
+struct Load {
+    /// Where the server is, as ws://host:port/path.
+    #[arg(long)]
+    url: String,
+    /// What it speaks.
+    #[arg(long, value_enum)]
+    dialect: Dialect,
+    /// The workloads; idle needs --pid.
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["fan-out", "acknowledged"])]
+    workloads: Vec<Workload>,
+    /// The server's process on this machine, whose processor time and memory are read.
+    #[arg(long)]
+    pid: Option<u32>,
+    /// Bind the load generator to this core.
+    #[arg(long)]
+    load_core: Option<usize>,
+    /// Write the figures to this file.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+pub(crate) fn main() -> ExitCode {
+    let outcome = match CommandLine::parse().command {
+        Command::Compare { comparison, json } => {
+            warn_of_debug_build();
+            comparison
+                .run()
+                .map_err(Into::into)
+                .and_then(|report| print(&report, json))
+        }
+        Command::Load(load) => {
+            warn_of_debug_build();
+            load.run()
+        }
+        Command::PeerRoom { port, runtime } => peer_room::run(port, runtime).map_err(Into::into),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("trunkline-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Load {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        const SPARE_FILES: u64 = 256;
+        if self.workloads.contains(&Workload::Idle) && self.pid.is_none() {
+            return Err("the idle workload reads the server's memory: give --pid".into());
+        }
+        let connections = self.settings.most_connections(&self.workloads);
+        machine::raise_open_files(u64::from(connections) + SPARE_FILES)?;
+        let target = Target::parse(&self.url, self.dialect)?;
+        let mut report = Report::new(&self.settings, 1, None, self.load_core)?;
+        if let Some(core) = self.load_core {
+            machine::pin_current_thread(core)?;
+        }
+        for workload in self.workloads {
+            for (figure, outcome) in measure(workload, &target, &self.settings, self.pid)? {
+                report.add("server", figure, outcome);
+            }
+        }
+        print(&report, self.json)
+    }
+}
+
+fn print(report: &Report, json: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
+    println!("{report}");
+    if let Some(path) = json {
+        fs::write(path, serde_json::to_string_pretty(report)?)?;
+    }
+    Ok(())
+}
+
+fn warn_of_debug_build() {
+    if cfg!(debug_assertions) {
+        eprintln!("trunkline-bench: this is a debug build; its figures mean nothing");
+    }
+}

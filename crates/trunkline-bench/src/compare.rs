@@ -1,0 +1,217 @@
+//! Several servers in one run: alternating rounds, each on a fresh process on the same core.
+
+use std::{
+    env, io,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::{
+    dialect::Dialect,
+    load_error::LoadError,
+    machine::{self, MachineError},
+    measure::{Settings, Workload, measure},
+    report::Report,
+    server_process::{ServerProcess, StartError},
+    target::Target,
+};
+
+/// Descriptors beyond one for each connection.
+const SPARE_FILES: u64 = 256;
+/// The package and the program of the Trunkline server.
+const FIXTURE: &str = "trunkline-fixture";
+
+/// A server that is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Peer {
+    /// The hand-written room on tokio's multi-threaded runtime with one worker. The others'
+    /// ratios are to this one.
+    Room,
+    /// The same room on tokio's single-threaded runtime.
+    RoomCurrentThread,
+    /// Trunkline's fixture server.
+    Trunkline,
+}
+
+impl Peer {
+    /// The name in the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Room => "room",
+            Self::RoomCurrentThread => "room (current-thread)",
+            Self::Trunkline => "trunkline",
+        }
+    }
+
+    fn dialect(self) -> Dialect {
+        match self {
+            Self::Room | Self::RoomCurrentThread => Dialect::Room,
+            Self::Trunkline => Dialect::Trunkline,
+        }
+    }
+}
+
+/// What is compared, and how.
+#[derive(Debug, Clone, Args)]
+pub struct Comparison {
+    /// The servers, in the order of each round.
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["room", "trunkline"])]
+    pub peers: Vec<Peer>,
+    /// The workloads.
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["fan-out", "acknowledged", "idle"])]
+    pub workloads: Vec<Workload>,
+    /// Rounds, in each of which every server is measured once.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// The core the servers run on [default: the first that may be used].
+    #[arg(long)]
+    pub server_core: Option<usize>,
+    /// The core the load generator runs on [default: the second that may be used].
+    #[arg(long)]
+    pub load_core: Option<usize>,
+    /// Program of the Trunkline server [default: the one built beside this program].
+    #[arg(long)]
+    pub fixture: Option<PathBuf>,
+    /// How much load is made.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// Why there is no comparison.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// The machine does not have what is needed.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// Server and load generator would share a core.
+    #[error("server and load generator need a core each; cores that may be used: {allowed:?}")]
+    Cores {
+        /// The cores of this process.
+        allowed: Vec<usize>,
+    },
+    /// The Trunkline server could not be built.
+    #[error("building {FIXTURE} failed; give its program with --fixture")]
+    Build,
+    /// This program does not know where it is, or cargo could not be run.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A server did not start.
+    #[error("{peer}: {source}")]
+    Start {
+        /// The server.
+        peer: &'static str,
+        /// Why.
+        source: StartError,
+    },
+    /// A measurement failed.
+    #[error("{peer}, {workload:?}, round {round}: {source}")]
+    Load {
+        /// The server.
+        peer: &'static str,
+        /// The workload.
+        workload: Workload,
+        /// The round, from 1.
+        round: u32,
+        /// Why.
+        source: LoadError,
+    },
+}
+
+impl Comparison {
+    /// Runs all rounds. Progress goes to standard error.
+    pub fn run(&self) -> Result<Report, CompareError> {
+        let connections = self.settings.most_connections(&self.workloads);
+        machine::raise_open_files(u64::from(connections) + SPARE_FILES)?;
+        let fixture = self.fixture_program()?;
+        let (server_core, load_core) = self.cores()?;
+        let mut report = Report::new(&self.settings, self.rounds, server_core, load_core)?;
+        machine::pin_current_thread(load_core)?;
+        for round in 1..=self.rounds {
+            for &workload in &self.workloads {
+                for &peer in &self.peers {
+                    let start_error = |source| CompareError::Start {
+                        peer: peer.name(),
+                        source,
+                    };
+                    let command = command(peer, fixture.as_deref())?;
+                    let server = ServerProcess::start(command, server_core, load_core)
+                        .map_err(start_error)?;
+                    let target = Target::at(server.address(), peer.dialect());
+                    let outcomes = measure(workload, &target, &self.settings, Some(server.pid()))
+                        .map_err(|source| CompareError::Load {
+                        peer: peer.name(),
+                        workload,
+                        round,
+                        source,
+                    })?;
+                    for (figure, outcome) in outcomes {
+                        let cost = outcome.cost().unwrap_or_default();
+                        eprintln!("round {round}: {figure:?}, {}: {cost:.3}", peer.name());
+                        report.add(peer.name(), figure, outcome);
+                    }
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    fn cores(&self) -> Result<(usize, usize), CompareError> {
+        let allowed = machine::allowed_cores()?;
+        let server = self.server_core.or_else(|| allowed.first().copied());
+        let load = self.load_core.or_else(|| allowed.get(1).copied());
+        match (server, load) {
+            (Some(server), Some(load)) if server != load => Ok((server, load)),
+            _ => Err(CompareError::Cores { allowed }),
+        }
+    }
+
+    /// The Trunkline server's program, built first if this program was started by cargo.
+    fn fixture_program(&self) -> Result<Option<PathBuf>, CompareError> {
+        if !self.peers.contains(&Peer::Trunkline) {
+            return Ok(None);
+        }
+        if let Some(given) = &self.fixture {
+            return Ok(Some(given.clone()));
+        }
+        let own = env::current_exe()?;
+        let program = own.with_file_name(FIXTURE);
+        if let Some(cargo) = env::var_os("CARGO") {
+            let mut build = Command::new(cargo);
+            build.args(["build", "--release", "--package", FIXTURE]);
+            if let Some(target_dir) = own.parent().and_then(Path::parent) {
+                build.arg("--target-dir").arg(target_dir);
+            }
+            if !build.status()?.success() {
+                return Err(CompareError::Build);
+            }
+        }
+        if program.exists() {
+            Ok(Some(program))
+        } else {
+            Err(CompareError::Build)
+        }
+    }
+}
+
+fn command(peer: Peer, fixture: Option<&Path>) -> Result<Command, CompareError> {
+    let mut command = match (peer, fixture) {
+        (Peer::Trunkline, Some(fixture)) => Command::new(fixture),
+        (Peer::Trunkline, None) => return Err(CompareError::Build),
+        (Peer::Room, _) => room("multi-thread")?,
+        (Peer::RoomCurrentThread, _) => room("current-thread")?,
+    };
+    command.args(["--port", "0"]);
+    // What a server logs about connections that come and go is no part of a message's cost.
+    command.env("RUST_LOG", "warn");
+    Ok(command)
+}
+
+fn room(runtime: &str) -> Result<Command, CompareError> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["peer-room", "--runtime", runtime]);
+    Ok(command)
+}

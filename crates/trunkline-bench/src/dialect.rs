@@ -1,0 +1,150 @@
+//! What is said on a connection once it is a WebSocket: the shape of events, acks and messages.
+
+mod reader;
+mod room;
+mod trunkline;
+
+use std::time::Instant;
+
+use clap::ValueEnum;
+
+use crate::outgoing::Outgoing;
+
+/// The id of the event whose ack tells that a connection is ready and in the room.
+const READY_ID: u64 = 0;
+
+/// A dialect the load generator speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Dialect {
+    /// The hand-written room: `[id, event, payload]`, `[id, payload]`, `[event, payload]`.
+    Room,
+    /// Trunkline's wire protocol 1 in MessagePack.
+    Trunkline,
+}
+
+impl Dialect {
+    /// The WebSocket subprotocol to ask for.
+    pub fn subprotocol(self) -> Option<&'static str> {
+        match self {
+            Self::Room => None,
+            Self::Trunkline => Some("trunkline.v1.msgpack"),
+        }
+    }
+
+    /// A connection's state at its beginning.
+    pub fn session(self) -> Session {
+        match self {
+            Self::Room => Session::Room,
+            Self::Trunkline => Session::Trunkline(trunkline::Session::default()),
+        }
+    }
+}
+
+/// What a message from the server means to the load generator.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incoming<'a> {
+    /// The connection is in the room and its events are answered.
+    Ready,
+    /// A broadcast's payload.
+    Message(&'a [u8]),
+    /// The answer to an event that asked for one.
+    Acknowledged {
+        /// The id the event had.
+        id: u64,
+        /// The payload it came back with.
+        payload: &'a [u8],
+    },
+    /// Something that concerns the dialect alone.
+    Nothing,
+}
+
+/// A server said something the dialect does not allow, or refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum DialectError {
+    /// Not the expected shape.
+    #[error("malformed message: {0}")]
+    Malformed(&'static str),
+    /// A message of a kind that only text dialects have.
+    #[error("a text message came where binary ones were agreed")]
+    Text,
+    /// A numbered frame came twice, late or too early.
+    #[error("frame number {got} came where {expected} was due")]
+    Sequence {
+        /// The number that was due.
+        expected: u64,
+        /// The number that came.
+        got: u64,
+    },
+    /// The server ended the connection or refused something.
+    #[error("{what} with code {code}: {reason}")]
+    Refused {
+        /// The frame that said so.
+        what: &'static str,
+        /// Its code.
+        code: u64,
+        /// Its text.
+        reason: String,
+    },
+}
+
+/// The state of one connection in its dialect.
+#[derive(Debug)]
+pub enum Session {
+    /// The hand-written room keeps none.
+    Room,
+    /// Trunkline's numbers and receipts.
+    Trunkline(trunkline::Session),
+}
+
+impl Session {
+    /// Says what a connection says first; [`Incoming::Ready`] is the answer to its last frame.
+    pub fn open(&mut self, outgoing: &mut Outgoing) {
+        if let Self::Trunkline(session) = self {
+            session.greet(outgoing);
+        }
+        self.echo(READY_ID, &[], outgoing);
+    }
+
+    /// Sends a payload to everyone in the room.
+    pub fn broadcast(&mut self, payload: &[u8], outgoing: &mut Outgoing) {
+        match self {
+            Self::Room => room::event(None, "bcast", payload, outgoing),
+            Self::Trunkline(session) => session.event(None, "bcast", payload, outgoing),
+        }
+    }
+
+    /// Sends a payload that is to be acknowledged with itself.
+    pub fn echo(&mut self, id: u64, payload: &[u8], outgoing: &mut Outgoing) {
+        match self {
+            Self::Room => room::event(Some(id), "echo", payload, outgoing),
+            Self::Trunkline(session) => session.event(Some(id), "echo", payload, outgoing),
+        }
+    }
+
+    /// Takes one binary message; answers that the dialect owes are put into `outgoing`.
+    pub fn receive<'a>(
+        &mut self,
+        message: &'a [u8],
+        now: Instant,
+        outgoing: &mut Outgoing,
+    ) -> Result<Incoming<'a>, DialectError> {
+        let incoming = match self {
+            Self::Room => room::receive(message)?,
+            Self::Trunkline(session) => session.receive(message, now, outgoing)?,
+        };
+        if let Incoming::Acknowledged { id: READY_ID, .. } = incoming {
+            if let Self::Trunkline(session) = self {
+                session.confirm(outgoing);
+            }
+            return Ok(Incoming::Ready);
+        }
+        Ok(incoming)
+    }
+
+    /// Does what is due at this time. To be called about once a second.
+    pub fn sweep(&mut self, now: Instant, outgoing: &mut Outgoing) {
+        if let Self::Trunkline(session) = self {
+            session.sweep(now, outgoing);
+        }
+    }
+}

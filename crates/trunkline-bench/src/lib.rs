@@ -1,0 +1,21 @@
+//! A load generator that any server can be pointed at, and the peer Trunkline is measured against.
+//!
+//! `docs/benchmarks.md` says what is measured and how to read it. Linux only.
+#![cfg(target_os = "linux")]
+
+pub mod compare;
+pub mod connection;
+pub mod crowd;
+pub mod dialect;
+pub mod load_error;
+pub mod machine;
+pub mod measure;
+pub mod outgoing;
+pub mod payload;
+pub mod peer_room;
+pub mod report;
+pub mod server_process;
+pub mod tally;
+pub mod target;
+pub mod websocket;
+pub mod workload;

@@ -1,0 +1,254 @@
+//! Counts deliveries and checks that each member got each sender's messages once and in order.
+
+use crate::payload::Stamp;
+
+/// What went wrong with a delivery. Every one of these fails the run.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum TallyError {
+    /// A message came that the sender has not sent in this run.
+    #[error("member {member} got {stamp:?}, which was not sent in this run")]
+    Stray {
+        /// The receiving member.
+        member: usize,
+        /// The stamp of the message.
+        stamp: Stamp,
+    },
+    /// A message came again, or after a later one.
+    #[error("member {member} got message {got} of sender {sender} after message {last}")]
+    Doubled {
+        /// The receiving member.
+        member: usize,
+        /// The sender.
+        sender: usize,
+        /// The last message the member had from that sender.
+        last: u32,
+        /// The message that came.
+        got: u32,
+    },
+    /// A message is missing before this one.
+    #[error("member {member} got message {got} of sender {sender} where {expected} was due")]
+    Lost {
+        /// The receiving member.
+        member: usize,
+        /// The sender.
+        sender: usize,
+        /// The message that was due.
+        expected: u32,
+        /// The message that came.
+        got: u32,
+    },
+    /// The run is over and a member does not have everything.
+    #[error("member {member} has {has} of the {sent} messages of sender {sender}")]
+    Short {
+        /// The receiving member.
+        member: usize,
+        /// The sender.
+        sender: usize,
+        /// The last message it has.
+        has: u32,
+        /// How many were sent.
+        sent: u32,
+    },
+}
+
+/// The deliveries of one run.
+///
+/// Memory: four bytes for each pair of member and sender.
+#[derive(Debug)]
+pub struct Tally {
+    run: u32,
+    members: usize,
+    sent: Vec<u32>,
+    last: Vec<u32>,
+    delivered: u64,
+}
+
+impl Tally {
+    /// A run in which `senders` of the members send and all `members` receive.
+    pub fn new(run: u32, members: usize, senders: usize) -> Self {
+        Self {
+            run,
+            members,
+            sent: vec![0; senders],
+            last: vec![0; members * senders],
+            delivered: 0,
+        }
+    }
+
+    /// Counts a message as sent and returns its stamp.
+    pub fn send(&mut self, sender: usize) -> Stamp {
+        self.sent[sender] += 1;
+        let narrow = u32::try_from(sender).unwrap_or(u32::MAX);
+        Stamp {
+            run: self.run,
+            sender: narrow,
+            sequence: self.sent[sender],
+        }
+    }
+
+    /// Counts a message as delivered to a member. Returns the sender's index.
+    pub fn deliver(&mut self, member: usize, stamp: Stamp) -> Result<usize, TallyError> {
+        let sender = usize::try_from(stamp.sender).unwrap_or(usize::MAX);
+        let known = stamp.run == self.run
+            && self
+                .sent
+                .get(sender)
+                .is_some_and(|&sent| stamp.sequence <= sent);
+        if !known {
+            return Err(TallyError::Stray { member, stamp });
+        }
+        let last = &mut self.last[member * self.sent.len() + sender];
+        let got = stamp.sequence;
+        if got <= *last {
+            return Err(TallyError::Doubled {
+                member,
+                sender,
+                last: *last,
+                got,
+            });
+        }
+        if got != *last + 1 {
+            return Err(TallyError::Lost {
+                member,
+                sender,
+                expected: *last + 1,
+                got,
+            });
+        }
+        *last = got;
+        self.delivered += 1;
+        Ok(sender)
+    }
+
+    /// Deliveries so far.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// Messages sent so far, of all senders.
+    pub fn sent(&self) -> u64 {
+        self.sent.iter().copied().map(u64::from).sum()
+    }
+
+    /// Checks that every member has every message.
+    pub fn finish(&self) -> Result<(), TallyError> {
+        for member in 0..self.members {
+            for (sender, &sent) in self.sent.iter().enumerate() {
+                let has = self.last[member * self.sent.len() + sender];
+                if has != sent {
+                    return Err(TallyError::Short {
+                        member,
+                        sender,
+                        has,
+                        sent,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deliveries_in_order_to_every_member_are_complete() {
+        let mut tally = Tally::new(1, 2, 1);
+        let stamps = [tally.send(0), tally.send(0)];
+        for member in 0..2 {
+            for stamp in stamps {
+                assert_eq!(tally.deliver(member, stamp), Ok(0));
+            }
+        }
+        assert_eq!((tally.sent(), tally.delivered()), (2, 4));
+        assert_eq!(tally.finish(), Ok(()));
+    }
+
+    #[test]
+    fn a_doubled_message_fails() {
+        let mut tally = Tally::new(1, 1, 1);
+        let stamp = tally.send(0);
+        tally.deliver(0, stamp).unwrap();
+        let error = tally.deliver(0, stamp).unwrap_err();
+        assert_eq!(
+            error,
+            TallyError::Doubled {
+                member: 0,
+                sender: 0,
+                last: 1,
+                got: 1
+            }
+        );
+    }
+
+    #[test]
+    fn a_gap_fails_at_the_message_after_it() {
+        let mut tally = Tally::new(1, 1, 1);
+        tally.send(0);
+        let second = tally.send(0);
+        let error = tally.deliver(0, second).unwrap_err();
+        assert_eq!(
+            error,
+            TallyError::Lost {
+                member: 0,
+                sender: 0,
+                expected: 1,
+                got: 2
+            }
+        );
+    }
+
+    #[test]
+    fn a_message_lost_at_the_end_fails_the_finish() {
+        let mut tally = Tally::new(1, 2, 1);
+        let stamp = tally.send(0);
+        tally.deliver(0, stamp).unwrap();
+        let error = tally.finish().unwrap_err();
+        assert_eq!(
+            error,
+            TallyError::Short {
+                member: 1,
+                sender: 0,
+                has: 0,
+                sent: 1
+            }
+        );
+    }
+
+    #[test]
+    fn senders_are_ordered_independently() {
+        let mut tally = Tally::new(1, 1, 2);
+        let (first, other) = (tally.send(0), tally.send(1));
+        assert_eq!(tally.deliver(0, other), Ok(1));
+        assert_eq!(tally.deliver(0, first), Ok(0));
+        assert_eq!(tally.finish(), Ok(()));
+    }
+
+    #[test]
+    fn messages_of_another_run_or_never_sent_are_strays() {
+        let mut tally = Tally::new(2, 1, 1);
+        tally.send(0);
+        for stamp in [
+            Stamp {
+                run: 1,
+                sender: 0,
+                sequence: 1,
+            },
+            Stamp {
+                run: 2,
+                sender: 0,
+                sequence: 2,
+            },
+            Stamp {
+                run: 2,
+                sender: 9,
+                sequence: 1,
+            },
+        ] {
+            let error = tally.deliver(0, stamp).unwrap_err();
+            assert_eq!(error, TallyError::Stray { member: 0, stamp });
+        }
+    }
+}
