@@ -57,6 +57,9 @@ impl Code {
     /// A frame is larger than `limits.frame` (for HELLO: than 8 KiB).
     pub const FRAME_TOO_LARGE: Self = Self(3205);
 
+    /// The session was not resumed within its window. Seen by the server's own hooks; a late resume is told `expired`.
+    pub const SESSION_EXPIRED: Self = Self(3206);
+
     /// A newer connection took the session over; `attach` in the CLOSE is the winner's.
     pub const SUPERSEDED: Self = Self(3400);
 
@@ -93,6 +96,7 @@ pub(super) const REGISTRY: &[(u16, &str)] = &[
     (3203, "handshake-timeout"),
     (3204, "no-namespace"),
     (3205, "frame-too-large"),
+    (3206, "session-expired"),
     (3400, "superseded"),
     (3401, "stale-attach"),
     (3402, "ping-timeout"),
