@@ -12,10 +12,15 @@ const IMPURE: &[&str] = &[
     "rand",
     "sleep",
     "std::fs",
-    "std::net",
+    "TcpListener",
+    "TcpStream",
+    "UdpSocket",
     "std::thread",
     "tokio",
 ];
+
+/// Names of what moves the bytes.
+const BACKENDS: &[&str] = &["hyper", "tungstenite"];
 
 /// Locks and atomics that do not go through the crate's `sync.rs`.
 const LOCKS: &[&str] = &[
@@ -46,19 +51,23 @@ const BANNED: [(&str, &[&str], &str); 10] = [
     ),
     (
         "crates/trunkline-driver/src/",
-        &["tungstenite", "hyper"],
+        BACKENDS,
         "the driver names no backend",
     ),
     (
         "crates/trunkline-client/src/",
-        &["tungstenite", "hyper"],
+        BACKENDS,
         "the client names no backend",
     ),
     (
         "crates/trunkline-server/src/",
-        &["tungstenite", "hyper"],
+        BACKENDS,
         "the server names no backend",
     ),
+    ("crates/trunkline-websocket/src/", LOCKS, LOCKS_WHY),
+    ("crates/trunkline-driver/src/", LOCKS, LOCKS_WHY),
+    ("crates/trunkline-client/src/", LOCKS, LOCKS_WHY),
+    ("crates/trunkline-server/src/", LOCKS, LOCKS_WHY),
 ];
 
 pub(super) fn check(repository: &Repository) -> Vec<Problem> {
