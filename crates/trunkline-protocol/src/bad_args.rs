@@ -53,3 +53,24 @@ pub enum BadArgs {
     #[error("a number beyond float64")]
     NumberTooLarge,
 }
+
+impl BadArgs {
+    /// A short and stable word for the cause, as the vectors have it.
+    #[must_use]
+    pub const fn cause(&self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::TrailingBytes => "trailing-bytes",
+            Self::NotAnArray => "not-an-array",
+            Self::TooDeep { .. } => "too-deep",
+            Self::NotUtf8 => "bad-utf8",
+            Self::KeyNotAString => "key-not-string",
+            Self::DuplicateKey => "duplicate-key",
+            Self::Extension => "extension-type",
+            Self::UnusedMarker => "reserved-byte",
+            Self::NotJson { .. } => "not-json",
+            Self::BadMark => "bad-mark",
+            Self::NumberTooLarge => "number-out-of-range",
+        }
+    }
+}

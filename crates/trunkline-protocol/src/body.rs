@@ -1,5 +1,9 @@
 //! The last field of a frame: application content that is not decoded yet.
 
+use bytes::Bytes;
+
+use crate::json::to_message_pack;
+use crate::message_pack::{is_array, walk};
 use crate::{BadArgs, Encoding, Payload, Value};
 
 /// Application content as it came, borrowed from its frame.
@@ -50,7 +54,8 @@ impl<'a> Body<'a> {
     /// # Errors
     /// The content is no array, or breaks the value model.
     pub fn args(&self, depth: u32) -> Result<Payload, BadArgs> {
-        todo!("{depth}")
+        let bytes = self.checked(depth, check_array)?;
+        Ok(Payload::from_checked(bytes))
     }
 
     /// The content as one value of any type, and nothing after it (`auth`, `data`).
@@ -60,7 +65,38 @@ impl<'a> Body<'a> {
     /// # Errors
     /// The content is no value, or breaks the value model.
     pub fn value(&self, depth: u32) -> Result<Value, BadArgs> {
-        todo!("{depth}")
+        let bytes = self.checked(depth, |_| Ok(()))?;
+        Ok(Value::from_checked(bytes))
+    }
+
+    /// The content as MessagePack, walked. `check` sees it first.
+    fn checked(
+        &self,
+        depth: u32,
+        check: fn(&[u8]) -> Result<(), BadArgs>,
+    ) -> Result<Bytes, BadArgs> {
+        match self.encoding {
+            Encoding::MessagePack => {
+                check(self.bytes)?;
+                walk(self.bytes, depth)?;
+                Ok(Bytes::copy_from_slice(self.bytes))
+            }
+            Encoding::Json => {
+                let text = std::str::from_utf8(self.bytes).map_err(|_| BadArgs::NotUtf8)?;
+                let bytes = to_message_pack(text, depth)?;
+                check(&bytes)?;
+                walk(&bytes, depth)?;
+                Ok(bytes.into())
+            }
+        }
+    }
+}
+
+fn check_array(bytes: &[u8]) -> Result<(), BadArgs> {
+    match bytes {
+        [] => Err(BadArgs::Truncated),
+        _ if is_array(bytes) => Ok(()),
+        _ => Err(BadArgs::NotAnArray),
     }
 }
 

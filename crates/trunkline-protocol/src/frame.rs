@@ -1,12 +1,18 @@
 //! Frames: one message is exactly one.
 
+mod fields;
 mod header_error;
 mod hello;
+mod limits;
+mod map;
 mod notice;
 mod sequenced;
 mod welcome;
 
 use std::borrow::Cow;
+
+use fields::{Fields, JsonFields, MessagePackFields};
+use map::ProtocolMap;
 
 pub use header_error::HeaderError;
 pub use hello::{Hello, Resume};
@@ -14,6 +20,7 @@ pub use notice::{Close, GoAway};
 pub use sequenced::Sequenced;
 pub use welcome::{Alternative, Datagrams, ResumeRefusal, Welcome};
 
+use crate::message_pack::write;
 use crate::{Body, Encoding, Kind};
 
 /// A decoded frame, borrowed from its message.
@@ -96,7 +103,68 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// The message is no frame of this protocol: `protocol-error`, see [`HeaderError::code`].
     pub fn decode(encoding: Encoding, message: &'a [u8]) -> Result<Self, HeaderError> {
-        todo!("{encoding:?} {message:?}")
+        match encoding {
+            Encoding::MessagePack => {
+                let (length, fields) = MessagePackFields::open(message)?;
+                Self::read(length, fields)
+            }
+            Encoding::Json => {
+                let (length, fields) = JsonFields::open(message)?;
+                Self::read(length, fields)
+            }
+        }
+    }
+
+    fn read(length: u32, mut fields: impl Fields<'a>) -> Result<Self, HeaderError> {
+        let kind = read_kind(length, &mut fields)?;
+        if kind.is_numbered() {
+            let seq = fields.seq()?;
+            let frame = Sequenced::read(kind, fields)?;
+            return Ok(Self::Sequenced { seq, frame });
+        }
+        match kind {
+            Kind::PING | Kind::PONG | Kind::RECEIVED => Self::read_integers(kind, fields),
+            Kind::DATAGRAM => Ok(Self::Datagram {
+                namespace: fields.namespace()?,
+                event: fields.name("event")?,
+                args: fields.body(),
+            }),
+            Kind::LATEST => Ok(Self::Latest {
+                namespace: fields.namespace()?,
+                event: fields.name("event")?,
+                key: fields.name("key")?,
+                version: fields.integer("version")?,
+                args: fields.body(),
+            }),
+            kind if kind.is_ignorable() => Ok(Self::Ignorable { kind }),
+            kind => Self::read_map(kind, &fields.map()?),
+        }
+    }
+
+    fn read_integers(kind: Kind, mut fields: impl Fields<'a>) -> Result<Self, HeaderError> {
+        let t = if kind == Kind::RECEIVED {
+            0
+        } else {
+            fields.integer("t")?
+        };
+        let received = fields.integer("received")?;
+        fields.finish()?;
+        Ok(match kind {
+            Kind::PING => Self::Ping { t, received },
+            Kind::PONG => Self::Pong { t, received },
+            _ => Self::Received { received },
+        })
+    }
+
+    fn read_map(kind: Kind, map: &[u8]) -> Result<Self, HeaderError> {
+        let map = ProtocolMap::open(map).ok_or(HeaderError::Map)?;
+        Ok(match kind {
+            Kind::HELLO => Self::Hello(Box::new(Hello::read(&map)?)),
+            Kind::WELCOME => Self::Welcome(Box::new(Welcome::read(&map)?)),
+            Kind::GOAWAY => Self::GoAway(Box::new(GoAway::read(&map)?)),
+            Kind::CLOSE => Self::Close(Box::new(Close::read(&map)?)),
+            unknown => return Err(HeaderError::UnknownKind(unknown.number().into())),
+        })
     }
 
     /// The frame's kind.
@@ -134,5 +202,38 @@ pub fn encode_received(encoding: Encoding, received: u64, out: &mut Vec<u8>) {
 }
 
 fn encode_integers(encoding: Encoding, kind: Kind, fields: &[u64], out: &mut Vec<u8>) {
-    todo!("{encoding:?} {kind} {fields:?} {out:?}")
+    match encoding {
+        Encoding::MessagePack => {
+            write::array(out, 1 + fields.len() as u32);
+            write::unsigned(out, kind.number().into());
+            fields.iter().for_each(|field| write::unsigned(out, *field));
+        }
+        Encoding::Json => {
+            let mut text = format!("[{}", kind.number());
+            fields
+                .iter()
+                .for_each(|field| text.push_str(&format!(",{field}")));
+            out.extend_from_slice(text.as_bytes());
+            out.push(b']');
+        }
+    }
+}
+
+/// Reads the kind, and checks the array's length against it.
+fn read_kind<'a>(found: u32, fields: &mut impl Fields<'a>) -> Result<Kind, HeaderError> {
+    if found == 0 {
+        return Err(HeaderError::Length { expected: 1, found });
+    }
+    let number = fields
+        .integer_or_nil()?
+        .flatten()
+        .ok_or(HeaderError::Kind)?;
+    let unknown = HeaderError::UnknownKind(number);
+    let kind = Kind::new(u8::try_from(number).map_err(|_| unknown)?);
+    let expected = kind.array_length().ok_or(unknown)?;
+    if found == expected || (kind.is_ignorable() && found > expected) {
+        Ok(kind)
+    } else {
+        Err(HeaderError::Length { expected, found })
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{EncodeError, Payload};
+use crate::{EncodeError, Payload, serde_bridge};
 
 /// What can be sent as the args of an event, or as the answer to one.
 ///
@@ -43,7 +43,8 @@ impl IntoArgs for Payload {
 
 impl<T: Serialize + ?Sized> IntoArgs for &T {
     fn into_args(self) -> Result<Payload, EncodeError> {
-        todo!()
+        const ONE_ARG: &[u8] = &[0x91];
+        serde_bridge::encode(ONE_ARG, self).map(Payload::from_checked)
     }
 }
 
@@ -52,7 +53,7 @@ macro_rules! args_of_tuple {
     ($($part:ident)+) => {
         impl<$($part: Serialize),+> IntoArgs for Args<($($part,)+)> {
             fn into_args(self) -> Result<Payload, EncodeError> {
-                todo!()
+                serde_bridge::encode(&[], &self.0).map(Payload::from_checked)
             }
         }
     };

@@ -65,6 +65,22 @@ impl Kind {
         matches!(self.class(), Class::Sequenced | Class::IgnorableSequenced)
     }
 
+    /// Whether frames of this kind have no meaning and are to be tolerated.
+    #[must_use]
+    pub const fn is_ignorable(self) -> bool {
+        matches!(self.class(), Class::Ignorable | Class::IgnorableSequenced)
+    }
+
+    /// The length of the frame's array; for ignorable kinds the least there is. `None` for kinds
+    /// that are unknown and not to be ignored.
+    pub(crate) fn array_length(self) -> Option<u32> {
+        match self.class() {
+            Class::Ignorable => Some(1),
+            Class::IgnorableSequenced => Some(2),
+            _ => self.entry().map(|&(.., length)| length.into()),
+        }
+    }
+
     fn entry(self) -> Option<&'static (u8, &'static str, u8)> {
         let found = generated::REGISTRY.binary_search_by_key(&self.0, |&(number, ..)| number);
         found.ok().map(|index| &generated::REGISTRY[index])

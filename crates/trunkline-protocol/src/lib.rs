@@ -11,8 +11,9 @@
 //! | `prepared.rs` | [`Prepared`]: a sequenced or best-effort frame, encoded once for all recipients |
 //! | `ignorable.rs` | [`encode_ignorable`]: frames that peers must tolerate |
 //! | `body.rs`, `bad_args.rs` | [`Body`]: content not decoded yet; [`BadArgs`]: what can be wrong with it |
-//! | `payload.rs`, `into_args.rs`, `serde_error.rs` | [`Payload`], [`Value`], [`IntoArgs`]: where serde meets bytes |
-//! | `json.rs` | [`to_json`] |
+//! | `payload.rs`, `into_args.rs`, `serde_bridge.rs`, `serde_error.rs` | [`Payload`], [`Value`], [`IntoArgs`]: where serde meets bytes |
+//! | `message_pack.rs`, `message_pack/` | tokens, and the walk that checks content |
+//! | `json.rs`, `json/` | JSON's grammar, and the transcoding both ways; [`to_json`] |
 //! | `kind.rs`, `code.rs` | [`Kind`] and [`Code`], with the constants of the registries |
 //! | `name.rs`, `id.rs`, `secret.rs` | the checked newtypes |
 //! | `limits.rs`, `encoding.rs` | [`Limits`], [`Encoding`] |
@@ -40,6 +41,7 @@ mod into_args;
 mod json;
 mod kind;
 mod limits;
+mod message_pack;
 mod name;
 mod namespaces;
 mod outbound;
@@ -48,7 +50,10 @@ mod prepared;
 mod queue;
 mod resume;
 mod secret;
+mod serde_bridge;
 mod serde_error;
+#[cfg(test)]
+mod test_random;
 mod time;
 mod violation;
 

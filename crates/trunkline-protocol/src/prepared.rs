@@ -3,7 +3,12 @@
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use crate::{AckId, Code, Encoding, EventName, Key, Kind, NamespaceName, Payload, SocketId, Value};
+use crate::ignorable::FILLER;
+use crate::json::write_value;
+use crate::message_pack::{Reader, write};
+use crate::{
+    AckId, Class, Code, Encoding, EventName, Key, Kind, NamespaceName, Payload, SocketId, Value,
+};
 
 /// Everything of a frame but `[kind, seq` (or `[kind` where there is no number), shared by all its
 /// recipients and by their replay logs.
@@ -26,7 +31,13 @@ impl Prepared {
     /// A CONNECT.
     #[must_use]
     pub fn connect(namespace: &NamespaceName, auth: &Value) -> Self {
-        todo!("{namespace} {auth:?}")
+        Suffix::new(
+            Kind::CONNECT,
+            auth.as_message_pack().len() + namespace.len(),
+        )
+        .namespace(namespace)
+        .value(auth)
+        .finish()
     }
 
     /// A CONNECTED; `connect` is the seq of the CONNECT it answers.
@@ -37,7 +48,13 @@ impl Prepared {
         socket_id: &SocketId,
         data: &Value,
     ) -> Self {
-        todo!("{namespace} {connect} {socket_id} {data:?}")
+        let usual = data.as_message_pack().len() + namespace.len() + socket_id.len();
+        Suffix::new(Kind::CONNECTED, usual)
+            .namespace(namespace)
+            .integer(connect)
+            .text(socket_id)
+            .value(data)
+            .finish()
     }
 
     /// A REFUSED; `connect` is the seq of the CONNECT it answers.
@@ -49,13 +66,24 @@ impl Prepared {
         message: &str,
         data: &Value,
     ) -> Self {
-        todo!("{namespace} {connect} {code} {message} {data:?}")
+        let usual = data.as_message_pack().len() + namespace.len() + message.len();
+        Suffix::new(Kind::REFUSED, usual)
+            .namespace(namespace)
+            .integer(connect)
+            .integer(code.number().into())
+            .text(message)
+            .value(data)
+            .finish()
     }
 
     /// A DISCONNECT.
     #[must_use]
     pub fn disconnect(namespace: &NamespaceName, code: Code, reason: &str) -> Self {
-        todo!("{namespace} {code} {reason}")
+        Suffix::new(Kind::DISCONNECT, namespace.len() + reason.len())
+            .namespace(namespace)
+            .integer(code.number().into())
+            .text(reason)
+            .finish()
     }
 
     /// An EVENT; with an `ack_id` it asks for an answer.
@@ -66,13 +94,23 @@ impl Prepared {
         event: &EventName,
         args: &Payload,
     ) -> Self {
-        todo!("{namespace} {ack_id:?} {event} {args:?}")
+        let usual = args.as_message_pack().len() + namespace.len() + event.len();
+        let suffix = Suffix::new(Kind::EVENT, usual).namespace(namespace);
+        let suffix = match ack_id {
+            Some(ack_id) => suffix.integer(ack_id.number()),
+            None => suffix.nil(),
+        };
+        suffix.text(event).args(args).finish()
     }
 
     /// An ACK.
     #[must_use]
     pub fn ack(namespace: &NamespaceName, ack_id: AckId, args: &Payload) -> Self {
-        todo!("{namespace} {ack_id} {args:?}")
+        Suffix::new(Kind::ACK, args.as_message_pack().len() + namespace.len())
+            .namespace(namespace)
+            .integer(ack_id.number())
+            .args(args)
+            .finish()
     }
 
     /// A FAILED.
@@ -84,13 +122,25 @@ impl Prepared {
         message: &str,
         data: &Value,
     ) -> Self {
-        todo!("{namespace} {ack_id} {code} {message} {data:?}")
+        let usual = data.as_message_pack().len() + namespace.len() + message.len();
+        Suffix::new(Kind::FAILED, usual)
+            .namespace(namespace)
+            .integer(ack_id.number())
+            .integer(code.number().into())
+            .text(message)
+            .value(data)
+            .finish()
     }
 
     /// A DATAGRAM.
     #[must_use]
     pub fn datagram(namespace: &NamespaceName, event: &EventName, args: &Payload) -> Self {
-        todo!("{namespace} {event} {args:?}")
+        let usual = args.as_message_pack().len() + namespace.len() + event.len();
+        Suffix::new(Kind::DATAGRAM, usual)
+            .namespace(namespace)
+            .text(event)
+            .args(args)
+            .finish()
     }
 
     /// A LATEST.
@@ -102,7 +152,14 @@ impl Prepared {
         version: u64,
         args: &Payload,
     ) -> Self {
-        todo!("{namespace} {event} {key} {version} {args:?}")
+        let usual = args.as_message_pack().len() + namespace.len() + event.len() + key.len();
+        Suffix::new(Kind::LATEST, usual)
+            .namespace(namespace)
+            .text(event)
+            .text(key)
+            .integer(version)
+            .args(args)
+            .finish()
     }
 
     /// A numbered frame of no meaning, which peers must count and drop.
@@ -110,7 +167,8 @@ impl Prepared {
     /// Returns `None` unless `kind` is one of the numbered ignorable ones (0x60 to 0x7f).
     #[must_use]
     pub fn ignorable(kind: Kind) -> Option<Self> {
-        todo!("{kind}")
+        let is_numbered = kind.class() == Class::IgnorableSequenced;
+        is_numbered.then(|| Suffix::new(kind, FILLER.len()).text(FILLER).finish())
     }
 
     /// The frame's kind.
@@ -124,7 +182,10 @@ impl Prepared {
     pub fn suffix(&self, encoding: Encoding) -> &[u8] {
         match encoding {
             Encoding::MessagePack => &self.0.message_pack,
-            Encoding::Json => self.0.json.get_or_init(|| todo!("{}", self.0.length)),
+            Encoding::Json => self
+                .0
+                .json
+                .get_or_init(|| json_suffix(&self.0.message_pack)),
         }
     }
 
@@ -138,7 +199,28 @@ impl Prepared {
     /// ignore it.
     #[must_use]
     pub fn prefix(&self, encoding: Encoding, seq: u64) -> Prefix {
-        todo!("{encoding:?} {seq}")
+        let kind = self.kind();
+        let mut prefix = Prefix {
+            bytes: [0; Prefix::CAPACITY],
+            length: 0,
+        };
+        match encoding {
+            Encoding::MessagePack => {
+                prefix.push(&[FIXARRAY | self.0.length, kind.number()]);
+                if kind.is_numbered() {
+                    prefix.push_integer(seq);
+                }
+            }
+            Encoding::Json => {
+                prefix.push(b"[");
+                prefix.push_digits(kind.number().into());
+                if kind.is_numbered() {
+                    prefix.push(b",");
+                    prefix.push_digits(seq);
+                }
+            }
+        }
+        prefix
     }
 
     /// The whole frame as a message: for tests and for what is sent once.
@@ -146,6 +228,88 @@ impl Prepared {
     pub fn to_message(&self, encoding: Encoding, seq: u64) -> Vec<u8> {
         [&*self.prefix(encoding, seq), self.suffix(encoding)].concat()
     }
+}
+
+/// A suffix that is being written, field by field.
+struct Suffix {
+    kind: Kind,
+    /// The fields so far, `kind` and `seq` included.
+    length: u8,
+    bytes: Vec<u8>,
+}
+
+impl Suffix {
+    /// `usual` is the length of texts and content; the rest of a header fits in the room beside it.
+    fn new(kind: Kind, usual: usize) -> Self {
+        const ROOM: usize = 32;
+        let length = if kind.is_numbered() { 2 } else { 1 };
+        Self {
+            kind,
+            length,
+            bytes: Vec::with_capacity(usual + ROOM),
+        }
+    }
+
+    fn field(mut self, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        self.length += 1;
+        write(&mut self.bytes);
+        self
+    }
+
+    fn nil(self) -> Self {
+        self.field(write::nil)
+    }
+
+    fn integer(self, number: u64) -> Self {
+        self.field(|out| write::unsigned(out, number))
+    }
+
+    fn text(self, text: &str) -> Self {
+        self.field(|out| write::text(out, text))
+    }
+
+    fn namespace(self, namespace: &NamespaceName) -> Self {
+        if namespace.is_root() {
+            self.nil()
+        } else {
+            self.text(namespace)
+        }
+    }
+
+    fn args(self, args: &Payload) -> Self {
+        self.field(|out| out.extend_from_slice(args.as_message_pack()))
+    }
+
+    fn value(self, value: &Value) -> Self {
+        self.field(|out| out.extend_from_slice(value.as_message_pack()))
+    }
+
+    fn finish(self) -> Prepared {
+        let Self {
+            kind,
+            length,
+            bytes,
+        } = self;
+        let json = OnceLock::new();
+        Prepared(Arc::new(Shared {
+            kind,
+            length,
+            message_pack: bytes,
+            json,
+        }))
+    }
+}
+
+/// The suffix in JSON: the same fields, each after a comma, and the array's end.
+fn json_suffix(message_pack: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message_pack.len() * 2);
+    let mut reader = Reader::new(message_pack);
+    while !reader.rest().is_empty() {
+        out.push(b',');
+        write_value(&mut reader, &mut out).expect("names and content were checked when made");
+    }
+    out.push(b']');
+    out
 }
 
 impl std::fmt::Debug for Prepared {
@@ -160,6 +324,9 @@ impl std::fmt::Debug for Prepared {
     }
 }
 
+/// The header of a MessagePack array of up to 15 elements; every frame has fewer.
+const FIXARRAY: u8 = 0x90;
+
 /// The few bytes of a frame that differ between recipients, inline.
 #[derive(Clone, Copy)]
 pub struct Prefix {
@@ -170,6 +337,48 @@ pub struct Prefix {
 impl Prefix {
     /// `[127,9007199254740991` is the longest there is, at 21 bytes.
     const CAPACITY: usize = 23;
+
+    fn push(&mut self, bytes: &[u8]) {
+        let start = usize::from(self.length);
+        let end = start + bytes.len();
+        self.bytes[start..end].copy_from_slice(bytes);
+        self.length = end as u8;
+    }
+
+    /// An integer in MessagePack's shortest format.
+    fn push_integer(&mut self, number: u64) {
+        if number < 0x80 {
+            self.push(&[number as u8]);
+        } else if let Ok(number) = u8::try_from(number) {
+            self.push(&[0xcc, number]);
+        } else if let Ok(number) = u16::try_from(number) {
+            self.push(&[0xcd]);
+            self.push(&number.to_be_bytes());
+        } else if let Ok(number) = u32::try_from(number) {
+            self.push(&[0xce]);
+            self.push(&number.to_be_bytes());
+        } else {
+            self.push(&[0xcf]);
+            self.push(&number.to_be_bytes());
+        }
+    }
+
+    /// An integer of the protocol in decimal digits.
+    fn push_digits(&mut self, mut number: u64) {
+        const MOST: usize = 16;
+        debug_assert!(
+            number <= crate::MAX_INTEGER,
+            "{number} is no integer of the protocol"
+        );
+        let mut digits = [b'0'; MOST];
+        let mut first = MOST;
+        while first == MOST || (number > 0 && first > 0) {
+            first -= 1;
+            digits[first] = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+        self.push(&digits[first..]);
+    }
 }
 
 impl Deref for Prefix {

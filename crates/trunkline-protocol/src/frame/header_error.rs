@@ -11,42 +11,53 @@ pub enum HeaderError {
     /// The message is empty.
     #[error("the message is empty")]
     Empty,
-    /// The message ends inside the header.
-    #[error("the message ends inside the header")]
-    Truncated,
-    /// The message is not an array.
-    #[error("the frame is not an array")]
-    NotAnArray,
-    /// The array has not the length its kind demands.
-    #[error("the array has another length than its kind demands")]
-    Length,
-    /// The kind is unknown and not one to be ignored.
-    #[error("kind {0} is unknown")]
-    UnknownKind(u64),
-    /// Bytes follow the frame.
-    #[error("bytes follow the frame")]
-    TrailingBytes,
     /// The text breaks JSON's grammar.
     #[error("not JSON at byte {offset}")]
     NotJson {
         /// Where, in bytes from the message's start.
         offset: usize,
     },
-    /// A field has the wrong type, or is missing.
-    #[error("`{field}` is missing or has the wrong type")]
-    Type {
-        /// The field's name in the specification.
-        field: &'static str,
+    /// The message is not an array.
+    #[error("the frame is not an array")]
+    NotAnArray,
+    /// The message ends inside the header.
+    #[error("the message ends inside the header")]
+    Truncated,
+    /// Bytes follow the frame.
+    #[error("bytes follow the frame")]
+    TrailingBytes,
+    /// The array has not the length its kind demands.
+    #[error("an array of {found}, where its kind has {expected}")]
+    Length {
+        /// The length its kind demands; for ignorable kinds the least.
+        expected: u32,
+        /// The length it has.
+        found: u32,
     },
-    /// An integer is negative, a float, or beyond 2^53-1.
+    /// The kind is not an integer of the protocol.
+    #[error("the kind is no integer from 0 to 2^53-1")]
+    Kind,
+    /// The kind is unknown and not one to be ignored.
+    #[error("kind {0} is unknown")]
+    UnknownKind(u64),
+    /// A field is not an integer of the protocol: of another type, negative, a float, beyond 2^53-1.
     #[error("`{field}` is no integer from 0 to 2^53-1")]
     Integer {
         /// The field's name in the specification.
         field: &'static str,
     },
-    /// A string is not UTF-8.
-    #[error("`{field}` is not UTF-8")]
-    NotUtf8 {
+    /// A frame is numbered 0; numbers begin with 1.
+    #[error("`seq` is 0")]
+    Seq,
+    /// A code does not fit 16 bits.
+    #[error("`code` is {found}, above 65535")]
+    Code {
+        /// The number that came.
+        found: u64,
+    },
+    /// A field is no string, or not UTF-8.
+    #[error("`{field}` is no UTF-8 string")]
+    Text {
         /// The field's name in the specification.
         field: &'static str,
     },
@@ -59,11 +70,29 @@ pub enum HeaderError {
         problem: InvalidName,
     },
     /// The root namespace is nil, never the string "/".
-    #[error("the root namespace is nil, not \"/\"")]
+    #[error("`ns`: the root namespace is nil, not \"/\"")]
     RootAsString,
-    /// A protocol map holds a key twice, or a value in it breaks the value model.
-    #[error("the map: {0}")]
-    Map(BadArgs),
+    /// The field that should be a map is none, or one whose keys are not strings.
+    #[error("the frame's field is no map with strings as keys")]
+    Map,
+    /// A map in the frame holds a key twice.
+    #[error("a map holds a key twice")]
+    DuplicateKey,
+    /// A map lacks a key.
+    #[error("`{key}` is missing")]
+    MissingKey {
+        /// The key.
+        key: &'static str,
+    },
+    /// A key of a map holds another type or range than it should.
+    #[error("`{key}` has the wrong type or range")]
+    Value {
+        /// The key.
+        key: &'static str,
+    },
+    /// Something in the map breaks the value model.
+    #[error("the map breaks the value model: {0}")]
+    ValueModel(BadArgs),
 }
 
 impl HeaderError {
@@ -71,5 +100,29 @@ impl HeaderError {
     #[must_use]
     pub const fn code(&self) -> Code {
         Code::PROTOCOL_ERROR
+    }
+
+    /// A short and stable word for the cause, as the vectors have it.
+    #[must_use]
+    pub const fn cause(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty-message",
+            Self::NotJson { .. } => "not-json",
+            Self::NotAnArray => "not-an-array",
+            Self::Truncated => "truncated",
+            Self::TrailingBytes => "trailing-bytes",
+            Self::Length { .. } => "array-length",
+            Self::Kind => "bad-kind",
+            Self::UnknownKind(_) => "unknown-kind",
+            Self::Integer { .. } => "bad-integer",
+            Self::Seq => "bad-seq",
+            Self::Code { .. } => "bad-code",
+            Self::Text { .. } => "bad-string",
+            Self::Name { .. } | Self::RootAsString => "bad-name",
+            Self::Map => "bad-map",
+            Self::DuplicateKey => "duplicate-key",
+            Self::MissingKey { .. } => "missing-key",
+            Self::Value { .. } | Self::ValueModel(_) => "bad-value",
+        }
     }
 }

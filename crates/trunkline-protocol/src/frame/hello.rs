@@ -1,6 +1,10 @@
 //! HELLO: the client's first frame.
 
-use crate::{Encoding, Limits, Secret, SessionId, Value};
+use super::HeaderError;
+use super::limits::{read_limits, write_limits};
+use super::map::{self, MapWriter, ProtocolMap};
+use crate::message_pack::write;
+use crate::{Encoding, Kind, Limits, Secret, SessionId, Value};
 
 /// What a client says first.
 ///
@@ -44,6 +48,65 @@ impl Hello {
     /// The frame as a message.
     #[must_use]
     pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
-        todo!("{encoding:?}")
+        let mut map = MapWriter::default();
+        map.member("v", |out| write::unsigned(out, self.v));
+        map.member("agent", |out| write::text(out, &self.agent));
+        map.content("auth", &self.auth);
+        map.optional("resume", self.resume.as_ref(), |out, resume| {
+            resume.write(out)
+        });
+        if !self.features.is_empty() {
+            map.member("features", |out| map::write_texts(out, &self.features));
+        }
+        map.member("limits", |out| write_limits(out, &self.limits));
+        map.optional("ping_interval", self.ping_interval, write::unsigned);
+        map.into_frame(Kind::HELLO, encoding)
     }
+
+    pub(super) fn read(map: &ProtocolMap<'_>) -> Result<Self, HeaderError> {
+        Ok(Self {
+            v: map.required("v", map::integer)?,
+            agent: map.required("agent", map::owned_text)?,
+            auth: map.optional("auth", map::content)?.unwrap_or_default(),
+            resume: map
+                .optional("resume", ProtocolMap::open)?
+                .map(|resume| Resume::read(&resume))
+                .transpose()?,
+            features: map.optional("features", map::texts)?.unwrap_or_default(),
+            limits: match map.optional("limits", ProtocolMap::open)? {
+                Some(limits) => read_limits(&limits)?,
+                None => Limits::default(),
+            },
+            ping_interval: map.optional("ping_interval", map::integer)?,
+        })
+    }
+}
+
+impl Resume {
+    fn write(&self, out: &mut Vec<u8>) {
+        let mut map = MapWriter::default();
+        map.member("session", |out| write::text(out, &self.session));
+        map.member("secret", |out| write::text(out, self.secret.expose()));
+        map.member("attach", |out| write::unsigned(out, self.attach));
+        map.member("received", |out| write::unsigned(out, self.received));
+        if self.strict {
+            map.member("strict", |out| write::boolean(out, true));
+        }
+        map.finish(out);
+    }
+
+    fn read(map: &ProtocolMap<'_>) -> Result<Self, HeaderError> {
+        Ok(Self {
+            session: map.required("session", read_session)?,
+            secret: map.required("secret", map::text).map(Secret::from_text)?,
+            attach: map.required("attach", map::integer)?,
+            received: map.required("received", map::integer)?,
+            strict: map.optional("strict", map::boolean)?.unwrap_or(false),
+        })
+    }
+}
+
+/// Reads a session's id.
+pub(super) fn read_session(value: &[u8]) -> Option<SessionId> {
+    map::text(value).and_then(|text| SessionId::try_from(text).ok())
 }

@@ -1,6 +1,9 @@
 //! GOAWAY and CLOSE: the frames that announce an end.
 
-use crate::{Code, Encoding, Value};
+use super::HeaderError;
+use super::map::{self, MapWriter, ProtocolMap};
+use crate::message_pack::write;
+use crate::{Code, Encoding, Kind, Value};
 
 /// Asks the client to reconnect.
 ///
@@ -53,7 +56,27 @@ impl Close {
     /// The frame as a message.
     #[must_use]
     pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
-        todo!("{encoding:?}")
+        let mut map = MapWriter::default();
+        map.member("code", |out| {
+            write::unsigned(out, self.code.number().into())
+        });
+        map.member("reason", |out| write::text(out, &self.reason));
+        map.optional("retry_after", self.retry_after, write::unsigned);
+        map.optional("url", self.url.as_deref(), write::text);
+        map.optional("attach", self.attach, write::unsigned);
+        map.content("data", &self.data);
+        map.into_frame(Kind::CLOSE, encoding)
+    }
+
+    pub(super) fn read(map: &ProtocolMap<'_>) -> Result<Self, HeaderError> {
+        Ok(Self {
+            code: map.required("code", read_code)?,
+            reason: map.required("reason", map::owned_text)?,
+            retry_after: map.optional("retry_after", map::integer)?,
+            url: map.optional("url", map::owned_text)?,
+            attach: map.optional("attach", map::integer)?,
+            data: map.optional("data", map::content)?.unwrap_or_default(),
+        })
     }
 }
 
@@ -61,6 +84,26 @@ impl GoAway {
     /// The frame as a message.
     #[must_use]
     pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
-        todo!("{encoding:?}")
+        let mut map = MapWriter::default();
+        map.member("reason", |out| write::text(out, &self.reason));
+        map.member("slot", |out| write::unsigned(out, self.slot));
+        map.member("deadline", |out| write::unsigned(out, self.deadline));
+        map.optional("url", self.url.as_deref(), write::text);
+        map.into_frame(Kind::GOAWAY, encoding)
     }
+
+    pub(super) fn read(map: &ProtocolMap<'_>) -> Result<Self, HeaderError> {
+        Ok(Self {
+            reason: map.required("reason", map::owned_text)?,
+            slot: map.required("slot", map::integer)?,
+            deadline: map.required("deadline", map::integer)?,
+            url: map.optional("url", map::owned_text)?,
+        })
+    }
+}
+
+fn read_code(value: &[u8]) -> Option<Code> {
+    map::integer(value)
+        .and_then(|number| u16::try_from(number).ok())
+        .map(Code::new)
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::HeaderError;
+use super::fields::Fields;
 use crate::{AckId, Body, Code, Kind};
 
 /// What a numbered frame says. Namespaces are by name, "/" for nil.
@@ -89,7 +91,62 @@ pub enum Sequenced<'a> {
     },
 }
 
-impl Sequenced<'_> {
+impl<'a> Sequenced<'a> {
+    /// Reads the fields after `seq`. The kind is a sequenced one of the registry.
+    pub(super) fn read(kind: Kind, mut fields: impl Fields<'a>) -> Result<Self, HeaderError> {
+        if kind.is_ignorable() {
+            return Ok(Self::Ignorable { kind });
+        }
+        let namespace = fields.namespace()?;
+        Ok(match kind {
+            Kind::CONNECT => Self::Connect {
+                namespace,
+                auth: fields.body(),
+            },
+            Kind::CONNECTED => Self::Connected {
+                namespace,
+                connect: fields.integer("connect")?,
+                socket_id: fields.name("socket_id")?,
+                data: fields.body(),
+            },
+            Kind::REFUSED => Self::Refused {
+                namespace,
+                connect: fields.integer("connect")?,
+                code: fields.code()?,
+                message: fields.text("message")?,
+                data: fields.body(),
+            },
+            Kind::DISCONNECT => {
+                let (code, reason) = (fields.code()?, fields.text("reason")?);
+                fields.finish()?;
+                Self::Disconnect {
+                    namespace,
+                    code,
+                    reason,
+                }
+            }
+            Kind::EVENT => Self::Event {
+                namespace,
+                ack_id: fields.ack_id_or_nil()?,
+                event: fields.name("event")?,
+                args: fields.body(),
+            },
+            Kind::ACK => Self::Ack {
+                namespace,
+                ack_id: fields.ack_id()?,
+                args: fields.body(),
+            },
+            Kind::FAILED => Self::Failed {
+                namespace,
+                ack_id: fields.ack_id()?,
+                code: fields.code()?,
+                message: fields.text("message")?,
+                data: fields.body(),
+            },
+            unknown => return Err(HeaderError::UnknownKind(unknown.number().into())),
+        })
+    }
+
     /// The frame's kind.
     #[must_use]
     pub const fn kind(&self) -> Kind {

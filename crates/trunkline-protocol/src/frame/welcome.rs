@@ -1,6 +1,11 @@
 //! WELCOME: the server's first frame.
 
-use crate::{Encoding, Limits, Secret, SessionId};
+use super::HeaderError;
+use super::hello::read_session;
+use super::limits::{read_limits, write_limits};
+use super::map::{self, MapWriter, ProtocolMap};
+use crate::message_pack::write;
+use crate::{Encoding, Kind, Limits, Secret, SessionId};
 
 /// What a server says first.
 ///
@@ -118,6 +123,107 @@ impl Welcome {
     /// The frame as a message.
     #[must_use]
     pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
-        todo!("{encoding:?}")
+        let mut map = MapWriter::default();
+        map.member("v", |out| write::unsigned(out, self.v));
+        map.member("session", |out| write::text(out, &self.session));
+        map.optional("secret", self.secret.as_ref(), |out, secret| {
+            write::text(out, secret.expose());
+        });
+        map.member("resumed", |out| write::boolean(out, self.resumed));
+        map.optional("reason", self.reason.as_ref(), |out, reason| {
+            write::text(out, reason.as_str());
+        });
+        map.member("received", |out| write::unsigned(out, self.received));
+        map.member("ping_interval", |out| {
+            write::unsigned(out, self.ping_interval)
+        });
+        map.member("ping_timeout", |out| {
+            write::unsigned(out, self.ping_timeout)
+        });
+        map.member("resume_window", |out| {
+            write::unsigned(out, self.resume_window)
+        });
+        map.member("limits", |out| write_limits(out, &self.limits));
+        map.member("features", |out| map::write_texts(out, &self.features));
+        map.member("datagrams", |out| write::text(out, self.datagrams.as_str()));
+        if !self.alternatives.is_empty() {
+            map.member("alternatives", |out| {
+                write_alternatives(out, &self.alternatives)
+            });
+        }
+        map.into_frame(Kind::WELCOME, encoding)
     }
+
+    pub(super) fn read(map: &ProtocolMap<'_>) -> Result<Self, HeaderError> {
+        Ok(Self {
+            v: map.required("v", map::integer)?,
+            session: map.required("session", read_session)?,
+            secret: map.optional("secret", map::text)?.map(Secret::from_text),
+            resumed: map.required("resumed", map::boolean)?,
+            reason: map.optional("reason", map::text)?.map(ResumeRefusal::from),
+            received: map.required("received", map::integer)?,
+            ping_interval: map.required("ping_interval", map::integer)?,
+            ping_timeout: map.required("ping_timeout", map::integer)?,
+            resume_window: map.required("resume_window", map::integer)?,
+            limits: read_limits(&map.required("limits", ProtocolMap::open)?)?,
+            features: map.required("features", map::texts)?,
+            datagrams: map.required("datagrams", Datagrams::read)?,
+            alternatives: read_alternatives(map)?,
+        })
+    }
+}
+
+impl Datagrams {
+    fn read(value: &[u8]) -> Option<Self> {
+        let name = map::text(value)?;
+        [Self::Native, Self::Emulated, Self::None]
+            .into_iter()
+            .find(|one| one.as_str() == name)
+    }
+}
+
+impl Alternative {
+    fn write(&self, out: &mut Vec<u8>) {
+        let mut map = MapWriter::default();
+        map.member("transport", |out| write::text(out, &self.transport));
+        map.member("url", |out| write::text(out, &self.url));
+        if !self.hashes.is_empty() {
+            map.member("hashes", |out| {
+                write::array(out, self.hashes.len() as u32);
+                self.hashes.iter().for_each(|hash| write::bytes(out, hash));
+            });
+        }
+        map.finish(out);
+    }
+
+    fn read(map: &ProtocolMap<'_>) -> Result<Self, HeaderError> {
+        Ok(Self {
+            transport: map.required("transport", map::owned_text)?,
+            url: map.required("url", map::owned_text)?,
+            hashes: map.optional("hashes", read_hashes)?.unwrap_or_default(),
+        })
+    }
+}
+
+fn read_hashes(value: &[u8]) -> Option<Vec<Vec<u8>>> {
+    map::elements(value)?.map(map::bytes).collect()
+}
+
+fn write_alternatives(out: &mut Vec<u8>, alternatives: &[Alternative]) {
+    write::array(out, alternatives.len() as u32);
+    alternatives
+        .iter()
+        .for_each(|alternative| alternative.write(out));
+}
+
+fn read_alternatives(map: &ProtocolMap<'_>) -> Result<Vec<Alternative>, HeaderError> {
+    let maps = map.optional("alternatives", |value| {
+        map::elements(value)?
+            .map(ProtocolMap::open)
+            .collect::<Option<Vec<_>>>()
+    })?;
+    maps.unwrap_or_default()
+        .iter()
+        .map(Alternative::read)
+        .collect()
 }
