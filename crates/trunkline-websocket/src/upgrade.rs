@@ -7,7 +7,6 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use trunkline_transport::Connection;
 
@@ -99,8 +98,8 @@ impl Upgrading {
 
     /// Waits until the response has been written, and takes the byte stream over.
     ///
-    /// Over hyper on a [`TcpStream`] (also through hyper-util's automatic server, which axum uses)
-    /// the socket itself is taken and everything of HTTP is freed; over another stream the halves
+    /// Over hyper on a [`TcpStream`] (with the feature `hyper-auto` also through hyper-util's automatic
+    /// server, which axum uses) the socket itself is taken and everything of HTTP is freed; over another stream the halves
     /// take turns. Bytes that arrived with the request are not lost.
     ///
     /// # Errors
@@ -133,21 +132,26 @@ pub struct UpgradeError {
 }
 
 fn take_over(upgraded: Upgraded, protocol: String, config: &Config) -> Connection {
-    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => {
-            let stream = parts.io.into_inner();
-            return connection::over_tcp(stream, Role::Server, protocol, config, parts.read_buf);
-        }
-        Err(upgraded) => upgraded,
-    };
-    match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-        Ok(parts) => {
-            let stream = parts.io.into_inner();
-            connection::over_tcp(stream, Role::Server, protocol, config, parts.read_buf)
-        }
+    match into_tcp(upgraded) {
+        Ok((stream, read)) => connection::over_tcp(stream, Role::Server, protocol, config, read),
         Err(upgraded) => {
             let stream = TokioIo::new(upgraded);
             connection::over_stream(stream, Role::Server, protocol, config, Bytes::new())
         }
     }
+}
+
+/// The socket itself and what hyper had read of it, if it is a plain one.
+fn into_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),
+        Err(upgraded) => upgraded,
+    };
+    #[cfg(feature = "hyper-auto")]
+    let upgraded =
+        match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+            Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),
+            Err(upgraded) => upgraded,
+        };
+    Err(upgraded)
 }

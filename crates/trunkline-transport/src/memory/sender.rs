@@ -14,7 +14,10 @@ pub(super) struct MemorySender {
     side: Side,
     buffer: WriteBuffer,
     written: u64,
+    /// This side's close, from the moment it was asked for.
     closing: Option<Finish>,
+    /// Whether it is in the pipe.
+    closed: bool,
 }
 
 impl MemorySender {
@@ -25,6 +28,7 @@ impl MemorySender {
             buffer: WriteBuffer::new(),
             written: 0,
             closing: None,
+            closed: false,
         }
     }
 
@@ -59,6 +63,7 @@ impl MemorySender {
             .then(|| state.other_receiver(self.side))
             .flatten();
         drop(state);
+        self.closed = self.closing.is_some() && !blocked;
         self.buffer.advance(count);
         self.written += count as u64;
         receiver.into_iter().for_each(Waker::wake);
@@ -104,17 +109,17 @@ impl MessageSender for MemorySender {
         code: u16,
         reason: &str,
     ) -> Poll<Result<(), ConnectionEnd>> {
-        if matches!(
-            self.shared.lock().outgoing(self.side).finish,
-            Some(Finish::Closed(..))
-        ) && self.closing.is_some()
-        {
+        if self.closing.is_none() {
+            if let Some(end) = self.shared.lock().ends[self.side as usize].clone() {
+                self.buffer.clear();
+                return Poll::Ready(Err(end));
+            }
+            let reason = &reason[..reason.floor_char_boundary(REASON_MAX)];
+            self.closing = Some(Finish::Closed(code, reason.to_owned()));
+        }
+        if self.closed {
             return Poll::Ready(Ok(()));
         }
-        self.closing.get_or_insert_with(|| {
-            let reason = &reason[..reason.floor_char_boundary(REASON_MAX)];
-            Finish::Closed(code, reason.to_owned())
-        });
         self.poll_drain(cx)
     }
 }
