@@ -273,8 +273,12 @@ impl Future for Driver {
             }
         }
         ready!(this.poll_closing(cx));
-        this.session.detach(this.attach);
-        let ended = this.closing.as_ref().map(|closing| closing.ended.clone());
+        let present = this.session.detach(this.attach);
+        let ended = this
+            .closing
+            .take()
+            .filter(|_| present)
+            .map(|closing| closing.ended);
         Poll::Ready(ended.unwrap_or(Ended::Superseded))
     }
 }

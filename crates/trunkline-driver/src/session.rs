@@ -141,6 +141,29 @@ impl Session {
         ))
     }
 
+    /// As [`attach`](Self::attach) for a session that no connection has had: it cannot fail, since
+    /// nothing has been sent that a peer could confirm.
+    pub fn attach_first(
+        self: &Arc<Self>,
+        attach: Attach,
+        dispatch: Arc<dyn Dispatch>,
+        now: Time,
+        first: impl FnOnce(u64) -> Option<Vec<u8>>,
+    ) -> Driver {
+        match self.attach(
+            Attach {
+                received: 0,
+                ..attach
+            },
+            dispatch,
+            now,
+            first,
+        ) {
+            Ok(driver) => driver,
+            Err((violation, _)) => unreachable!("a receipt for nothing: {violation}"),
+        }
+    }
+
     /// Numbers frames that were sent ahead of the handshake's end, as if [`push`](Self::push)ed and
     /// handed to the present connection already.
     pub fn adopt(&self, frames: Vec<Prepared>) {
@@ -400,10 +423,12 @@ impl Session {
         }
     }
 
-    /// Lets go of connection `attach`; the session is detached if it was the present one.
-    pub(crate) fn detach(&self, attach: u64) {
+    /// Lets go of connection `attach`; true if it was the present one, so that the session is
+    /// detached.
+    pub(crate) fn detach(&self, attach: u64) -> bool {
         let mut sending = self.outbound.lock();
-        if sending.attach == attach {
+        let present = sending.attach == attach;
+        if present {
             sending.machine.detach();
             sending.link = None;
             sending.pulse = Pulse::None;
@@ -414,6 +439,7 @@ impl Session {
         {
             sending.retired = None;
         }
+        present
     }
 
     /// Writes what the turn that just ended pushed.

@@ -64,6 +64,8 @@ impl Code {
     pub const NO_STATUS: Self = Self(1005);
     /// RFC 6455: the connection ended without a close.
     pub const ABNORMAL: Self = Self(1006);
+    /// RFC 6455: the server failed.
+    pub const SERVER_ERROR: Self = Self(1011);
     /// RFC 6455's registry: the service restarts. A draining server refuses new sessions with it.
     pub const SERVICE_RESTART: Self = Self(1012);
 

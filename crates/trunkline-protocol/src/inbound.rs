@@ -52,11 +52,17 @@ impl Inbound {
             return Ok(Arrival::Repeated);
         }
         if seq != self.counted + 1 {
-            return Err(Violation::SequenceGap { expected: self.counted + 1, found: seq });
+            return Err(Violation::SequenceGap {
+                expected: self.counted + 1,
+                found: seq,
+            });
         }
         let unconfirmed = self.unconfirmed_bytes + size;
         if unconfirmed > self.limit_bytes {
-            return Err(Violation::WindowExceeded { unconfirmed, limit: self.limit_bytes });
+            return Err(Violation::WindowExceeded {
+                unconfirmed,
+                limit: self.limit_bytes,
+            });
         }
         self.counted = seq;
         self.unconfirmed_bytes = unconfirmed;
@@ -71,13 +77,16 @@ impl Inbound {
         self.held = held;
     }
 
-    /// Whether a RECEIVED frame is due: a quarter of the peer's window, or
+    /// Whether a RECEIVED frame is due: at once for a session's first frame, so that the peer knows
+    /// early that the session is worth keeping; then at a quarter of the peer's window, or
     /// [`RECEIPT_DELAY`] after the first unconfirmed frame.
     #[must_use]
     pub fn is_receipt_due(&self, now: Time) -> bool {
         !self.held
             && self.unconfirmed_since.is_some_and(|since| {
-                self.unconfirmed_bytes >= self.due_bytes || now.since(since) >= RECEIPT_DELAY
+                self.credit == 0
+                    || self.unconfirmed_bytes >= self.due_bytes
+                    || now.since(since) >= RECEIPT_DELAY
             })
     }
 
@@ -113,7 +122,12 @@ mod tests {
     use super::*;
 
     fn inbound() -> Inbound {
-        let limits = Limits { replay: 400, inbound: 400, frame: 100, ..Limits::default() };
+        let limits = Limits {
+            replay: 400,
+            inbound: 400,
+            frame: 100,
+            ..Limits::default()
+        };
         Inbound::new(&limits, &limits)
     }
 
@@ -126,7 +140,10 @@ mod tests {
         assert_eq!(inbound.accept(1, 10, NOW), Ok(Arrival::Repeated));
         assert_eq!(
             inbound.accept(3, 10, NOW),
-            Err(Violation::SequenceGap { expected: 2, found: 3 })
+            Err(Violation::SequenceGap {
+                expected: 2,
+                found: 3
+            })
         );
         assert_eq!(inbound.counted(), 1);
     }
@@ -134,12 +151,15 @@ mod tests {
     #[test]
     fn a_receipt_is_due_at_a_quarter_of_the_window_or_after_the_delay() {
         let mut inbound = inbound();
-        inbound.accept(1, 99, NOW).unwrap();
+        inbound.accept(1, 10, NOW).unwrap();
+        assert!(inbound.is_receipt_due(NOW), "the first one at once");
+        assert_eq!(inbound.confirm(), 1);
+        inbound.accept(2, 99, NOW).unwrap();
         assert!(!inbound.is_receipt_due(NOW));
         assert!(inbound.is_receipt_due(NOW + RECEIPT_DELAY));
-        inbound.accept(2, 1, NOW).unwrap();
+        inbound.accept(3, 1, NOW).unwrap();
         assert!(inbound.is_receipt_due(NOW));
-        assert_eq!(inbound.confirm(), 2);
+        assert_eq!(inbound.confirm(), 3);
         assert!(!inbound.is_receipt_due(NOW + RECEIPT_DELAY));
     }
 
@@ -166,7 +186,10 @@ mod tests {
         }
         assert_eq!(
             inbound.accept(10, 100, NOW),
-            Err(Violation::WindowExceeded { unconfirmed: 1000, limit: 900 })
+            Err(Violation::WindowExceeded {
+                unconfirmed: 1000,
+                limit: 900
+            })
         );
     }
 }
