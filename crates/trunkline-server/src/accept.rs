@@ -1,0 +1,382 @@
+//! From a connection to an attached session: HELLO, authentication, the registry's decision.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use trunkline_driver::sync::Arc;
+use trunkline_driver::{Attach, CLOSE_LIMIT, Driver, Session, clock};
+use trunkline_protocol::{
+    AttachRefusal, Close, Code, Datagrams, Disposition, Encoding, Hello, MAX_HELLO_BYTES,
+    Resume, ResumeRefusal, Role, Secret, SessionId, VERSION, Value, Violation, Welcome, read_hello,
+};
+use trunkline_transport::{Connection, ConnectionEnd, Message, MessageKind};
+
+use crate::Failure;
+use crate::auth::{Handshake, Principal, Request};
+use crate::context::{Inbox, Life, SessionContext};
+use crate::server::ServerInner;
+
+/// Serves one connection until a session has it, or it is refused.
+pub(crate) async fn accept(
+    server: &Arc<ServerInner>,
+    mut connection: Connection,
+    request: Request,
+) {
+    let peer = request.peer;
+    let (encoding, greeting) = greet(server, &mut connection).await;
+    let close = match greeting {
+        Ok(hello) => {
+            let arrival = Arrival { server, request, encoding };
+            match arrival.admit(connection, hello).await {
+                Ok((context, driver)) => {
+                    tokio::spawn(drive(context, driver));
+                    return;
+                }
+                Err((close, refused)) => {
+                    connection = refused;
+                    close
+                }
+            }
+        }
+        Err(Some(close)) => close,
+        Err(None) => return,
+    };
+    tracing::info!(?peer, code = %close.code, reason = %close.reason, "connection refused");
+    refuse(connection, encoding, &close).await;
+}
+
+/// The connection's task: all that an established connection keeps alive.
+async fn drive(context: Arc<SessionContext>, driver: Driver) {
+    let ended = driver.await;
+    context.connection_ended(&ended);
+}
+
+/// Reads HELLO; the error is the CLOSE to refuse with, or none where nobody is left to hear it.
+async fn greet(
+    server: &ServerInner,
+    connection: &mut Connection,
+) -> (Encoding, Result<Hello, Option<Close>>) {
+    let Some(encoding) = Encoding::from_subprotocol(&connection.protocol) else {
+        let text = connection.protocol.ends_with(".json");
+        let encoding = if text { Encoding::Json } else { Encoding::MessagePack };
+        return (encoding, Err(Some(unsupported(&connection.protocol))));
+    };
+    let limit = server.config.handshake_timeout;
+    let first = poll_fn(|cx| poll_first(connection, cx));
+    let greeting = match tokio::time::timeout(limit, first).await {
+        Err(_elapsed) => Err(Some(Close::new(
+            Code::HANDSHAKE_TIMEOUT,
+            format!("no HELLO within {} ms", limit.as_millis()),
+        ))),
+        Ok(Err(First::Ended)) => Err(None),
+        Ok(Err(First::Violation(violation))) => Err(Some(violation.to_close())),
+        Ok(Ok(message)) => {
+            read_hello(encoding, &message.bytes).map_err(|violation| Some(violation.to_close()))
+        }
+    };
+    (encoding, greeting)
+}
+
+enum First {
+    Ended,
+    Violation(Violation),
+}
+
+/// The first message, given up as soon as it cannot be a HELLO any more.
+fn poll_first(connection: &mut Connection, cx: &mut Context<'_>) -> Poll<Result<Message, First>> {
+    match connection.receiver.poll_receive(cx) {
+        Poll::Ready(Ok(message)) => Poll::Ready(Ok(message)),
+        Poll::Ready(Err(ConnectionEnd::Violation { code: 1009, .. })) => {
+            let size = usize::try_from(connection.receiver.received()).unwrap_or(usize::MAX);
+            let limit = MAX_HELLO_BYTES;
+            Poll::Ready(Err(First::Violation(Violation::TooLarge { size, limit })))
+        }
+        Poll::Ready(Err(_end)) => Poll::Ready(Err(First::Ended)),
+        Poll::Pending => {
+            // All that has come so far belongs to the one message that is not whole yet.
+            let size = usize::try_from(connection.receiver.received()).unwrap_or(usize::MAX);
+            if size > MAX_HELLO_BYTES + FRAMING {
+                let limit = MAX_HELLO_BYTES;
+                return Poll::Ready(Err(First::Violation(Violation::TooLarge { size, limit })));
+            }
+            Poll::Pending
+        }
+    }
+}
+
+/// A connection that has said HELLO.
+struct Arrival<'a> {
+    server: &'a Arc<ServerInner>,
+    request: Request,
+    encoding: Encoding,
+}
+
+type Admitted = (Arc<SessionContext>, Driver);
+
+/// What becomes of an offer to resume.
+enum Resumption {
+    Resumed(Admitted),
+    /// A fresh session instead, for this reason.
+    Refused(ResumeRefusal, Connection),
+    /// No session at all.
+    Closed(Close, Connection),
+}
+
+impl Arrival<'_> {
+    async fn admit(
+        mut self,
+        mut connection: Connection,
+        hello: Hello,
+    ) -> Result<Admitted, (Close, Connection)> {
+        let handshake = Arc::new(Handshake {
+            peer: self.request.peer,
+            uri: std::mem::take(&mut self.request.uri),
+            transport: connection.transport,
+            encoding: self.encoding,
+            auth: hello.auth.clone(),
+            agent: hello.agent.as_str().into(),
+        });
+        let principal = match self.authenticate(&handshake).await {
+            Ok(principal) => principal,
+            Err(close) => return Err((close, connection)),
+        };
+        let mut reason = None;
+        if let Some(resume) = &hello.resume {
+            match self.resume(connection, resume, principal.as_ref(), &hello) {
+                Resumption::Resumed(admitted) => return Ok(admitted),
+                Resumption::Closed(close, refused) => return Err((close, refused)),
+                Resumption::Refused(why, refused) if resume.strict => {
+                    let close = Close::new(Code::SESSION_UNKNOWN, why.as_str());
+                    return Err((close, refused));
+                }
+                Resumption::Refused(why, refused) => {
+                    tracing::debug!(peer = ?self.request.peer, reason = why.as_str(), "resume refused");
+                    reason = Some(why);
+                    connection = refused;
+                }
+            }
+        }
+        Ok(self.begin(connection, handshake, principal, &hello, reason))
+    }
+
+    async fn authenticate(
+        &mut self,
+        handshake: &Arc<Handshake>,
+    ) -> Result<Option<Principal>, Close> {
+        let Some(hook) = &self.server.authenticate else { return Ok(None) };
+        let headers = std::mem::take(&mut self.request.headers);
+        let verdict = hook.judge(Arc::clone(handshake), headers).await;
+        verdict.map_err(|failure| refusal(&failure))
+    }
+
+    /// The server's one decision about a resume, in one step with the swap of the connection.
+    fn resume(
+        &self,
+        connection: Connection,
+        resume: &Resume,
+        principal: Option<&Principal>,
+        hello: &Hello,
+    ) -> Resumption {
+        let Some(context) = self.server.registry.session(&resume.session) else {
+            return self.bereaved(connection, resume);
+        };
+        let now = clock::now();
+        let mut attachment = context.attachment.lock();
+        let same_principal = context.principal.as_ref() == principal;
+        if let Err(refusal) = attachment.attach(resume, same_principal, self.encoding, now) {
+            return refused_attach(refusal, connection);
+        }
+        let (interval, timeout) = self.heartbeat(hello);
+        let attach = Attach {
+            connection,
+            attach: resume.attach,
+            received: resume.received,
+            heartbeat: (interval, timeout),
+        };
+        let welcome = |received| {
+            let welcome = self.welcome(context.id.clone(), received, interval);
+            Some(Welcome { resumed: true, ..welcome }.encode(self.encoding))
+        };
+        let inbox = Arc::new(Inbox(Arc::clone(&context)));
+        // The life of the session is held too: it must not end between the decision and the swap.
+        let mut life = context.life.lock();
+        if *life == Life::Ended {
+            return Resumption::Refused(ResumeRefusal::Unknown, attach.connection);
+        }
+        let driver = match context.session.attach(attach, inbox, now, welcome) {
+            Ok(driver) => driver,
+            Err((violation, connection)) => {
+                return Resumption::Closed(violation.to_close(), connection);
+            }
+        };
+        *life = Life::Attached { idle_since: None };
+        drop(life);
+        drop(attachment);
+        for socket in context.sockets() {
+            socket.resumed();
+        }
+        Resumption::Resumed((context, driver))
+    }
+
+    /// The session is not there: whoever has its secret learns what became of it.
+    fn bereaved(&self, connection: Connection, resume: &Resume) -> Resumption {
+        let code = self.server.registry.epitaph(&resume.session, &resume.secret);
+        let reason = match code {
+            Some(Code::OVERFLOW) => ResumeRefusal::Overflow,
+            Some(Code::SESSION_EXPIRED) => ResumeRefusal::Expired,
+            Some(code) if code.disposition(Role::Server) == Disposition::Over => {
+                return Resumption::Closed(Close::new(code, "the session ended"), connection);
+            }
+            Some(_) | None => ResumeRefusal::Unknown,
+        };
+        Resumption::Refused(reason, connection)
+    }
+
+    fn begin(
+        &self,
+        connection: Connection,
+        handshake: Arc<Handshake>,
+        principal: Option<Principal>,
+        hello: &Hello,
+        reason: Option<ResumeRefusal>,
+    ) -> Admitted {
+        let secret = Secret::new(random());
+        let id = SessionId::from_bytes(random());
+        let limits = self.server.config.limits;
+        let session = Session::new(Role::Server, self.encoding, &limits, &hello.limits);
+        let context = Arc::new(SessionContext::new(
+            id.clone(),
+            secret.hash(),
+            principal,
+            handshake,
+            Arc::clone(self.server),
+            session,
+        ));
+        let (interval, timeout) = self.heartbeat(hello);
+        let welcome = |received| {
+            let welcome = self.welcome(id, received, interval);
+            Some(Welcome { secret: Some(secret), reason, ..welcome }.encode(self.encoding))
+        };
+        let attach = Attach { connection, attach: 0, received: 0, heartbeat: (interval, timeout) };
+        let inbox = Arc::new(Inbox(Arc::clone(&context)));
+        let driver = context.session.attach_first(attach, inbox, clock::now(), welcome);
+        self.server.registry.insert(&context);
+        (context, driver)
+    }
+
+    /// The interval the client wished for, within bounds, so that a person with a plain WebSocket
+    /// tool survives; and the time-out.
+    fn heartbeat(&self, hello: &Hello) -> (Duration, Duration) {
+        let config = &self.server.config;
+        let interval = hello.ping_interval.map_or(config.ping_interval, |wish| {
+            let least = PING_INTERVAL_MIN.min(config.ping_interval);
+            let most = PING_INTERVAL_MAX.max(config.ping_interval);
+            Duration::from_millis(wish).clamp(least, most)
+        });
+        (interval, config.ping_timeout)
+    }
+
+    fn welcome(&self, session: SessionId, received: u64, ping_interval: Duration) -> Welcome {
+        let config = &self.server.config;
+        Welcome {
+            v: VERSION,
+            session,
+            secret: None,
+            resumed: false,
+            reason: None,
+            received,
+            ping_interval: millis(ping_interval),
+            ping_timeout: millis(config.ping_timeout),
+            resume_window: millis(config.resume_window),
+            limits: config.limits,
+            features: Vec::new(),
+            datagrams: Datagrams::None,
+            alternatives: Vec::new(),
+        }
+    }
+}
+
+fn refused_attach(refusal: AttachRefusal, connection: Connection) -> Resumption {
+    let reason = refusal.to_string();
+    match refusal {
+        AttachRefusal::Unknown => Resumption::Refused(ResumeRefusal::Unknown, connection),
+        AttachRefusal::Encoding => Resumption::Refused(ResumeRefusal::Encoding, connection),
+        AttachRefusal::Stale { current, .. } => {
+            let close = Close { attach: Some(current), ..Close::new(Code::STALE_ATTACH, reason) };
+            Resumption::Closed(close, connection)
+        }
+        AttachRefusal::TooMany { retry_after } => {
+            let retry_after = Some(millis(retry_after));
+            let close = Close { retry_after, ..Close::new(Code::TOO_MANY_ATTACHES, reason) };
+            Resumption::Closed(close, connection)
+        }
+    }
+}
+
+/// A refusal by the authentication hook. An application's own code is told as it is.
+fn refusal(failure: &Failure) -> Close {
+    let code = match failure.code() {
+        Code::INTERNAL => Code::SERVER_ERROR,
+        code if (4000..5000).contains(&code.number()) => code,
+        _ => Code::UNAUTHORIZED,
+    };
+    Close { data: failure.data().clone(), ..Close::new(code, failure.message()) }
+}
+
+fn unsupported(offered: &str) -> Close {
+    let known = Encoding::ALL.map(Encoding::subprotocol);
+    let reason = format!("{offered:?} is not spoken here; known are {}", known.join(", "));
+    let data = Value::encode(&known).unwrap_or_else(|_| Value::nil());
+    Close { data, ..Close::new(Code::UNSUPPORTED_VERSION, reason) }
+}
+
+/// Says CLOSE, and waits a little for the other side to go.
+async fn refuse(mut connection: Connection, encoding: Encoding, close: &Close) {
+    let kind = match encoding {
+        Encoding::MessagePack => MessageKind::Binary,
+        Encoding::Json => MessageKind::Text,
+    };
+    connection.sender.push(kind, &[&close.encode(encoding)]);
+    let farewell = poll_fn(|cx| {
+        let told = connection.sender.poll_close(cx, close.code.number(), &close.reason);
+        if ready!(told).is_err() {
+            return Poll::Ready(());
+        }
+        // Unread bytes would turn the close into a reset, and take the farewell with them.
+        for _ in 0..READS_MAX {
+            if ready!(connection.receiver.poll_receive(cx)).is_err() {
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    });
+    // Whoever does not go is left.
+    let _ = tokio::time::timeout(CLOSE_LIMIT, farewell).await;
+}
+
+fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    // Without randomness no session is safe; no sane system fails here after start-up.
+    if let Err(error) = getrandom::fill(&mut bytes) {
+        panic!("the system gives no random bytes: {error}");
+    }
+    bytes
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(trunkline_protocol::MAX_INTEGER)
+}
+
+/// What a transport's own framing may add to a HELLO.
+const FRAMING: usize = 1024;
+
+/// Messages thrown away in a row while waiting for the other side to go.
+const READS_MAX: usize = 64;
+
+/// The shortest heartbeat interval a client may wish for.
+const PING_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// The longest heartbeat interval a client may wish for.
+const PING_INTERVAL_MAX: Duration = Duration::from_secs(120);

@@ -1,0 +1,388 @@
+//! One session as the server sees it.
+
+use std::task::{Context, Poll};
+
+use trunkline_driver::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering};
+use trunkline_driver::{BestEffort, Dispatch, Ended, Session, clock};
+use trunkline_protocol::{
+    AckTable, Attachment, Body, Close, Code, NamespaceName, Prepared, PushError, SecretHash,
+    Sequenced, ServerNamespaces, SessionId, Time, Value,
+};
+
+use crate::ack::AckWaiter;
+use crate::auth::{Handshake, Principal};
+use crate::server::ServerInner;
+use crate::socket::{DisconnectReason, Socket};
+use crate::{EmitError, Failure};
+
+/// One session as the server sees it: its sockets, its pending acks, and whose it is.
+///
+/// Locks are taken in the order of the fields, then the session's own; none is held while a handler
+/// or a hook runs.
+pub(crate) struct SessionContext {
+    pub(crate) id: SessionId,
+    pub(crate) secret: SecretHash,
+    pub(crate) principal: Option<Principal>,
+    pub(crate) handshake: Arc<Handshake>,
+    pub(crate) server: Arc<ServerInner>,
+    pub(crate) session: Arc<Session>,
+    pub(crate) attachment: Mutex<Attachment>,
+    pub(crate) namespaces: Mutex<ServerNamespaces<Socket>>,
+    pub(crate) life: Mutex<Life>,
+    pub(crate) acks: Mutex<AckTable<AckWaiter>>,
+    /// Bytes of events that wait for handlers.
+    waiting: AtomicUsize,
+    /// Whether receipts are withheld because too many wait.
+    holding: AtomicBool,
+}
+
+/// Where a session is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// A connection is attached; with no namespace since then, if that is so.
+    Attached { idle_since: Option<Time> },
+    /// Waiting to be resumed.
+    Detached { since: Time },
+    /// Over.
+    Ended,
+}
+
+impl SessionContext {
+    pub(crate) fn new(
+        id: SessionId,
+        secret: SecretHash,
+        principal: Option<Principal>,
+        handshake: Arc<Handshake>,
+        server: Arc<ServerInner>,
+        session: Session,
+    ) -> Self {
+        let limits = *session.limits();
+        Self {
+            id,
+            secret,
+            principal,
+            attachment: Mutex::new(Attachment::new(secret, handshake.encoding)),
+            handshake,
+            server,
+            session: Arc::new(session),
+            life: Mutex::new(Life::Attached { idle_since: Some(clock::now()) }),
+            namespaces: Mutex::new(ServerNamespaces::new(limits.namespaces as usize)),
+            acks: Mutex::new(AckTable::new(limits.pending_acks as usize)),
+            waiting: AtomicUsize::new(0),
+            holding: AtomicBool::new(false),
+        }
+    }
+
+    /// Pushes a sequenced frame. A session that cannot hold it ends here, with `overflow`: that is
+    /// its own affair and never the business of others in a room.
+    pub(crate) fn push(self: &Arc<Self>, frame: Prepared) -> Result<(), EmitError> {
+        self.session.push(frame).map_err(|error| {
+            if let PushError::Overflow { .. } = error {
+                tracing::warn!(session = %self.id, peer = ?self.handshake.peer, %error, "session ended");
+                self.end_soon(Close::new(Code::OVERFLOW, error.to_string()));
+            }
+            EmitError::from(error)
+        })
+    }
+
+    /// Notes that events of `added` bytes wait for handlers now, and of `removed` no more. While
+    /// more wait than `limits.inbound`, receipts are withheld, so that the rest waits at the peer.
+    pub(crate) fn queued(&self, added: usize, removed: usize) {
+        let waiting = if added >= removed {
+            let more = added - removed;
+            self.waiting.fetch_add(more, Ordering::Relaxed) + more
+        } else {
+            let less = removed - added;
+            self.waiting.fetch_sub(less, Ordering::Relaxed) - less
+        };
+        let hold = waiting > self.session.limits().inbound as usize;
+        if self.holding.swap(hold, Ordering::Relaxed) != hold {
+            self.session.hold_receipts(hold, clock::now());
+        }
+    }
+
+    /// Leaves a namespace from this side: DISCONNECT to the peer, and the socket's end.
+    pub(crate) fn disconnect(self: &Arc<Self>, namespace: &NamespaceName, code: Code, reason: &str) {
+        let Some(socket) = self.leave(namespace) else { return };
+        // A session that is over needs no DISCONNECT.
+        let _ = self.push(Prepared::disconnect(namespace, code, reason));
+        socket.ended(DisconnectReason::ByServer { code, reason: reason.to_owned() });
+    }
+
+    /// Ends the session from this side, and the connection with it.
+    pub(crate) fn end(self: &Arc<Self>, close: Close) {
+        let code = close.code;
+        let reason = close.reason.clone();
+        self.finish(code, &reason, Some(close));
+    }
+
+    /// As [`end`](Self::end), but not from inside the push that brought it about: hooks run that may
+    /// push themselves.
+    fn end_soon(self: &Arc<Self>, close: Close) {
+        let context = Arc::clone(self);
+        tokio::spawn(async move { context.end(close) });
+    }
+
+    /// The connection is over: what becomes of the session is said by how.
+    pub(crate) fn connection_ended(self: &Arc<Self>, ended: &Ended) {
+        if matches!(ended, Ended::Superseded) {
+            return;
+        }
+        let peer = self.handshake.peer;
+        match ended {
+            Ended::Violation(_) => tracing::warn!(session = %self.id, ?peer, %ended, "peer broke the protocol"),
+            _ => tracing::debug!(session = %self.id, ?peer, %ended, "connection ended"),
+        }
+        if !ended.keeps_session(self.session.role()) {
+            self.finish(ended.code(), &ended.to_string(), None);
+        } else if self.is_worth_keeping() {
+            self.detached();
+        } else if self.enter(Life::Ended) {
+            self.wind_up(ended.code(), &ended.to_string(), None);
+        }
+    }
+
+    /// Only a session whose client has confirmed something and is in a namespace is kept: others
+    /// lose nothing by starting afresh, and cost a server under attack nothing.
+    fn is_worth_keeping(&self) -> bool {
+        self.session.has_receipt() && !self.namespaces.lock().is_empty()
+    }
+
+    fn detached(&self) {
+        if self.enter(Life::Detached { since: clock::now() }) {
+            for socket in self.sockets() {
+                socket.detached();
+            }
+        }
+    }
+
+    /// Goes from attached to `next`, unless a newer connection has taken over meanwhile.
+    fn enter(&self, next: Life) -> bool {
+        let mut life = self.life.lock();
+        let free = matches!(*life, Life::Attached { .. }) && !self.session.is_attached();
+        if free {
+            *life = next;
+        }
+        free
+    }
+
+    /// Ends the session, once.
+    pub(crate) fn finish(self: &Arc<Self>, code: Code, reason: &str, farewell: Option<Close>) {
+        let before = std::mem::replace(&mut *self.life.lock(), Life::Ended);
+        if before != Life::Ended {
+            self.wind_up(code, reason, farewell);
+        }
+    }
+
+    /// What follows a session's end: whatever waits learns of it.
+    fn wind_up(self: &Arc<Self>, code: Code, reason: &str, farewell: Option<Close>) {
+        let until = clock::now() + self.server.config.resume_window;
+        self.server.registry.bury(self, code, until);
+        let lost = self.session.end(code, farewell);
+        self.server.count_lost(&lost);
+        let waiters = self.acks.lock().drain();
+        for waiter in waiters {
+            waiter.session_lost();
+        }
+        let sockets = self.namespaces.lock().drain();
+        for socket in sockets {
+            socket.ended(DisconnectReason::SessionEnded { code, reason: reason.to_owned() });
+        }
+    }
+
+    pub(crate) fn sockets(&self) -> Vec<Socket> {
+        self.namespaces.lock().sockets().cloned().collect()
+    }
+
+    /// Takes a namespace's socket out and settles its acks.
+    fn leave(&self, namespace: &str) -> Option<Socket> {
+        let socket = {
+            let mut namespaces = self.namespaces.lock();
+            let socket = namespaces.disconnect(namespace);
+            if namespaces.is_empty() {
+                self.note_idle(true);
+            }
+            socket
+        }?;
+        let waiters = self.acks.lock().leave(namespace);
+        for waiter in waiters {
+            waiter.disconnected();
+        }
+        Some(socket)
+    }
+
+    fn note_idle(&self, idle: bool) {
+        if let Life::Attached { idle_since } = &mut *self.life.lock() {
+            *idle_since = idle.then(clock::now);
+        }
+    }
+
+    fn depth(&self) -> u32 {
+        self.session.limits().depth
+    }
+
+    fn connect(
+        self: &Arc<Self>,
+        name: NamespaceName,
+        connect: u64,
+        auth: Body<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        if let Err(code) = self.namespaces.lock().admit(&name) {
+            return self.refuse(&name, connect, code, "", &Value::nil());
+        }
+        let Some(namespace) = self.server.find_namespace(&name) else {
+            return self.refuse(&name, connect, Code::UNKNOWN_NAMESPACE, "", &Value::nil());
+        };
+        let auth = match auth.value(self.depth()) {
+            Ok(auth) => auth,
+            Err(bad) => {
+                return self.refuse(&name, connect, Code::BAD_ARGS, &bad.to_string(), &Value::nil());
+            }
+        };
+        let socket = namespace.begin(self);
+        {
+            let mut namespaces = self.namespaces.lock();
+            if let Err(code) = namespaces.connect(name.clone(), connect, socket.clone()) {
+                drop(namespaces);
+                return self.refuse(&name, connect, code, "", &Value::nil());
+            }
+        }
+        self.note_idle(false);
+        let hook = namespace.run_connect(&socket, auth);
+        let context = Arc::clone(self);
+        let mut connecting = Box::pin(async move {
+            let verdict = hook.await;
+            context.connect_judged(&name, connect, &socket, verdict);
+        });
+        if connecting.as_mut().poll(cx) == Poll::Pending {
+            tokio::spawn(connecting);
+        }
+    }
+
+    fn connect_judged(
+        self: &Arc<Self>,
+        name: &NamespaceName,
+        connect: u64,
+        socket: &Socket,
+        verdict: Result<Value, Failure>,
+    ) {
+        match verdict {
+            Ok(data) => {
+                // Cancelled by a DISCONNECT that came meanwhile: still exactly one answer.
+                if !self.namespaces.lock().accept(name, connect) {
+                    return self.cancelled(name, connect, socket);
+                }
+                let _ = self.push(Prepared::connected(name, connect, socket.id(), &data));
+                socket.start();
+            }
+            Err(failure) => {
+                let refused = {
+                    let mut namespaces = self.namespaces.lock();
+                    let refused = namespaces.refuse(name, connect);
+                    if namespaces.is_empty() {
+                        self.note_idle(true);
+                    }
+                    refused
+                };
+                if refused.is_none() {
+                    return self.cancelled(name, connect, socket);
+                }
+                socket.refused();
+                self.refuse(name, connect, failure.code(), failure.message(), failure.data());
+            }
+        }
+    }
+
+    fn cancelled(self: &Arc<Self>, name: &NamespaceName, connect: u64, socket: &Socket) {
+        socket.refused();
+        self.refuse(name, connect, Code::DISCONNECTED, "", &Value::nil());
+    }
+
+    fn refuse(
+        self: &Arc<Self>,
+        name: &NamespaceName,
+        connect: u64,
+        code: Code,
+        message: &str,
+        data: &Value,
+    ) {
+        tracing::debug!(session = %self.id, peer = ?self.handshake.peer, namespace = %name, %code, "connect refused");
+        let _ = self.push(Prepared::refused(name, connect, code, message, data));
+    }
+
+    fn not_connected(self: &Arc<Self>, namespace: &str, ack_id: trunkline_protocol::AckId) {
+        // The decoder has checked the name.
+        let Ok(name) = NamespaceName::try_from(namespace) else { return };
+        let failed =
+            Prepared::failed(&name, ack_id, Code::NOT_CONNECTED, "not connected", &Value::nil());
+        let _ = self.push(failed);
+    }
+}
+
+/// The session's side of its driver. It is a handle of its own so that the context is known as an
+/// `Arc` wherever frames arrive.
+pub(crate) struct Inbox(pub(crate) Arc<SessionContext>);
+
+impl Dispatch for Inbox {
+    fn sequenced(
+        &self,
+        _session: &Arc<Session>,
+        seq: u64,
+        frame: Sequenced<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        let context = &self.0;
+        match frame {
+            Sequenced::Connect { namespace, auth } => {
+                if let Ok(name) = NamespaceName::try_from(&*namespace) {
+                    context.connect(name, seq, auth, cx);
+                }
+            }
+            Sequenced::Disconnect { namespace, code, reason } => {
+                if let Some(socket) = context.leave(&namespace) {
+                    socket.ended(DisconnectReason::ByPeer { code, reason: reason.into_owned() });
+                }
+            }
+            Sequenced::Event { namespace, ack_id, event, args } => {
+                let socket = context.namespaces.lock().get(&namespace).cloned();
+                match (socket, ack_id) {
+                    (Some(socket), _) => {
+                        socket.event(&event, ack_id, args.args(context.depth()), cx);
+                    }
+                    (None, Some(ack_id)) => context.not_connected(&namespace, ack_id),
+                    (None, None) => {
+                        tracing::debug!(session = %context.id, %namespace, %event, "event dropped: not connected");
+                    }
+                }
+            }
+            Sequenced::Ack { namespace, ack_id, args } => {
+                let waiter = context.acks.lock().answer(ack_id, &namespace);
+                if let Some(waiter) = waiter {
+                    match args.args(context.depth()) {
+                        Ok(payload) => waiter.answer(payload),
+                        Err(bad) => waiter.bad_answer(bad),
+                    }
+                }
+            }
+            Sequenced::Failed { namespace, ack_id, code, message, data } => {
+                let waiter = context.acks.lock().answer(ack_id, &namespace);
+                if let Some(waiter) = waiter {
+                    let data = data.value(context.depth()).unwrap_or_else(|_| Value::nil());
+                    waiter.failed(code, message.into_owned(), data);
+                }
+            }
+            // The driver lets none of these through to a server.
+            Sequenced::Connected { .. } | Sequenced::Refused { .. } | Sequenced::Ignorable { .. } => {}
+        }
+    }
+
+    fn best_effort(&self, _session: &Arc<Session>, frame: BestEffort<'_>, cx: &mut Context<'_>) {
+        let context = &self.0;
+        let socket = context.namespaces.lock().get(frame.namespace).cloned();
+        let Some(socket) = socket else { return };
+        if let Ok(payload) = frame.args.args(context.depth()) {
+            socket.best_effort(frame.event, payload, cx);
+        }
+    }
+}

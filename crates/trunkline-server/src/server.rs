@@ -1,0 +1,290 @@
+//! The server: its configuration, its namespaces and its sessions.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use http::HeaderMap;
+use trunkline_driver::sync::{Arc, AtomicBool, AtomicU64, Ordering};
+use trunkline_protocol::{Close, Code, Limits, Lost, NamespaceName};
+use trunkline_transport::Connection;
+
+use crate::accept;
+use crate::auth::{Authenticate, Handshake, Request, Verdict};
+use crate::namespace::{Namespace, NamespaceInner};
+use crate::registry::Registry;
+use crate::sweep;
+
+/// A server: namespaces with their handlers, and the sessions of its clients.
+///
+/// A cheap handle; all clones are the same server. It listens to nothing by itself: every connection
+/// comes in through [`accept`](Self::accept), which the `trunkline` crate's `bind` does for you.
+///
+/// When the last handle and the last session are gone, so is its one background task.
+#[derive(Clone)]
+pub struct Server {
+    inner: Arc<ServerInner>,
+}
+
+pub(crate) struct ServerInner {
+    pub(crate) config: Config,
+    pub(crate) registry: Registry,
+    pub(crate) authenticate: Option<Authenticate>,
+    namespaces: DashMap<NamespaceName, Arc<NamespaceInner>>,
+    state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    sweeping: AtomicBool,
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    lost_unconfirmed: AtomicU64,
+    lost_queued: AtomicU64,
+}
+
+/// What a server is built with. See [`Builder`] for the meaning of each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Config {
+    pub(crate) limits: Limits,
+    pub(crate) ping_interval: Duration,
+    pub(crate) ping_timeout: Duration,
+    pub(crate) resume_window: Duration,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) namespace_timeout: Duration,
+    pub(crate) replay_budget: usize,
+}
+
+/// What a server holds at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Sessions, attached or waiting to be resumed.
+    pub sessions: usize,
+    /// Frames that sessions had sent without receipt when they ended: whether they arrived is
+    /// unknown.
+    pub lost_unconfirmed: u64,
+    /// Frames that had not been sent when their session ended.
+    pub lost_queued: u64,
+}
+
+impl Server {
+    /// A server with the defaults of [`Builder`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Builds a server with other settings.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The namespace of this name, made if it is not there yet.
+    ///
+    /// Register its handlers before clients connect.
+    ///
+    /// # Panics
+    /// If the name is no namespace's: 1 to 255 bytes that start with "/".
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Namespace {
+        let name = match NamespaceName::try_from(name) {
+            Ok(name) => name,
+            Err(invalid) => panic!("namespace {name:?}: {invalid}"),
+        };
+        let entry = self.inner.namespaces.entry(name.clone());
+        let namespace =
+            entry.or_insert_with(|| NamespaceInner::new(name, Arc::downgrade(&self.inner)));
+        Namespace::new(Arc::clone(&namespace))
+    }
+
+    /// Serves one connection: handshake, authentication, then a task of its own until it ends.
+    ///
+    /// Returns once the connection is attached to a session or refused. `request` is what the
+    /// connection began with. Specification: session.md, "Handshake".
+    ///
+    /// # Cancel safety
+    /// Dropping the future before it is done cuts the connection; no session comes of it.
+    pub async fn accept(&self, connection: Connection, request: Request) {
+        self.start_sweeping();
+        accept::accept(&self.inner, connection, request).await;
+    }
+
+    /// Ends every session with 1012: clients come back later, or elsewhere. What they have not
+    /// confirmed is lost, and counted.
+    pub fn shut_down(&self) {
+        let mut sessions = Vec::new();
+        self.inner.registry.all(&mut sessions);
+        for context in sessions {
+            context.end(Close::new(Code::SERVICE_RESTART, "the server shuts down"));
+        }
+    }
+
+    /// What the server holds at the moment.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let counters = &self.inner.counters;
+        Stats {
+            sessions: self.inner.registry.len(),
+            lost_unconfirmed: counters.lost_unconfirmed.load(Ordering::Relaxed),
+            lost_queued: counters.lost_queued.load(Ordering::Relaxed),
+        }
+    }
+
+    fn start_sweeping(&self) {
+        if !self.inner.sweeping.swap(true, Ordering::Relaxed) {
+            let period = sweep::period(&self.inner.config);
+            tokio::spawn(sweep::sweep(Arc::downgrade(&self.inner), period));
+        }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+impl ServerInner {
+    pub(crate) fn find_namespace(&self, name: &str) -> Option<Arc<NamespaceInner>> {
+        self.namespaces.get(name).map(|namespace| Arc::clone(&namespace))
+    }
+
+    /// The program's state of type `T`.
+    pub(crate) fn state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        let state = Arc::clone(self.state.get(&TypeId::of::<T>())?);
+        state.downcast().ok()
+    }
+
+    pub(crate) fn count_lost(&self, lost: &Lost) {
+        let counters = &self.counters;
+        counters.lost_unconfirmed.fetch_add(lost.unconfirmed.len() as u64, Ordering::Relaxed);
+        counters.lost_queued.fetch_add(lost.queued.len() as u64, Ordering::Relaxed);
+    }
+}
+
+/// Settings of a [`Server`].
+#[must_use]
+pub struct Builder {
+    config: Config,
+    authenticate: Option<Authenticate>,
+    state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            config: Config {
+                limits: Limits::default(),
+                ping_interval: Duration::from_secs(25),
+                ping_timeout: Duration::from_secs(20),
+                resume_window: Duration::from_secs(120),
+                handshake_timeout: Duration::from_secs(5),
+                namespace_timeout: Duration::from_secs(10),
+                replay_budget: 256 << 20,
+            },
+            authenticate: None,
+            state: HashMap::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// What this side takes and keeps per session; announced in WELCOME.
+    ///
+    /// The worst case of a session is `replay` and twice `queue` on the way out, twice `inbound` and
+    /// one `frame` on the way in: 5 MiB with the defaults, 3 MiB while detached.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// How often clients are asked for a sign of life. Default 25 s. A client may wish for another
+    /// between 1 s and 120 s.
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.config.ping_interval = interval;
+        self
+    }
+
+    /// How long a client may leave that unanswered. Default 20 s. Too short a time cuts clients on
+    /// slow links.
+    pub fn ping_timeout(mut self, timeout: Duration) -> Self {
+        self.config.ping_timeout = timeout;
+        self
+    }
+
+    /// How long a session waits to be resumed after a cut. Default 120 s. Until then it keeps its
+    /// memory, within [`replay_budget`](Self::replay_budget).
+    pub fn resume_window(mut self, window: Duration) -> Self {
+        self.config.resume_window = window;
+        self
+    }
+
+    /// How long a connection may take to send its HELLO. Default 5 s.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.config.handshake_timeout = timeout;
+        self
+    }
+
+    /// How long a session may be attached to no namespace. Default 10 s.
+    pub fn namespace_timeout(mut self, timeout: Duration) -> Self {
+        self.config.namespace_timeout = timeout;
+        self
+    }
+
+    /// Bytes that all detached sessions may keep together. Default 256 MiB. Past it the ones that
+    /// were detached first end with `overflow`.
+    pub fn replay_budget(mut self, bytes: usize) -> Self {
+        self.config.replay_budget = bytes;
+        self
+    }
+
+    /// Judges every connection after its HELLO, also one that resumes: whose it is, or a refusal.
+    /// Default: anybody may come in.
+    ///
+    /// It has [`AUTHENTICATION_LIMIT`](crate::AUTHENTICATION_LIMIT), and a resume by another
+    /// principal than the session's is refused as unknown.
+    pub fn authenticate<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Arc<Handshake>, Arc<HeaderMap>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Verdict> + Send + 'static,
+    {
+        self.authenticate = Some(Authenticate::new(hook));
+        self
+    }
+
+    /// State of the program that handlers get with `State<T>`; one value per type, a later one
+    /// replaces an earlier.
+    pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.state.insert(TypeId::of::<T>(), Arc::new(state));
+        self
+    }
+
+    /// The server.
+    pub fn build(self) -> Server {
+        Server {
+            inner: Arc::new(ServerInner {
+                config: self.config,
+                registry: Registry::default(),
+                authenticate: self.authenticate,
+                namespaces: DashMap::new(),
+                state: self.state,
+                sweeping: AtomicBool::new(false),
+                counters: Counters::default(),
+            }),
+        }
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
