@@ -5,6 +5,7 @@
 mod arrows;
 mod banned_words;
 mod code_length;
+mod decisions;
 mod leftovers;
 mod links;
 mod machine_traces;
@@ -35,7 +36,7 @@ impl From<Vec<Problem>> for Findings {
 
 type Rule = fn(&Repository) -> Result<Findings>;
 
-const RULES: [(&str, Rule); 11] = [
+const RULES: [(&str, Rule); 12] = [
     ("dependency arrows", |repository| {
         Ok(arrows::check(repository)?.into())
     }),
@@ -64,6 +65,9 @@ const RULES: [(&str, Rule); 11] = [
     }),
     ("machine traces", |repository| {
         Ok(machine_traces::check(repository).into())
+    }),
+    ("decisions", |repository| {
+        Ok(decisions::check(repository).into())
     }),
 ];
 
