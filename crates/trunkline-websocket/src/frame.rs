@@ -24,12 +24,12 @@ const LENGTH_64: u8 = 127;
 pub(crate) enum Role {
     #[cfg_attr(
         not(feature = "client"),
-        expect(dead_code, reason = "made by the dialer")
+        allow(dead_code, reason = "made by the dialer")
     )]
     Client,
     #[cfg_attr(
         not(feature = "server"),
-        expect(dead_code, reason = "made by the upgrade")
+        allow(dead_code, reason = "made by the upgrade")
     )]
     Server,
 }

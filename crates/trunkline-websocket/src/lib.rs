@@ -14,6 +14,13 @@
 //! | `dial/` | [`WebSocketDialer`] (feature `client`) |
 //! | `upgrade/` | [`upgrade()`]: from an HTTP request to a connection (feature `server`) |
 //! | `listener/` | [`Listener`] over TCP (feature `server`) |
+#![cfg_attr(
+    not(any(feature = "client", feature = "server")),
+    allow(
+        dead_code,
+        reason = "without either feature nothing makes a connection"
+    )
+)]
 
 mod adapter;
 mod boundary;

@@ -59,7 +59,7 @@ async fn refusals_are_readable_answers_that_end_the_tcp_connection() {
             (
                 HANDSHAKE.replace("/trunkline", "/trunkline/room"),
                 "404",
-                "not",
+                "Nothing is served here",
             ),
         ] {
             let (line, whole) = answer(&server, &request).await;

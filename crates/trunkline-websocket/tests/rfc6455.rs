@@ -284,7 +284,7 @@ async fn unmasked_frame_is_1002() {
 async fn reserved_bits_and_opcodes_are_1002() {
     assert_violation(&masked(0xc1, b"compressed?"), 1002, "Reserved bits").await;
     assert_violation(&masked(0x83, b""), 1002, "opcode").await;
-    assert_violation(&masked(0x8b, b""), 1002, "control frame").await;
+    assert_violation(&masked(0x8b, b""), 1002, "opcode").await;
 }
 
 #[tokio::test]

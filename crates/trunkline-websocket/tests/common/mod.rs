@@ -13,7 +13,7 @@ use trunkline_transport::{Connection, DialError, DialRequest, Dialer};
 use trunkline_websocket::{Config, Handler, Handshake, Listener, ListenerConfig, WebSocketDialer};
 
 /// Hands each connection to the test.
-pub struct ToTest {
+pub(crate) struct ToTest {
     out: mpsc::Sender<(Connection, Handshake)>,
 }
 
@@ -24,15 +24,15 @@ impl Handler for ToTest {
 }
 
 /// A listener on a free port, and what connects to it.
-pub struct Server {
-    pub address: SocketAddr,
-    pub connected: mpsc::Receiver<(Connection, Handshake)>,
-    pub stop: trunkline_websocket::StopHandle,
-    pub serving: tokio::task::JoinHandle<()>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) connected: mpsc::Receiver<(Connection, Handshake)>,
+    pub(crate) stop: trunkline_websocket::StopHandle,
+    pub(crate) serving: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
-    pub async fn start(config: ListenerConfig) -> Self {
+    pub(crate) async fn start(config: ListenerConfig) -> Self {
         let (out, connected) = mpsc::channel(16);
         let listener = Listener::bind("127.0.0.1:0", config)
             .await
@@ -47,12 +47,12 @@ impl Server {
         }
     }
 
-    pub async fn next(&mut self) -> (Connection, Handshake) {
+    pub(crate) async fn next(&mut self) -> (Connection, Handshake) {
         self.connected.recv().await.expect("the listener runs")
     }
 }
 
-pub fn request(address: SocketAddr, max_message: usize) -> DialRequest {
+pub(crate) fn request(address: SocketAddr, max_message: usize) -> DialRequest {
     DialRequest {
         url: format!("http://{address}"),
         protocols: vec!["trunkline.v1.msgpack".into()],
@@ -61,12 +61,12 @@ pub fn request(address: SocketAddr, max_message: usize) -> DialRequest {
     }
 }
 
-pub async fn dial(request: &DialRequest) -> Result<Connection, DialError> {
+pub(crate) async fn dial(request: &DialRequest) -> Result<Connection, DialError> {
     WebSocketDialer::new(Config::default()).dial(request).await
 }
 
 /// Passes bytes on between one client and `target`; dropping the task cuts both sides off.
-pub async fn relay(target: SocketAddr) -> (SocketAddr, tokio::task::JoinHandle<()>) {
+pub(crate) async fn relay(target: SocketAddr) -> (SocketAddr, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let task = tokio::spawn(async move {
@@ -80,14 +80,14 @@ pub async fn relay(target: SocketAddr) -> (SocketAddr, tokio::task::JoinHandle<(
 }
 
 /// A client that writes its bytes by hand.
-pub struct Raw {
-    pub stream: TcpStream,
+pub(crate) struct Raw {
+    pub(crate) stream: TcpStream,
     /// What has come and was not looked at yet.
-    pub unread: Vec<u8>,
+    pub(crate) unread: Vec<u8>,
 }
 
 impl Raw {
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address)
             .await
             .expect("the server listens");
@@ -97,14 +97,14 @@ impl Raw {
         }
     }
 
-    pub async fn upgraded(address: SocketAddr) -> Self {
+    pub(crate) async fn upgraded(address: SocketAddr) -> Self {
         let mut raw = Self::connect(address).await;
         raw.write(HANDSHAKE.as_bytes()).await;
         assert!(raw.head().await.starts_with("HTTP/1.1 101 "));
         raw
     }
 
-    pub async fn write(&mut self, bytes: &[u8]) {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
         self.stream
             .write_all(bytes)
             .await
@@ -112,7 +112,7 @@ impl Raw {
     }
 
     /// Reads an answer up to its empty line.
-    pub async fn head(&mut self) -> String {
+    pub(crate) async fn head(&mut self) -> String {
         loop {
             if let Some(end) = self
                 .unread
@@ -127,13 +127,13 @@ impl Raw {
     }
 
     /// Reads everything up to the end of the stream.
-    pub async fn rest(&mut self) -> Vec<u8> {
+    pub(crate) async fn rest(&mut self) -> Vec<u8> {
         while self.more().await.is_some() {}
         std::mem::take(&mut self.unread)
     }
 
     /// Reads one unmasked frame: its first byte and its content.
-    pub async fn frame(&mut self) -> (u8, Vec<u8>) {
+    pub(crate) async fn frame(&mut self) -> (u8, Vec<u8>) {
         loop {
             if let [first, length @ 0..126, rest @ ..] = &self.unread[..]
                 && let Some(content) = rest.get(..usize::from(*length))
@@ -147,7 +147,7 @@ impl Raw {
     }
 
     /// Reads one frame of 126 to 65,535 bytes: its first byte and its length.
-    pub async fn long_frame(&mut self) -> (u8, usize) {
+    pub(crate) async fn long_frame(&mut self) -> (u8, usize) {
         loop {
             if let [first, 126, high, low, rest @ ..] = &self.unread[..] {
                 let length = usize::from(u16::from_be_bytes([*high, *low]));
@@ -171,13 +171,13 @@ impl Raw {
     }
 }
 
-pub const HANDSHAKE: &str = "GET /trunkline HTTP/1.1\r\nHost: localhost\r\n\
+pub(crate) const HANDSHAKE: &str = "GET /trunkline HTTP/1.1\r\nHost: localhost\r\n\
     Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Protocol: trunkline.v1.json\r\n\r\n";
 
 /// A client's frame of up to 65,535 bytes, masked.
-pub fn masked(first: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn masked(first: u8, content: &[u8]) -> Vec<u8> {
     let key = [0x37, 0xfa, 0x21, 0x3d];
     let mut frame = vec![first];
     match content.len() {
@@ -198,6 +198,6 @@ pub fn masked(first: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// Runs a test's body and fails it when it hangs.
-pub async fn within_limit<T>(body: impl Future<Output = T>) -> T {
+pub(crate) async fn within_limit<T>(body: impl Future<Output = T>) -> T {
     trunkline_testkit::drive::within_limit(body).await
 }
