@@ -295,6 +295,13 @@ impl Session {
         }
     }
 
+    /// When a [`sweep`](Self::sweep) will find a receipt due by time; none while nothing is
+    /// unconfirmed.
+    #[must_use]
+    pub fn receipt_due(&self) -> Option<Time> {
+        self.inbound.lock().machine.receipt_due()
+    }
+
     /// Which side this is.
     #[must_use]
     pub const fn role(&self) -> Role {

@@ -90,6 +90,14 @@ impl Inbound {
             })
     }
 
+    /// When a RECEIVED frame becomes due by time; none while nothing is unconfirmed or receipts are
+    /// withheld. Bytes may make one due earlier.
+    #[must_use]
+    pub fn receipt_due(&self) -> Option<Time> {
+        let since = self.unconfirmed_since.filter(|_| !self.held);
+        since.map(|since| since + RECEIPT_DELAY)
+    }
+
     /// The receipt to tell, on whatever frame carries one. It confirms all that has been counted,
     /// unless receipts are withheld.
     pub fn confirm(&mut self) -> u64 {
@@ -154,7 +162,9 @@ mod tests {
         inbound.accept(1, 10, NOW).unwrap();
         assert!(inbound.is_receipt_due(NOW), "the first one at once");
         assert_eq!(inbound.confirm(), 1);
+        assert_eq!(inbound.receipt_due(), None);
         inbound.accept(2, 99, NOW).unwrap();
+        assert_eq!(inbound.receipt_due(), Some(NOW + RECEIPT_DELAY));
         assert!(!inbound.is_receipt_due(NOW));
         assert!(inbound.is_receipt_due(NOW + RECEIPT_DELAY));
         inbound.accept(3, 1, NOW).unwrap();
