@@ -52,7 +52,8 @@ struct Load {
     /// What it speaks.
     #[arg(long, value_enum)]
     dialect: Dialect,
-    /// The workloads; idle needs --pid.
+    /// The workloads, in this order. Idle needs --pid, and comes first or alone: memory that a
+    /// server has freed is not seen to grow.
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["fan-out", "acknowledged"])]
     workloads: Vec<Workload>,
     /// The server's process on this machine, whose processor time and memory are read.
@@ -105,7 +106,7 @@ impl Load {
         if let Some(core) = self.load_core {
             machine::pin_current_thread(core)?;
         }
-        for workload in self.workloads {
+        for &workload in &self.workloads {
             for (figure, outcome) in measure(workload, &target, &self.settings, self.pid)? {
                 report.add("server", figure, outcome);
             }

@@ -65,7 +65,7 @@ pub struct Comparison {
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["fan-out", "acknowledged", "idle"])]
     pub workloads: Vec<Workload>,
     /// Rounds, in each of which every server is measured once.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub rounds: u32,
     /// The core the servers run on [default: the first that may be used].
     #[arg(long)]

@@ -72,7 +72,7 @@ pub struct Settings {
     #[arg(long, default_value_t = 9_000, value_parser = clap::value_parser!(u32).range(1..=500_000))]
     pub idle: u32,
     /// Seconds for which each throughput figure is measured, after half a second of warm-up.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub seconds: u64,
 }
 

@@ -138,7 +138,7 @@ impl Display for Report {
         )?;
         writeln!(
             f,
-            "| figure | server | median (spread) | ratio (spread) | per second | p50 | p99 | load: CPU per message, busy |"
+            "| figure | server | median (spread) | ratio (spread) | per second | p50 | p99 | busy: server, load |"
         )?;
         writeln!(f, "|---|---|---|---|---|---|---|---|")?;
         for figure in Figure::ALL {
