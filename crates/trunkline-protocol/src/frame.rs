@@ -6,6 +6,7 @@ mod hello;
 mod limits;
 mod map;
 mod notice;
+mod raw;
 mod sequenced;
 mod welcome;
 
@@ -156,13 +157,12 @@ impl<'a> Frame<'a> {
         })
     }
 
-    fn read_map(kind: Kind, map: &[u8]) -> Result<Self, HeaderError> {
-        let map = ProtocolMap::open(map).ok_or(HeaderError::Map)?;
+    fn read_map(kind: Kind, map: &ProtocolMap<'_>) -> Result<Self, HeaderError> {
         Ok(match kind {
-            Kind::HELLO => Self::Hello(Box::new(Hello::read(&map)?)),
-            Kind::WELCOME => Self::Welcome(Box::new(Welcome::read(&map)?)),
-            Kind::GOAWAY => Self::GoAway(Box::new(GoAway::read(&map)?)),
-            Kind::CLOSE => Self::Close(Box::new(Close::read(&map)?)),
+            Kind::HELLO => Self::Hello(Box::new(Hello::read(map)?)),
+            Kind::WELCOME => Self::Welcome(Box::new(Welcome::read(map)?)),
+            Kind::GOAWAY => Self::GoAway(Box::new(GoAway::read(map)?)),
+            Kind::CLOSE => Self::Close(Box::new(Close::read(map)?)),
             unknown => return Err(HeaderError::UnknownKind(unknown.number().into())),
         })
     }

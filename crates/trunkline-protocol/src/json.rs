@@ -2,10 +2,12 @@
 
 mod parser;
 mod read;
+mod split;
 mod write;
 
-pub(crate) use parser::{Event, NotJson, Parser};
+pub(crate) use parser::NotJson;
 pub(crate) use read::{to_message_pack, unquote};
+pub(crate) use split::{Shape, split};
 pub(crate) use write::write_value;
 
 use crate::message_pack::Reader;

@@ -29,7 +29,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
         .serialize(&mut serializer)
         .map_err(|error| EncodeError::Serialize(error.to_string()))?;
     if walk(&out, DEFAULT_DEPTH)?.has_float_32 {
-        out = rewrite_floats(&out, |out, float| write::float(out, float))?;
+        out = rewrite_floats(&out, write::float)?;
     }
     Ok(out.into())
 }

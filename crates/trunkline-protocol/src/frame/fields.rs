@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use super::HeaderError;
-use crate::json::{Event, NotJson, Parser, to_message_pack, unquote};
-use crate::limits::DEFAULT_DEPTH;
-use crate::message_pack::{Reader, Token, walk};
+use super::map::ProtocolMap;
+use super::raw::json_integer;
+use crate::json::{NotJson, Shape, split, unquote};
+use crate::message_pack::{Reader, Token};
 use crate::name::{ROOT, check_length};
 use crate::{AckId, BadArgs, Body, Code, Encoding, InvalidName, MAX_INTEGER};
 
@@ -19,8 +20,8 @@ pub(super) trait Fields<'a>: Sized {
     /// A string, `Some(None)` for nil, or `None` if the field is anything else.
     fn text_or_nil(&mut self) -> Result<Option<Option<Cow<'a, str>>>, HeaderError>;
 
-    /// A map of the protocol as MessagePack, walked. It is the last field.
-    fn map(self) -> Result<Cow<'a, [u8]>, HeaderError>;
+    /// A map of the protocol. It is the last field.
+    fn map(self) -> Result<ProtocolMap<'a>, HeaderError>;
 
     /// The last field, not looked at.
     fn body(self) -> Body<'a>;
@@ -141,10 +142,8 @@ impl<'a> Fields<'a> for MessagePackFields<'a> {
         })
     }
 
-    fn map(self) -> Result<Cow<'a, [u8]>, HeaderError> {
-        let bytes = self.reader.rest();
-        check_map(bytes)?;
-        Ok(Cow::Borrowed(bytes))
+    fn map(self) -> Result<ProtocolMap<'a>, HeaderError> {
+        ProtocolMap::from_message_pack(self.reader.rest())
     }
 
     fn body(self) -> Body<'a> {
@@ -179,28 +178,17 @@ impl<'a> JsonFields<'a> {
         let source = std::str::from_utf8(message).map_err(|error| HeaderError::NotJson {
             offset: error.valid_up_to(),
         })?;
-        let mut parser = Parser::new(source);
-        let is_array = parser.next()? == Some(Event::ArrayStart);
-        let mut length = 0;
-        let mut fields = [""; MOST_FIELDS];
-        let mut start = parser.event_end();
-        while let Some(event) = parser.next()? {
-            let is_start = matches!(event, Event::ArrayStart | Event::ObjectStart);
-            if parser.depth() == 1 + usize::from(is_start) && !is_end(event) {
-                start = parser.event_start();
+        let (mut length, mut fields) = (0_u32, [""; MOST_FIELDS]);
+        let shape = split(source, |_, field| {
+            if let Some(slot) = fields.get_mut(length as usize) {
+                *slot = field;
             }
-            if parser.depth() == 1 && is_array {
-                if let Some(field) = fields.get_mut(length) {
-                    *field = &source[start..parser.event_end()];
-                }
-                length += 1;
-            }
+            length = length.saturating_add(1);
+        })?;
+        match shape {
+            Shape::Array => Ok((length, Self { fields, next: 0 })),
+            Shape::Object | Shape::Scalar => Err(HeaderError::NotAnArray),
         }
-        if !is_array {
-            return Err(HeaderError::NotAnArray);
-        }
-        let length = u32::try_from(length).unwrap_or(u32::MAX);
-        Ok((length, Self { fields, next: 0 }))
     }
 
     fn take(&mut self) -> &'a str {
@@ -210,21 +198,13 @@ impl<'a> JsonFields<'a> {
     }
 }
 
-const fn is_end(event: Event<'_>) -> bool {
-    matches!(event, Event::ArrayEnd | Event::ObjectEnd)
-}
-
 impl<'a> Fields<'a> for JsonFields<'a> {
     fn integer_or_nil(&mut self) -> Result<Option<Option<u64>>, HeaderError> {
         Ok(match self.take() {
             "null" => Some(None),
-            // No sign, fraction or exponent; the grammar leaves nothing else that is all digits.
-            field if field.bytes().all(|byte| byte.is_ascii_digit()) => field
-                .parse()
-                .ok()
+            field => json_integer(field)
                 .filter(|number| *number <= MAX_INTEGER)
                 .map(Some),
-            _ => None,
         })
     }
 
@@ -236,14 +216,8 @@ impl<'a> Fields<'a> for JsonFields<'a> {
         })
     }
 
-    fn map(mut self) -> Result<Cow<'a, [u8]>, HeaderError> {
-        let field = self.take();
-        if !field.starts_with('{') {
-            return Err(HeaderError::Map);
-        }
-        let bytes = to_message_pack(field, DEFAULT_DEPTH).map_err(HeaderError::ValueModel)?;
-        check_map(&bytes)?;
-        Ok(Cow::Owned(bytes))
+    fn map(mut self) -> Result<ProtocolMap<'a>, HeaderError> {
+        ProtocolMap::from_json(self.take())
     }
 
     fn body(mut self) -> Body<'a> {
@@ -252,23 +226,6 @@ impl<'a> Fields<'a> for JsonFields<'a> {
 
     fn finish(self) -> Result<(), HeaderError> {
         Ok(())
-    }
-}
-
-/// Checks that `bytes` are exactly one map of the protocol.
-fn check_map(bytes: &[u8]) -> Result<(), HeaderError> {
-    match Reader::new(bytes).token() {
-        Ok(Token::Map(_)) => {}
-        Err(BadArgs::Truncated) => return Err(HeaderError::Truncated),
-        _ => return Err(HeaderError::Map),
-    }
-    match walk(bytes, DEFAULT_DEPTH) {
-        Ok(_) => Ok(()),
-        Err(BadArgs::Truncated) => Err(HeaderError::Truncated),
-        Err(BadArgs::TrailingBytes) => Err(HeaderError::TrailingBytes),
-        Err(BadArgs::KeyNotAString) => Err(HeaderError::Map),
-        Err(BadArgs::DuplicateKey) => Err(HeaderError::DuplicateKey),
-        Err(other) => Err(HeaderError::ValueModel(other)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a peer can do wrong in a frame's header.
 
-use crate::{BadArgs, Code, InvalidName};
+use crate::{Code, InvalidName};
 
 /// Why a message is no frame of this protocol. Each ends the session.
 ///
@@ -84,15 +84,13 @@ pub enum HeaderError {
         /// The key.
         key: &'static str,
     },
-    /// A key of a map holds another type or range than it should.
+    /// A key of a map holds another type or range than it should, or content that breaks the value
+    /// model.
     #[error("`{key}` has the wrong type or range")]
     Value {
         /// The key.
         key: &'static str,
     },
-    /// Something in the map breaks the value model.
-    #[error("the map breaks the value model: {0}")]
-    ValueModel(BadArgs),
 }
 
 impl HeaderError {
@@ -122,7 +120,7 @@ impl HeaderError {
             Self::Map => "bad-map",
             Self::DuplicateKey => "duplicate-key",
             Self::MissingKey { .. } => "missing-key",
-            Self::Value { .. } | Self::ValueModel(_) => "bad-value",
+            Self::Value { .. } => "bad-value",
         }
     }
 }

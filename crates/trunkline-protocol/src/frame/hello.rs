@@ -2,7 +2,8 @@
 
 use super::HeaderError;
 use super::limits::{read_limits, write_limits};
-use super::map::{self, MapWriter, ProtocolMap};
+use super::map::{MapWriter, ProtocolMap, write_texts};
+use super::raw::RawValue;
 use crate::message_pack::write;
 use crate::{Encoding, Kind, Limits, Secret, SessionId, Value};
 
@@ -56,7 +57,7 @@ impl Hello {
             resume.write(out)
         });
         if !self.features.is_empty() {
-            map.member("features", |out| map::write_texts(out, &self.features));
+            map.member("features", |out| write_texts(out, &self.features));
         }
         map.member("limits", |out| write_limits(out, &self.limits));
         map.optional("ping_interval", self.ping_interval, write::unsigned);
@@ -65,19 +66,19 @@ impl Hello {
 
     pub(super) fn read(map: &ProtocolMap<'_>) -> Result<Self, HeaderError> {
         Ok(Self {
-            v: map.required("v", map::integer)?,
-            agent: map.required("agent", map::owned_text)?,
-            auth: map.optional("auth", map::content)?.unwrap_or_default(),
+            v: map.required("v", RawValue::integer)?,
+            agent: map.required("agent", RawValue::owned_text)?,
+            auth: map.optional("auth", RawValue::content)?.unwrap_or_default(),
             resume: map
-                .optional("resume", ProtocolMap::open)?
-                .map(|resume| Resume::read(&resume))
+                .optional_map("resume")?
+                .as_ref()
+                .map(Resume::read)
                 .transpose()?,
-            features: map.optional("features", map::texts)?.unwrap_or_default(),
-            limits: match map.optional("limits", ProtocolMap::open)? {
-                Some(limits) => read_limits(&limits)?,
-                None => Limits::default(),
-            },
-            ping_interval: map.optional("ping_interval", map::integer)?,
+            features: map
+                .optional("features", RawValue::texts)?
+                .unwrap_or_default(),
+            limits: read_limits(map)?.unwrap_or_default(),
+            ping_interval: map.optional("ping_interval", RawValue::integer)?,
         })
     }
 }
@@ -98,15 +99,19 @@ impl Resume {
     fn read(map: &ProtocolMap<'_>) -> Result<Self, HeaderError> {
         Ok(Self {
             session: map.required("session", read_session)?,
-            secret: map.required("secret", map::text).map(Secret::from_text)?,
-            attach: map.required("attach", map::integer)?,
-            received: map.required("received", map::integer)?,
-            strict: map.optional("strict", map::boolean)?.unwrap_or(false),
+            secret: map.required("secret", |value| {
+                value.text().map(|text| Secret::from_text(&text))
+            })?,
+            attach: map.required("attach", RawValue::integer)?,
+            received: map.required("received", RawValue::integer)?,
+            strict: map.optional("strict", RawValue::boolean)?.unwrap_or(false),
         })
     }
 }
 
 /// Reads a session's id.
-pub(super) fn read_session(value: &[u8]) -> Option<SessionId> {
-    map::text(value).and_then(|text| SessionId::try_from(text).ok())
+pub(super) fn read_session(value: RawValue<'_>) -> Option<SessionId> {
+    value
+        .text()
+        .and_then(|text| SessionId::try_from(&*text).ok())
 }

@@ -1,19 +1,23 @@
 //! The map of limits in HELLO and WELCOME.
 
 use super::HeaderError;
-use super::map::{self, MapWriter, ProtocolMap};
+use super::map::{MapWriter, ProtocolMap};
+use super::raw::RawValue;
 use crate::Limits;
 use crate::message_pack::write;
 
-/// Reads the limits; absent ones keep their default.
-pub(super) fn read_limits(map: &ProtocolMap<'_>) -> Result<Limits, HeaderError> {
+/// Reads the limits of HELLO or WELCOME, which may be absent; absent keys have their defaults.
+pub(super) fn read_limits(frame: &ProtocolMap<'_>) -> Result<Option<Limits>, HeaderError> {
+    let Some(map) = frame.optional_map("limits")? else {
+        return Ok(None);
+    };
     let mut limits = Limits::default();
     for (key, field) in KEYS {
-        if let Some(figure) = map.optional(key, map::integer)? {
+        if let Some(figure) = map.optional(key, RawValue::integer)? {
             *field(&mut limits) = u32::try_from(figure).unwrap_or(u32::MAX);
         }
     }
-    Ok(limits)
+    Ok(Some(limits))
 }
 
 /// Writes all limits.

@@ -1,44 +1,77 @@
 //! The maps of session frames: read by key, written in the specification's order.
 
-use bytes::Bytes;
+use std::borrow::Cow;
 
 use super::HeaderError;
+use super::raw::RawValue;
+use crate::json::{split, unquote};
 use crate::message_pack::{Reader, Token, write};
-use crate::{Encoding, Kind, MAX_INTEGER, Value};
+use crate::{BadArgs, Encoding, Kind, Value};
 
-/// A map whose bytes were walked, by key. A nil value is an absent one.
+/// A map of the protocol, by key. Unknown keys need only be well formed; a nil value is an absent
+/// one.
 pub(super) struct ProtocolMap<'m> {
-    entries: Vec<(&'m [u8], &'m [u8])>,
+    /// Sorted by key, so that neither looking up nor finding duplicates is quadratic.
+    members: Vec<(Cow<'m, str>, RawValue<'m>)>,
 }
 
 /// How a key's value is read; `None` if it has another type or range.
-type Read<'m, T> = fn(&'m [u8]) -> Option<T>;
+type Read<'m, T> = fn(RawValue<'m>) -> Option<T>;
 
 impl<'m> ProtocolMap<'m> {
-    /// Opens a walked map; `None` if the value is none.
-    pub(super) fn open(value: &'m [u8]) -> Option<Self> {
-        let mut reader = Reader::new(value);
-        let Token::Map(count) = reader.token().ok()? else {
-            return None;
+    /// Opens a map in MessagePack. Nothing may follow it.
+    pub(super) fn from_message_pack(bytes: &'m [u8]) -> Result<Self, HeaderError> {
+        let mut reader = Reader::new(bytes);
+        let Token::Map(count) = reader.token().map_err(malformed)? else {
+            return Err(HeaderError::Map);
         };
-        let entries = (0..count)
-            .map_while(|_| {
-                let Token::Text(key) = reader.token().ok()? else {
-                    return None;
-                };
-                Some((key, reader.value().ok()?))
-            })
-            .collect();
-        Some(Self { entries })
+        let mut members = Vec::new();
+        for _ in 0..count {
+            let Token::Text(key) = reader.token().map_err(malformed)? else {
+                return Err(HeaderError::Map);
+            };
+            let key = std::str::from_utf8(key).map_err(|_| HeaderError::Map)?;
+            let value = reader.value().map_err(malformed)?;
+            members.push((Cow::Borrowed(key), RawValue::message_pack(value)));
+        }
+        if reader.rest().is_empty() {
+            Self::new(members)
+        } else {
+            Err(HeaderError::TrailingBytes)
+        }
     }
 
-    /// The value of a key; `None` if it is absent or nil.
-    pub(super) fn find(&self, key: &'static str) -> Option<&'m [u8]> {
+    /// Opens a map in JSON, where its members are plain: a "$" means nothing in their keys.
+    pub(super) fn from_json(text: &'m str) -> Result<Self, HeaderError> {
+        if !text.starts_with('{') {
+            return Err(HeaderError::Map);
+        }
+        let mut members = Vec::new();
+        split(text, |key, value| {
+            members.push((unquote(key), RawValue::json(value)))
+        })?;
+        let unquoted = members.into_iter().map(|(key, value)| Ok((key?, value)));
+        let members: Result<_, BadArgs> = unquoted.collect();
+        Self::new(members.map_err(|_| HeaderError::Map)?)
+    }
+
+    fn new(mut members: Vec<(Cow<'m, str>, RawValue<'m>)>) -> Result<Self, HeaderError> {
+        members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        if members
+            .array_windows()
+            .any(|[(one, _), (next, _)]| one == next)
+        {
+            return Err(HeaderError::DuplicateKey);
+        }
+        Ok(Self { members })
+    }
+
+    fn find(&self, key: &str) -> Option<RawValue<'m>> {
         let found = self
-            .entries
-            .iter()
-            .find(|(name, _)| *name == key.as_bytes());
-        found.map(|(_, value)| *value).filter(|value| *value != NIL)
+            .members
+            .binary_search_by(|(name, _)| (**name).cmp(key))
+            .ok()?;
+        Some(self.members[found].1).filter(|value| !value.is_nil())
     }
 
     /// Reads a key that may be absent.
@@ -61,64 +94,21 @@ impl<'m> ProtocolMap<'m> {
         self.optional(key, read)?
             .ok_or(HeaderError::MissingKey { key })
     }
-}
 
-const NIL: &[u8] = &[0xc0];
-
-/// Reads an integer from 0 to 2^53-1.
-pub(super) fn integer(value: &[u8]) -> Option<u64> {
-    match Reader::new(value).token() {
-        Ok(Token::Unsigned(number)) if number <= MAX_INTEGER => Some(number),
-        _ => None,
+    /// Opens a map of the protocol within this one that may be absent.
+    pub(super) fn optional_map(&self, key: &'static str) -> Result<Option<Self>, HeaderError> {
+        let Some(value) = self.find(key) else {
+            return Ok(None);
+        };
+        value.map()?.ok_or(HeaderError::Value { key }).map(Some)
     }
 }
 
-/// Reads a boolean.
-pub(super) fn boolean(value: &[u8]) -> Option<bool> {
-    match Reader::new(value).token() {
-        Ok(Token::Boolean(value)) => Some(value),
-        _ => None,
+fn malformed(problem: BadArgs) -> HeaderError {
+    match problem {
+        BadArgs::Truncated => HeaderError::Truncated,
+        _ => HeaderError::Map,
     }
-}
-
-/// Reads a string.
-pub(super) fn text(value: &[u8]) -> Option<&str> {
-    match Reader::new(value).token() {
-        Ok(Token::Text(text)) => std::str::from_utf8(text).ok(),
-        _ => None,
-    }
-}
-
-/// Reads a string to keep.
-pub(super) fn owned_text(value: &[u8]) -> Option<String> {
-    text(value).map(str::to_owned)
-}
-
-/// Reads bytes.
-pub(super) fn bytes(value: &[u8]) -> Option<Vec<u8>> {
-    match Reader::new(value).token() {
-        Ok(Token::Bytes(bytes)) => Some(bytes.to_vec()),
-        _ => None,
-    }
-}
-
-/// Reads content of any type, which was walked with its map.
-pub(super) fn content(value: &[u8]) -> Option<Value> {
-    Some(Value::from_checked(Bytes::copy_from_slice(value)))
-}
-
-/// The elements of an array; `None` if the value is none.
-pub(super) fn elements(value: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
-    let mut reader = Reader::new(value);
-    match reader.token() {
-        Ok(Token::Array(count)) => Some((0..count).map_while(move |_| reader.value().ok())),
-        _ => None,
-    }
-}
-
-/// Reads an array of strings.
-pub(super) fn texts(value: &[u8]) -> Option<Vec<String>> {
-    elements(value)?.map(owned_text).collect()
 }
 
 /// A map that is being written.

@@ -1,7 +1,8 @@
 //! GOAWAY and CLOSE: the frames that announce an end.
 
 use super::HeaderError;
-use super::map::{self, MapWriter, ProtocolMap};
+use super::map::{MapWriter, ProtocolMap};
+use super::raw::RawValue;
 use crate::message_pack::write;
 use crate::{Code, Encoding, Kind, Value};
 
@@ -71,11 +72,11 @@ impl Close {
     pub(super) fn read(map: &ProtocolMap<'_>) -> Result<Self, HeaderError> {
         Ok(Self {
             code: map.required("code", read_code)?,
-            reason: map.required("reason", map::owned_text)?,
-            retry_after: map.optional("retry_after", map::integer)?,
-            url: map.optional("url", map::owned_text)?,
-            attach: map.optional("attach", map::integer)?,
-            data: map.optional("data", map::content)?.unwrap_or_default(),
+            reason: map.required("reason", RawValue::owned_text)?,
+            retry_after: map.optional("retry_after", RawValue::integer)?,
+            url: map.optional("url", RawValue::owned_text)?,
+            attach: map.optional("attach", RawValue::integer)?,
+            data: map.optional("data", RawValue::content)?.unwrap_or_default(),
         })
     }
 }
@@ -94,16 +95,17 @@ impl GoAway {
 
     pub(super) fn read(map: &ProtocolMap<'_>) -> Result<Self, HeaderError> {
         Ok(Self {
-            reason: map.required("reason", map::owned_text)?,
-            slot: map.required("slot", map::integer)?,
-            deadline: map.required("deadline", map::integer)?,
-            url: map.optional("url", map::owned_text)?,
+            reason: map.required("reason", RawValue::owned_text)?,
+            slot: map.required("slot", RawValue::integer)?,
+            deadline: map.required("deadline", RawValue::integer)?,
+            url: map.optional("url", RawValue::owned_text)?,
         })
     }
 }
 
-fn read_code(value: &[u8]) -> Option<Code> {
-    map::integer(value)
+fn read_code(value: RawValue<'_>) -> Option<Code> {
+    value
+        .integer()
         .and_then(|number| u16::try_from(number).ok())
         .map(Code::new)
 }

@@ -3,7 +3,8 @@
 use super::HeaderError;
 use super::hello::read_session;
 use super::limits::{read_limits, write_limits};
-use super::map::{self, MapWriter, ProtocolMap};
+use super::map::{MapWriter, ProtocolMap, write_texts};
+use super::raw::RawValue;
 use crate::message_pack::write;
 use crate::{Encoding, Kind, Limits, Secret, SessionId};
 
@@ -144,7 +145,7 @@ impl Welcome {
             write::unsigned(out, self.resume_window)
         });
         map.member("limits", |out| write_limits(out, &self.limits));
-        map.member("features", |out| map::write_texts(out, &self.features));
+        map.member("features", |out| write_texts(out, &self.features));
         map.member("datagrams", |out| write::text(out, self.datagrams.as_str()));
         if !self.alternatives.is_empty() {
             map.member("alternatives", |out| {
@@ -156,17 +157,21 @@ impl Welcome {
 
     pub(super) fn read(map: &ProtocolMap<'_>) -> Result<Self, HeaderError> {
         Ok(Self {
-            v: map.required("v", map::integer)?,
+            v: map.required("v", RawValue::integer)?,
             session: map.required("session", read_session)?,
-            secret: map.optional("secret", map::text)?.map(Secret::from_text),
-            resumed: map.required("resumed", map::boolean)?,
-            reason: map.optional("reason", map::text)?.map(ResumeRefusal::from),
-            received: map.required("received", map::integer)?,
-            ping_interval: map.required("ping_interval", map::integer)?,
-            ping_timeout: map.required("ping_timeout", map::integer)?,
-            resume_window: map.required("resume_window", map::integer)?,
-            limits: read_limits(&map.required("limits", ProtocolMap::open)?)?,
-            features: map.required("features", map::texts)?,
+            secret: map
+                .optional("secret", RawValue::text)?
+                .map(|text| Secret::from_text(&text)),
+            resumed: map.required("resumed", RawValue::boolean)?,
+            reason: map
+                .optional("reason", RawValue::text)?
+                .map(|name| ResumeRefusal::from(&*name)),
+            received: map.required("received", RawValue::integer)?,
+            ping_interval: map.required("ping_interval", RawValue::integer)?,
+            ping_timeout: map.required("ping_timeout", RawValue::integer)?,
+            resume_window: map.required("resume_window", RawValue::integer)?,
+            limits: read_limits(map)?.ok_or(HeaderError::MissingKey { key: "limits" })?,
+            features: map.required("features", RawValue::texts)?,
             datagrams: map.required("datagrams", Datagrams::read)?,
             alternatives: read_alternatives(map)?,
         })
@@ -174,8 +179,8 @@ impl Welcome {
 }
 
 impl Datagrams {
-    fn read(value: &[u8]) -> Option<Self> {
-        let name = map::text(value)?;
+    fn read(value: RawValue<'_>) -> Option<Self> {
+        let name = value.text()?;
         [Self::Native, Self::Emulated, Self::None]
             .into_iter()
             .find(|one| one.as_str() == name)
@@ -198,15 +203,15 @@ impl Alternative {
 
     fn read(map: &ProtocolMap<'_>) -> Result<Self, HeaderError> {
         Ok(Self {
-            transport: map.required("transport", map::owned_text)?,
-            url: map.required("url", map::owned_text)?,
+            transport: map.required("transport", RawValue::owned_text)?,
+            url: map.required("url", RawValue::owned_text)?,
             hashes: map.optional("hashes", read_hashes)?.unwrap_or_default(),
         })
     }
 }
 
-fn read_hashes(value: &[u8]) -> Option<Vec<Vec<u8>>> {
-    map::elements(value)?.map(map::bytes).collect()
+fn read_hashes(value: RawValue<'_>) -> Option<Vec<Vec<u8>>> {
+    value.elements()?.into_iter().map(RawValue::bytes).collect()
 }
 
 fn write_alternatives(out: &mut Vec<u8>, alternatives: &[Alternative]) {
@@ -217,13 +222,13 @@ fn write_alternatives(out: &mut Vec<u8>, alternatives: &[Alternative]) {
 }
 
 fn read_alternatives(map: &ProtocolMap<'_>) -> Result<Vec<Alternative>, HeaderError> {
-    let maps = map.optional("alternatives", |value| {
-        map::elements(value)?
-            .map(ProtocolMap::open)
-            .collect::<Option<Vec<_>>>()
-    })?;
-    maps.unwrap_or_default()
-        .iter()
-        .map(Alternative::read)
+    const KEY: &str = "alternatives";
+    let elements = map.optional(KEY, RawValue::elements)?.unwrap_or_default();
+    elements
+        .into_iter()
+        .map(|element| {
+            let map = element.map()?.ok_or(HeaderError::Value { key: KEY })?;
+            Alternative::read(&map)
+        })
         .collect()
 }

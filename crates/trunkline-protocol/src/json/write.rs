@@ -60,6 +60,7 @@ fn write_token(reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<Option<Open
             let text = URL_SAFE_NO_PAD.encode(bytes);
             append(out, format_args!("{{\"$bin\":\"{text}\"}}"));
         }
+        Token::Extension => return Err(BadArgs::Extension),
         Token::Array(count) => {
             out.push(b'[');
             return Ok(Some(Open {

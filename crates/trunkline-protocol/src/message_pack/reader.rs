@@ -19,6 +19,8 @@ pub(crate) enum Token<'a> {
     Bytes(&'a [u8]),
     Array(u32),
     Map(u32),
+    /// No value of the model; only what nobody looks at may hold one.
+    Extension,
 }
 
 /// A cursor over MessagePack.
@@ -70,7 +72,14 @@ impl<'a> Reader<'a> {
             Marker::Map16 => Token::Map(u16::from_be_bytes(self.chunk()?).into()),
             Marker::Map32 => Token::Map(u32::from_be_bytes(self.chunk()?)),
             Marker::Reserved => return Err(BadArgs::UnusedMarker),
-            _ => return Err(BadArgs::Extension),
+            Marker::FixExt1 => self.extension(1)?,
+            Marker::FixExt2 => self.extension(2)?,
+            Marker::FixExt4 => self.extension(4)?,
+            Marker::FixExt8 => self.extension(8)?,
+            Marker::FixExt16 => self.extension(16)?,
+            Marker::Ext8 => self.length_8().and_then(|length| self.extension(length))?,
+            Marker::Ext16 => self.length_16().and_then(|length| self.extension(length))?,
+            Marker::Ext32 => self.length_32().and_then(|length| self.extension(length))?,
         })
     }
 
@@ -89,6 +98,13 @@ impl<'a> Reader<'a> {
             };
         }
         Ok(&before[..before.len() - self.rest.len()])
+    }
+
+    /// Skips an extension's type and content.
+    fn extension(&mut self, length: usize) -> Result<Token<'a>, BadArgs> {
+        let [_type] = self.chunk()?;
+        self.take(length)?;
+        Ok(Token::Extension)
     }
 
     fn length_8(&mut self) -> Result<usize, BadArgs> {

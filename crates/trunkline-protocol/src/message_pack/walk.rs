@@ -96,6 +96,7 @@ impl<'a> Walk<'a> {
                     map: Some(map),
                 })
             }
+            Token::Extension => Err(BadArgs::Extension),
             _ => Ok(()),
         }
     }
