@@ -8,6 +8,8 @@ mod map;
 mod notice;
 mod raw;
 mod sequenced;
+#[cfg(test)]
+mod tests;
 mod welcome;
 
 use std::borrow::Cow;

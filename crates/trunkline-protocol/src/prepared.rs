@@ -388,3 +388,66 @@ impl Deref for Prefix {
         &self.bytes[..usize::from(self.length)]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event() -> Prepared {
+        let args = Payload::from_message_pack(vec![0x91, 0xc4, 0x01, 0xff].into()).unwrap();
+        let name = EventName::try_from("said").unwrap();
+        Prepared::event(&NamespaceName::root(), None, &name, &args)
+    }
+
+    #[test]
+    fn recipients_differ_in_the_prefix_alone() {
+        let event = event();
+        let message_pack = b"\xc0\xc0\xa4said\x91\xc4\x01\xff";
+        assert_eq!(event.suffix(Encoding::MessagePack), message_pack);
+        assert_eq!(
+            event.suffix(Encoding::Json),
+            br#",null,null,"said",[{"$bin":"_w"}]]"#
+        );
+        assert_eq!(
+            &*event.prefix(Encoding::MessagePack, 300),
+            &[0x96, 20, 0xcd, 1, 44]
+        );
+        assert_eq!(&*event.prefix(Encoding::Json, 300), b"[20,300");
+        assert_eq!(event.len(Encoding::MessagePack), message_pack.len());
+    }
+
+    #[test]
+    fn best_effort_frames_have_no_number() {
+        let name = EventName::try_from("at").unwrap();
+        let datagram = Prepared::datagram(&NamespaceName::root(), &name, &Payload::empty());
+        assert_eq!(
+            datagram.to_message(Encoding::Json, 9),
+            br#"[32,null,"at",[]]"#
+        );
+        assert_eq!(
+            datagram.to_message(Encoding::MessagePack, 9),
+            b"\x94\x20\xc0\xa2at\x90"
+        );
+    }
+
+    #[test]
+    fn prefixes_are_in_the_shortest_format_at_every_width() {
+        let event = event();
+        let numbers = (0..53).flat_map(|width| [(1_u64 << width) - 1, 1 << width]);
+        for seq in numbers.chain([crate::MAX_INTEGER]) {
+            let mut expected = vec![0x96, 20];
+            write::unsigned(&mut expected, seq);
+            assert_eq!(&*event.prefix(Encoding::MessagePack, seq), expected);
+            let expected = format!("[20,{seq}");
+            assert_eq!(&*event.prefix(Encoding::Json, seq), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn clones_share_the_json_that_was_made_once() {
+        let event = event();
+        let clone = event.clone();
+        let first = event.suffix(Encoding::Json).as_ptr();
+        assert_eq!(first, clone.suffix(Encoding::Json).as_ptr());
+    }
+}

@@ -47,7 +47,9 @@ pub(crate) fn split<'a>(
 mod tests {
     use super::*;
 
-    fn members(source: &str) -> Result<(Shape, Vec<(&str, &str)>), NotJson> {
+    type Members<'a> = Vec<(&'a str, &'a str)>;
+
+    fn members(source: &str) -> Result<(Shape, Members<'_>), NotJson> {
         let mut members = Vec::new();
         let shape = split(source, |key, value| members.push((key, value)))?;
         Ok((shape, members))
