@@ -11,7 +11,7 @@
 //! | `prepared.rs` | [`Prepared`]: a sequenced or best-effort frame, encoded once for all recipients |
 //! | `ignorable.rs` | [`encode_ignorable`]: frames that peers must tolerate |
 //! | `body.rs`, `bad_args.rs` | [`Body`]: content not decoded yet; [`BadArgs`]: what can be wrong with it |
-//! | `payload.rs`, `into_args.rs`, `serde_bridge.rs`, `serde_error.rs` | [`Payload`], [`Value`], [`IntoArgs`]: where serde meets bytes |
+//! | `payload.rs`, `into_args.rs`, `serde_bridge.rs`, `serde_error.rs`, `value_serde.rs` | [`Payload`], [`Value`], [`IntoArgs`]: where serde meets bytes |
 //! | `message_pack.rs`, `message_pack/` | tokens, and the walk that checks content |
 //! | `json.rs`, `json/` | JSON's grammar, and the transcoding both ways; [`to_json`] |
 //! | `kind.rs`, `code.rs` | [`Kind`] and [`Code`], with the constants of the registries |
@@ -55,6 +55,7 @@ mod serde_error;
 #[cfg(test)]
 mod test_random;
 mod time;
+mod value_serde;
 mod violation;
 
 pub use acks::{AckTable, TooManyAcks};
