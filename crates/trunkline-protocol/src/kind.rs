@@ -4,6 +4,8 @@ mod generated;
 
 use std::fmt;
 
+use crate::Role;
+
 /// The kind of a frame.
 ///
 /// Specification: "Encoding" for the ranges, "Frames" for the kinds.
@@ -71,6 +73,20 @@ impl Kind {
         matches!(self.class(), Class::Ignorable | Class::IgnorableSequenced)
     }
 
+    /// Whether this end of a connection may send frames of this kind.
+    ///
+    /// Specification: FRM-004.
+    #[must_use]
+    pub const fn may_come_from(self, sender: Role) -> bool {
+        match self {
+            Self::HELLO | Self::CONNECT => matches!(sender, Role::Client),
+            Self::WELCOME | Self::GOAWAY | Self::CONNECTED | Self::REFUSED => {
+                matches!(sender, Role::Server)
+            }
+            _ => true,
+        }
+    }
+
     /// The length of the frame's array; for ignorable kinds the least there is. `None` for kinds
     /// that are unknown and not to be ignored.
     pub(crate) fn array_length(self) -> Option<u32> {
@@ -113,6 +129,9 @@ mod tests {
         for &(number, name, _) in generated::REGISTRY {
             assert_eq!(Kind::new(number).name(), Some(name));
         }
+        assert!(Kind::HELLO.may_come_from(Role::Client) && Kind::EVENT.may_come_from(Role::Client));
+        assert!(!Kind::HELLO.may_come_from(Role::Server));
+        assert!(!Kind::CONNECTED.may_come_from(Role::Client));
         assert_eq!(Kind::EVENT.to_string(), "EVENT");
         assert_eq!(Kind::new(0x41).to_string(), "0x41");
     }
