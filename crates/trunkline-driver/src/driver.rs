@@ -140,7 +140,7 @@ impl Driver {
             }
             Frame::Ping { t, received } => {
                 session.receive_receipt(received)?;
-                session.pong(t);
+                session.pong(self.attach, t);
             }
             Frame::Pong { t, received } => {
                 session.receive_receipt(received)?;
@@ -149,6 +149,10 @@ impl Driver {
             Frame::Received { received } => session.receive_receipt(received)?,
             Frame::GoAway(go_away) => self.dispatch.go_away(session, *go_away),
             Frame::Close(close) => return Ok(Some(Ended::ByPeer(close))),
+            // Never taken from a connection that was superseded.
+            Frame::Datagram { .. } | Frame::Latest { .. } if !session.is_present(self.attach) => {
+                return Ok(Some(Ended::Superseded));
+            }
             Frame::Datagram {
                 namespace,
                 event,
@@ -203,7 +207,7 @@ impl Driver {
             Ended::Here(close) => (close.code, close.reason.clone()),
             Ended::Superseded => (Code::SUPERSEDED, String::new()),
             Ended::Violation(violation) => {
-                self.session.close(violation.to_close());
+                self.session.accuse(self.attach, violation);
                 (violation.code(), violation.to_string())
             }
             Ended::Transport(_) => (Code::ABNORMAL, String::new()),

@@ -44,6 +44,9 @@ struct Sending {
     pulse: Pulse,
     /// On the list of the turn under way.
     marked: bool,
+    /// Closed as a slow consumer's: not again before the queue has been within its limit, or the
+    /// connection that is to drain it would be closed too.
+    slow: bool,
 }
 
 #[derive(Debug)]
@@ -86,6 +89,7 @@ impl Session {
                 retired: None,
                 pulse: Pulse::None,
                 marked: false,
+                slow: false,
             }),
             received: AtomicU64::new(0),
         }
@@ -183,13 +187,15 @@ impl Session {
         sending.machine.push(frame)?;
         if sending.machine.is_over_limit() {
             sending.transmit();
-            if sending.machine.is_over_limit() && sending.machine.is_attached() {
+            if sending.machine.is_over_limit() && sending.machine.is_attached() && !sending.slow {
                 let close = slow_consumer(&sending.machine, &self.ours);
                 sending.machine.close(close);
+                sending.slow = true;
                 sending.wake();
             }
             return Ok(());
         }
+        sending.slow = false;
         self.written_soon(sending);
         Ok(())
     }
@@ -390,6 +396,20 @@ impl Session {
         receiving.machine.accept(seq, size, now).map(Some)
     }
 
+    /// Whether connection `attach` is the present one.
+    pub(crate) fn is_present(&self, attach: u64) -> bool {
+        self.inbound.lock().attach == attach
+    }
+
+    /// Tells connection `attach` how it broke the protocol, whether or not it is the present one.
+    pub(crate) fn accuse(&self, attach: u64, violation: &Violation) {
+        let close = violation.to_close();
+        self.with_link(attach, |link, machine| match machine {
+            Some(machine) => machine.close(close),
+            None => link.push(self.encoding, &close.encode(self.encoding)),
+        });
+    }
+
     /// Takes a receipt, and writes what the window lets through.
     pub(crate) fn receive_receipt(self: &Arc<Self>, received: u64) -> Result<(), Violation> {
         let mut sending = self.outbound.lock();
@@ -398,9 +418,13 @@ impl Session {
         Ok(())
     }
 
-    pub(crate) fn pong(self: &Arc<Self>, t: u64) {
+    /// Answers a PING of connection `attach` on that connection, or not at all.
+    pub(crate) fn pong(self: &Arc<Self>, attach: u64, t: u64) {
         let received = self.inbound.lock().machine.confirm();
         let mut sending = self.outbound.lock();
+        if sending.attach != attach {
+            return;
+        }
         sending.machine.set_receipt(received);
         sending.machine.pong(t);
         self.written_soon(sending);

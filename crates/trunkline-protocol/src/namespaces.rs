@@ -7,7 +7,7 @@ use crate::{Code, NamespaceName};
 /// ```text
 ///   none ──CONNECT──> pending ──accept──> attached ──DISCONNECT──> none
 ///                        │ └───refuse───> none
-///                        └──DISCONNECT──> cancelled ──accept or refuse──> none
+///                        └─DISCONNECT, refused at once──> none
 /// ```
 ///
 /// Every CONNECT gets exactly one answer. Specification: namespaces.md.
@@ -31,7 +31,10 @@ impl<S> ServerNamespaces<S> {
     /// None yet; at most `limit`, pending ones included.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
-        Self { entries: Vec::new(), limit }
+        Self {
+            entries: Vec::new(),
+            limit,
+        }
     }
 
     /// Whether a CONNECT to `name` may become pending.
@@ -54,12 +57,15 @@ impl<S> ServerNamespaces<S> {
     /// As [`admit`](Self::admit).
     pub fn connect(&mut self, name: NamespaceName, connect: u64, socket: S) -> Result<(), Code> {
         self.admit(&name)?;
-        self.entries.push(Entry { name, pending: Some(connect), socket });
+        self.entries.push(Entry {
+            name,
+            pending: Some(connect),
+            socket,
+        });
         Ok(())
     }
 
-    /// Attaches the socket of a CONNECT that passed. False if it was cancelled meanwhile: then the
-    /// answer is REFUSED `disconnected`.
+    /// Attaches the socket of a CONNECT that passed. False if a DISCONNECT came meanwhile.
     pub fn accept(&mut self, name: &str, connect: u64) -> bool {
         let position = self.pending(name, connect);
         if let Some(position) = position {
@@ -68,22 +74,25 @@ impl<S> ServerNamespaces<S> {
         position.is_some()
     }
 
-    /// Ends a CONNECT that did not pass; gives the socket unless it was cancelled meanwhile.
+    /// Ends a CONNECT that did not pass; gives the socket unless a DISCONNECT came meanwhile.
     pub fn refuse(&mut self, name: &str, connect: u64) -> Option<S> {
         let position = self.pending(name, connect)?;
         Some(self.entries.swap_remove(position).socket)
     }
 
-    /// Takes a DISCONNECT, from either side: gives the socket, attached or pending.
-    pub fn disconnect(&mut self, name: &str) -> Option<S> {
+    /// Takes a DISCONNECT, from either side: gives the socket, and the number of its CONNECT if that
+    /// has no answer yet: it is to be refused now.
+    pub fn disconnect(&mut self, name: &str) -> Option<(S, Option<u64>)> {
         let position = self.position(name)?;
-        Some(self.entries.swap_remove(position).socket)
+        let entry = self.entries.swap_remove(position);
+        Some((entry.socket, entry.pending))
     }
 
     /// The socket of a namespace, attached or pending.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&S> {
-        self.position(name).map(|position| &self.entries[position].socket)
+        self.position(name)
+            .map(|position| &self.entries[position].socket)
     }
 
     /// All sockets, attached or pending.
@@ -93,7 +102,10 @@ impl<S> ServerNamespaces<S> {
 
     /// Takes all sockets: the session is over.
     pub fn drain(&mut self) -> Vec<S> {
-        std::mem::take(&mut self.entries).into_iter().map(|entry| entry.socket).collect()
+        std::mem::take(&mut self.entries)
+            .into_iter()
+            .map(|entry| entry.socket)
+            .collect()
     }
 
     /// Whether the session is attached to none and none is pending.
@@ -103,7 +115,9 @@ impl<S> ServerNamespaces<S> {
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.name.as_str() == name)
+        self.entries
+            .iter()
+            .position(|entry| entry.name.as_str() == name)
     }
 
     fn pending(&self, name: &str, connect: u64) -> Option<usize> {
@@ -219,9 +233,15 @@ mod tests {
     fn a_second_connect_is_refused_and_the_first_unharmed() {
         let mut namespaces = ServerNamespaces::new(2);
         namespaces.connect(name("/a"), 1, "first").unwrap();
-        assert_eq!(namespaces.connect(name("/a"), 2, "second"), Err(Code::ALREADY_CONNECTED));
+        assert_eq!(
+            namespaces.connect(name("/a"), 2, "second"),
+            Err(Code::ALREADY_CONNECTED)
+        );
         assert!(namespaces.accept("/a", 1));
-        assert_eq!(namespaces.connect(name("/a"), 3, "third"), Err(Code::ALREADY_CONNECTED));
+        assert_eq!(
+            namespaces.connect(name("/a"), 3, "third"),
+            Err(Code::ALREADY_CONNECTED)
+        );
         assert_eq!(namespaces.get("/a"), Some(&"first"));
     }
 
@@ -229,19 +249,22 @@ mod tests {
     fn pending_connects_count_towards_the_limit() {
         let mut namespaces = ServerNamespaces::new(1);
         namespaces.connect(name("/a"), 1, ()).unwrap();
-        assert_eq!(namespaces.connect(name("/b"), 2, ()), Err(Code::TOO_MANY_NAMESPACES));
+        assert_eq!(
+            namespaces.connect(name("/b"), 2, ()),
+            Err(Code::TOO_MANY_NAMESPACES)
+        );
     }
 
     #[test]
     fn a_connect_cancelled_by_disconnect_is_not_taken_for_the_next_one() {
         let mut namespaces = ServerNamespaces::new(9);
         namespaces.connect(name("/a"), 1, "first").unwrap();
-        assert_eq!(namespaces.disconnect("/a"), Some("first"));
+        assert_eq!(namespaces.disconnect("/a"), Some(("first", Some(1))));
         namespaces.connect(name("/a"), 3, "second").unwrap();
         assert!(!namespaces.accept("/a", 1));
         assert_eq!(namespaces.refuse("/a", 1), None);
         assert!(namespaces.accept("/a", 3));
-        assert_eq!(namespaces.disconnect("/a"), Some("second"));
+        assert_eq!(namespaces.disconnect("/a"), Some(("second", None)));
         assert!(namespaces.is_empty());
     }
 

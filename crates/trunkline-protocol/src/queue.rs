@@ -7,16 +7,16 @@ use crate::{Encoding, Kind, Prepared};
 
 /// The bounded queue in front of the replay log.
 ///
-/// It is two queues in one order. While the send window is closed, frames that answer (ACK, FAILED,
-/// and CONNECTED and REFUSED as long as no DISCONNECT waits) may pass those that ask, or two full
-/// windows would wait for each other (specification: session.md, "Window").
+/// It is two queues in one order. While the send window is closed, frames that answer an event (ACK,
+/// FAILED) may pass all others, or two full windows would wait for each other (specification:
+/// session.md, "Window"). The others keep their order: an event that CONNECTED or DISCONNECT had
+/// passed would be taken for another socket's, or lost.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     asking: VecDeque<Queued>,
     answering: VecDeque<Queued>,
     bytes: usize,
     next_order: u64,
-    disconnects: usize,
 }
 
 #[derive(Debug)]
@@ -28,9 +28,9 @@ struct Queued {
 /// What may be taken from a [`Queue`] now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Admission {
-    /// The largest frame that asks (EVENT, CONNECT, DISCONNECT) that fits.
+    /// The largest frame that fits of those that keep their order.
     pub(crate) asking: usize,
-    /// The largest frame that answers that fits.
+    /// The largest frame that fits of those that answer an event.
     pub(crate) answering: usize,
     /// The number that would be given.
     pub(crate) seq: u64,
@@ -49,14 +49,10 @@ impl Queue {
         self.bytes += frame.len(encoding);
         let order = self.next_order;
         self.next_order += 1;
-        let passes = match frame.kind() {
-            Kind::ACK | Kind::FAILED => true,
-            // Told after a DISCONNECT that it follows, or the two sides would disagree.
-            Kind::CONNECTED | Kind::REFUSED => self.disconnects == 0,
-            _ => false,
+        let queue = match frame.kind() {
+            Kind::ACK | Kind::FAILED => &mut self.answering,
+            _ => &mut self.asking,
         };
-        self.disconnects += usize::from(frame.kind() == Kind::DISCONNECT);
-        let queue = if passes { &mut self.answering } else { &mut self.asking };
         queue.push_back(Queued { order, frame });
     }
 
@@ -71,7 +67,6 @@ impl Queue {
             *queue = VecDeque::new();
         }
         self.bytes -= frame.len(encoding);
-        self.disconnects -= usize::from(frame.kind() == Kind::DISCONNECT);
         Some(frame)
     }
 
@@ -85,18 +80,24 @@ impl Queue {
 
     /// Empties the queue, in the order of pushing.
     pub(crate) fn drain(&mut self) -> Vec<Prepared> {
-        let Self { asking, answering, .. } = std::mem::take(self);
+        let Self {
+            asking, answering, ..
+        } = std::mem::take(self);
         let mut all: Vec<_> = asking.into_iter().chain(answering).collect();
         all.sort_by_key(|queued| queued.order);
         all.into_iter().map(|queued| queued.frame).collect()
     }
 
     fn choose(&self, admission: Admission, encoding: Encoding) -> Option<Line> {
-        let fits = |queued: &Queued, room| message_len(&queued.frame, encoding, admission.seq) <= room;
+        let fits =
+            |queued: &Queued, room| message_len(&queued.frame, encoding, admission.seq) <= room;
         let asking = self.asking.front().filter(|queued| {
             fits(queued, admission.asking) && admission.hold.allows(queued.frame.kind())
         });
-        let answering = self.answering.front().filter(|queued| fits(queued, admission.answering));
+        let answering = self
+            .answering
+            .front()
+            .filter(|queued| fits(queued, admission.answering));
         match (asking, answering) {
             (Some(ask), Some(answer)) if answer.order < ask.order => Some(Line::Answering),
             (Some(_), _) => Some(Line::Asking),

@@ -179,7 +179,7 @@ impl Arrival<'_> {
         hello: &Hello,
     ) -> Resumption {
         let Some(context) = self.server.registry.session(&resume.session) else {
-            return self.bereaved(connection, resume);
+            return self.bereaved(connection, resume, principal);
         };
         let now = clock::now();
         let mut attachment = context.attachment.lock();
@@ -220,8 +220,14 @@ impl Arrival<'_> {
     }
 
     /// The session is not there: whoever has its secret learns what became of it.
-    fn bereaved(&self, connection: Connection, resume: &Resume) -> Resumption {
-        let code = self.server.registry.epitaph(&resume.session, &resume.secret);
+    fn bereaved(
+        &self,
+        connection: Connection,
+        resume: &Resume,
+        principal: Option<&Principal>,
+    ) -> Resumption {
+        let registry = &self.server.registry;
+        let code = registry.epitaph(&resume.session, &resume.secret, principal);
         let reason = match code {
             Some(Code::OVERFLOW) => ResumeRefusal::Overflow,
             Some(Code::SESSION_EXPIRED) => ResumeRefusal::Expired,

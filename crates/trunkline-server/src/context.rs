@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use trunkline_driver::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering};
+use trunkline_driver::sync::{Arc, Mutex};
 use trunkline_driver::{BestEffort, Dispatch, Ended, Session, clock};
 use trunkline_protocol::{
     AckTable, Attachment, Body, Close, Code, NamespaceName, Prepared, PushError, SecretHash,
@@ -30,10 +30,15 @@ pub(crate) struct SessionContext {
     pub(crate) namespaces: Mutex<ServerNamespaces<Socket>>,
     pub(crate) life: Mutex<Life>,
     pub(crate) acks: Mutex<AckTable<AckWaiter>>,
-    /// Bytes of events that wait for handlers.
-    waiting: AtomicUsize,
-    /// Whether receipts are withheld because too many wait.
-    holding: AtomicBool,
+    waiting: Mutex<Waiting>,
+}
+
+/// What waits for handlers.
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: usize,
+    /// Receipts are withheld because too much waits.
+    holding: bool,
 }
 
 /// Where a session is in its life.
@@ -68,8 +73,7 @@ impl SessionContext {
             life: Mutex::new(Life::Attached { idle_since: Some(clock::now()) }),
             namespaces: Mutex::new(ServerNamespaces::new(limits.namespaces as usize)),
             acks: Mutex::new(AckTable::new(limits.pending_acks as usize)),
-            waiting: AtomicUsize::new(0),
-            holding: AtomicBool::new(false),
+            waiting: Mutex::default(),
         }
     }
 
@@ -88,25 +92,32 @@ impl SessionContext {
     /// Notes that events of `added` bytes wait for handlers now, and of `removed` no more. While
     /// more wait than `limits.inbound`, receipts are withheld, so that the rest waits at the peer.
     pub(crate) fn queued(&self, added: usize, removed: usize) {
-        let waiting = if added >= removed {
-            let more = added - removed;
-            self.waiting.fetch_add(more, Ordering::Relaxed) + more
-        } else {
-            let less = removed - added;
-            self.waiting.fetch_sub(less, Ordering::Relaxed) - less
-        };
-        let hold = waiting > self.session.limits().inbound as usize;
-        if self.holding.swap(hold, Ordering::Relaxed) != hold {
+        // Told under the lock, or two threads that cross the limit could tell it in the wrong order.
+        let mut waiting = self.waiting.lock();
+        waiting.bytes = (waiting.bytes + added).saturating_sub(removed);
+        let hold = waiting.bytes > self.session.limits().inbound as usize;
+        if waiting.holding != hold {
+            waiting.holding = hold;
             self.session.hold_receipts(hold, clock::now());
         }
     }
 
     /// Leaves a namespace from this side: DISCONNECT to the peer, and the socket's end.
-    pub(crate) fn disconnect(self: &Arc<Self>, namespace: &NamespaceName, code: Code, reason: &str) {
-        let Some(socket) = self.leave(namespace) else { return };
-        // A session that is over needs no DISCONNECT.
-        let _ = self.push(Prepared::disconnect(namespace, code, reason));
-        socket.ended(DisconnectReason::ByServer { code, reason: reason.to_owned() });
+    pub(crate) fn disconnect(
+        self: &Arc<Self>,
+        namespace: &NamespaceName,
+        code: Code,
+        reason: &str,
+    ) {
+        let disconnect = Prepared::disconnect(namespace, code, reason);
+        let reason = DisconnectReason::ByServer {
+            code,
+            reason: reason.to_owned(),
+        };
+        if self.leave(namespace, reason) {
+            // A session that is over needs no DISCONNECT.
+            let _ = self.push(disconnect);
+        }
     }
 
     /// Ends the session from this side, and the connection with it.
@@ -120,7 +131,7 @@ impl SessionContext {
     /// push themselves.
     fn end_soon(self: &Arc<Self>, close: Close) {
         let context = Arc::clone(self);
-        tokio::spawn(async move { context.end(close) });
+        self.server.spawn(async move { context.end(close) });
     }
 
     /// The connection is over: what becomes of the session is said by how.
@@ -194,21 +205,29 @@ impl SessionContext {
         self.namespaces.lock().sockets().cloned().collect()
     }
 
-    /// Takes a namespace's socket out and settles its acks.
-    fn leave(&self, namespace: &str) -> Option<Socket> {
-        let socket = {
+    /// Takes a namespace's socket out, settles its acks and ends it. True if it was attached; a
+    /// CONNECT that has no answer yet gets its one answer now.
+    fn leave(self: &Arc<Self>, namespace: &str, reason: DisconnectReason) -> bool {
+        let left = {
             let mut namespaces = self.namespaces.lock();
-            let socket = namespaces.disconnect(namespace);
+            let left = namespaces.disconnect(namespace);
             if namespaces.is_empty() {
                 self.note_idle(true);
             }
-            socket
-        }?;
+            left
+        };
+        let Some((socket, pending)) = left else {
+            return false;
+        };
         let waiters = self.acks.lock().leave(namespace);
         for waiter in waiters {
             waiter.disconnected();
         }
-        Some(socket)
+        if let (Some(connect), Ok(name)) = (pending, NamespaceName::try_from(namespace)) {
+            self.refuse(&name, connect, Code::DISCONNECTED, "", &Value::nil());
+        }
+        socket.ended(reason);
+        pending.is_none()
     }
 
     fn note_idle(&self, idle: bool) {
@@ -269,9 +288,9 @@ impl SessionContext {
     ) {
         match verdict {
             Ok(data) => {
-                // Cancelled by a DISCONNECT that came meanwhile: still exactly one answer.
+                // Left meanwhile: then it has its answer already.
                 if !self.namespaces.lock().accept(name, connect) {
-                    return self.cancelled(name, connect, socket);
+                    return socket.refused();
                 }
                 let _ = self.push(Prepared::connected(name, connect, socket.id(), &data));
                 socket.start();
@@ -285,18 +304,13 @@ impl SessionContext {
                     }
                     refused
                 };
-                if refused.is_none() {
-                    return self.cancelled(name, connect, socket);
-                }
                 socket.refused();
+                if refused.is_none() {
+                    return;
+                }
                 self.refuse(name, connect, failure.code(), failure.message(), failure.data());
             }
         }
-    }
-
-    fn cancelled(self: &Arc<Self>, name: &NamespaceName, connect: u64, socket: &Socket) {
-        socket.refused();
-        self.refuse(name, connect, Code::DISCONNECTED, "", &Value::nil());
     }
 
     fn refuse(
@@ -340,15 +354,14 @@ impl Dispatch for Inbox {
                 }
             }
             Sequenced::Disconnect { namespace, code, reason } => {
-                if let Some(socket) = context.leave(&namespace) {
-                    socket.ended(DisconnectReason::ByPeer { code, reason: reason.into_owned() });
-                }
+                let reason = reason.into_owned();
+                context.leave(&namespace, DisconnectReason::ByPeer { code, reason });
             }
             Sequenced::Event { namespace, ack_id, event, args } => {
                 let socket = context.namespaces.lock().get(&namespace).cloned();
                 match (socket, ack_id) {
                     (Some(socket), _) => {
-                        socket.event(&event, ack_id, args.args(context.depth()), cx);
+                        socket.event(&event, ack_id, args.args(context.depth()));
                     }
                     (None, Some(ack_id)) => context.not_connected(&namespace, ack_id),
                     (None, None) => {
@@ -377,12 +390,12 @@ impl Dispatch for Inbox {
         }
     }
 
-    fn best_effort(&self, _session: &Arc<Session>, frame: BestEffort<'_>, cx: &mut Context<'_>) {
+    fn best_effort(&self, _session: &Arc<Session>, frame: BestEffort<'_>, _cx: &mut Context<'_>) {
         let context = &self.0;
         let socket = context.namespaces.lock().get(frame.namespace).cloned();
         let Some(socket) = socket else { return };
         if let Ok(payload) = frame.args.args(context.depth()) {
-            socket.best_effort(frame.event, payload, cx);
+            socket.best_effort(frame.event, payload);
         }
     }
 }

@@ -4,6 +4,7 @@ use dashmap::DashMap;
 use trunkline_driver::sync::{Arc, AtomicUsize, Ordering};
 use trunkline_protocol::{Code, Secret, SecretHash, SessionId, Time};
 
+use crate::auth::Principal;
 use crate::context::SessionContext;
 
 /// The sessions of a server, by id.
@@ -19,6 +20,7 @@ pub(crate) struct Registry {
 /// What a session that ended leaves behind, so that a late resume learns why.
 struct Grave {
     secret: SecretHash,
+    principal: Option<Principal>,
     code: Code,
     until: Time,
 }
@@ -32,10 +34,16 @@ impl Registry {
         self.sessions.get(id).map(|entry| Arc::clone(&entry))
     }
 
-    /// Why a session ended, told only to who has its secret.
-    pub(crate) fn epitaph(&self, id: &SessionId, secret: &Secret) -> Option<Code> {
+    /// Why a session ended, told only to whom it belonged.
+    pub(crate) fn epitaph(
+        &self,
+        id: &SessionId,
+        secret: &Secret,
+        principal: Option<&Principal>,
+    ) -> Option<Code> {
         let grave = self.graves.get(id)?;
-        grave.secret.matches(secret).then_some(grave.code)
+        let owner = grave.secret.matches(secret) && grave.principal.as_ref() == principal;
+        owner.then_some(grave.code)
     }
 
     /// Takes a session out that ended with `code`, and leaves that behind until `until`.
@@ -47,7 +55,12 @@ impl Registry {
             self.graves_dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let grave = Grave { secret: context.secret, code, until };
+        let grave = Grave {
+            secret: context.secret,
+            principal: context.principal.clone(),
+            code,
+            until,
+        };
         self.graves.insert(context.id.clone(), grave);
     }
 

@@ -2,11 +2,13 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use dashmap::DashMap;
 use http::HeaderMap;
-use trunkline_driver::sync::{Arc, AtomicBool, AtomicU64, Ordering};
+use tokio::runtime::Handle;
+use trunkline_driver::sync::{Arc, AtomicU64, Ordering};
 use trunkline_protocol::{Close, Code, Limits, Lost, NamespaceName};
 use trunkline_transport::Connection;
 
@@ -33,7 +35,8 @@ pub(crate) struct ServerInner {
     pub(crate) authenticate: Option<Authenticate>,
     namespaces: DashMap<NamespaceName, Arc<NamespaceInner>>,
     state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
-    sweeping: AtomicBool,
+    /// The runtime that connections live in, once there was one.
+    runtime: OnceLock<Handle>,
     counters: Counters,
 }
 
@@ -121,6 +124,12 @@ impl Server {
         }
     }
 
+    /// The limits every session is told of.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.inner.config.limits
+    }
+
     /// What the server holds at the moment.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -133,10 +142,11 @@ impl Server {
     }
 
     fn start_sweeping(&self) {
-        if !self.inner.sweeping.swap(true, Ordering::Relaxed) {
+        self.inner.runtime.get_or_init(|| {
             let period = sweep::period(&self.inner.config);
             tokio::spawn(sweep::sweep(Arc::downgrade(&self.inner), period));
-        }
+            Handle::current()
+        });
     }
 }
 
@@ -155,6 +165,13 @@ impl std::fmt::Debug for Server {
 impl ServerInner {
     pub(crate) fn find_namespace(&self, name: &str) -> Option<Arc<NamespaceInner>> {
         self.namespaces.get(name).map(|namespace| Arc::clone(&namespace))
+    }
+
+    /// Runs a task among the connections, from any thread. None runs before the first connection.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = self.runtime.get() {
+            runtime.spawn(task);
+        }
     }
 
     /// The program's state of type `T`.
@@ -276,7 +293,7 @@ impl Builder {
                 authenticate: self.authenticate,
                 namespaces: DashMap::new(),
                 state: self.state,
-                sweeping: AtomicBool::new(false),
+                runtime: OnceLock::new(),
                 counters: Counters::default(),
             }),
         }

@@ -1,0 +1,248 @@
+//! A session over connections that come and go.
+
+mod common;
+
+use common::{event, join, large_event, pair};
+use trunkline_driver::{Ended, Turn, clock};
+use trunkline_protocol::{Close, Code, Encoding, Limits, PushError, Role, Violation};
+use trunkline_transport::{ConnectionEnd, MessageKind};
+
+fn names(range: std::ops::Range<u32>) -> impl Iterator<Item = String> {
+    range.map(|number| number.to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_arrive_in_order_both_ways() {
+    let (mut client, mut server) = pair(Limits::default());
+    let _joined = join(&mut client, &mut server);
+    for name in names(0..1000) {
+        client.session.push(event(&name)).unwrap();
+        server.session.push(event(&name)).unwrap();
+    }
+    server.expect(names(0..1000)).await;
+    client.expect(names(0..1000)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_loses_nothing_and_repeats_nothing() {
+    let (mut client, mut server) = pair(Limits::default());
+    for round in 0..20 {
+        let joined = join(&mut client, &mut server);
+        // Some arrive and are not confirmed, some are under way, some never leave.
+        for name in names(round * 10..round * 10 + 4) {
+            client.session.push(event(&name)).unwrap();
+        }
+        let first = round * 10;
+        server.expect(names(first..first + 4)).await;
+        joined.client_gate.shut_writes();
+        for name in names(first + 4..first + 7) {
+            client.session.push(event(&name)).unwrap();
+        }
+        joined.link.cut();
+        assert!(matches!(
+            joined.client.await.unwrap(),
+            Ended::Transport(ConnectionEnd::Cut(_))
+        ));
+        assert!(matches!(
+            joined.server.await.unwrap(),
+            Ended::Transport(ConnectionEnd::Cut(_))
+        ));
+        assert!(!client.session.is_attached());
+        for name in names(first + 7..first + 10) {
+            client.session.push(event(&name)).unwrap();
+        }
+        let joined = join(&mut client, &mut server);
+        server.expect(names(first + 4..first + 10)).await;
+        joined.link.cut();
+        joined.client.await.unwrap();
+        joined.server.await.unwrap();
+    }
+    assert!(server.events.try_recv().is_err(), "nothing twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_connection_supersedes_the_older_one_and_nothing_is_lost() {
+    let (mut client, mut server) = pair(Limits::default());
+    let first = join(&mut client, &mut server);
+    client.session.push(event("before")).unwrap();
+    server.expect(["before".to_owned()]).await;
+    first.client_gate.shut_writes();
+    client.session.push(event("stuck")).unwrap();
+    let second = join(&mut client, &mut server);
+    client.session.push(event("after")).unwrap();
+    server
+        .expect(["stuck".to_owned(), "after".to_owned()])
+        .await;
+    first.client_gate.open_writes();
+    assert!(matches!(first.server.await.unwrap(), Ended::Superseded));
+    assert!(matches!(first.client.await.unwrap(), Ended::Superseded));
+    assert!(!second.client.is_finished() && !second.server.is_finished());
+    assert!(server.session.is_attached());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_write_does_not_stall_reading() {
+    let (mut client, mut server) = pair(Limits::default());
+    let joined = join(&mut client, &mut server);
+    joined.server_gate.shut_writes();
+    server.session.push(event("blocked")).unwrap();
+    client.session.push(event("through")).unwrap();
+    server.expect(["through".to_owned()]).await;
+    assert!(client.events.try_recv().is_err());
+    joined.server_gate.open_writes();
+    client.expect(["blocked".to_owned()]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_closes_the_connection_and_keeps_the_session() {
+    let limits = Limits {
+        queue: 10_000,
+        replay: 10_000,
+        inbound: 10_000,
+        ..Limits::default()
+    };
+    let (mut client, mut server) = pair(limits);
+    let joined = join(&mut client, &mut server);
+    joined.server_gate.shut_writes();
+    for number in 0..14 {
+        server
+            .session
+            .push(large_event(&number.to_string(), 1000))
+            .unwrap();
+    }
+    let Ended::Here(close) = joined.server.await.unwrap() else {
+        panic!("still there")
+    };
+    assert_eq!(close.code, Code::SLOW_CONSUMER);
+    assert!(Ended::Here(close).keeps_session(Role::Server));
+    joined.link.cut();
+    joined.client.await.unwrap();
+    let joined = join(&mut client, &mut server);
+    client.expect(names(0..14)).await;
+    drop(joined);
+}
+
+#[tokio::test(start_paused = true)]
+async fn twice_the_queue_is_refused_with_the_figures() {
+    let limits = Limits {
+        queue: 10_000,
+        ..Limits::default()
+    };
+    let (_client, server) = pair(limits);
+    let refused = (0..).find_map(|_| server.session.push(large_event("event", 1000)).err());
+    let Some(PushError::Overflow { queued, limit }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(queued > limit);
+    assert_eq!(limit, 20_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_writes_each_session_once() {
+    let (mut client, mut server) = pair(Limits::default());
+    let joined = join(&mut client, &mut server);
+    tokio::task::yield_now().await;
+    joined.server_gate.shut_writes();
+    let turn = Turn::enter();
+    for name in names(0..50) {
+        server.session.push(event(&name)).unwrap();
+    }
+    assert_eq!(joined.server_gate.blocked_flushes(), 0, "pushes only queue");
+    drop(turn);
+    assert_eq!(joined.server_gate.blocked_flushes(), 1);
+    joined.server_gate.open_writes();
+    client.expect(names(0..50)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_violation_is_told_with_close_and_ends_the_session() {
+    let (mut client, mut server) = pair(Limits::default());
+    let (mut near, far, _link) =
+        trunkline_transport::memory::pair(trunkline_transport::memory::Config::default());
+    let joined = join(&mut client, &mut server);
+    let attach = trunkline_driver::Attach {
+        connection: far,
+        attach: 9,
+        received: 0,
+        heartbeat: (common::INTERVAL, common::TIMEOUT),
+    };
+    let driver = server
+        .session
+        .attach(attach, server.inbox.clone(), clock::now(), |_| None)
+        .unwrap();
+    let server_task = tokio::spawn(driver);
+    near.sender.push(
+        MessageKind::Binary,
+        &[&event("gap").to_message(Encoding::MessagePack, 7)],
+    );
+    trunkline_testkit::drive::flush(&mut *near.sender)
+        .await
+        .unwrap();
+    let told = trunkline_testkit::drive::content(&mut *near.receiver).await;
+    let frame = trunkline_protocol::Frame::decode(Encoding::MessagePack, &told).unwrap();
+    let trunkline_protocol::Frame::Close(close) = frame else {
+        panic!("{frame:?}")
+    };
+    assert_eq!(close.code, Code::PROTOCOL_ERROR);
+    assert_eq!(close.reason, "sequence number 7 where 1 was due");
+    let ended = server_task.await.unwrap();
+    assert!(matches!(
+        &ended,
+        Ended::Violation(Violation::SequenceGap {
+            expected: 1,
+            found: 7
+        })
+    ));
+    assert!(!ended.keeps_session(Role::Server));
+    drop(joined);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_goes_after_what_was_pushed_before_it() {
+    let (mut client, mut server) = pair(Limits::default());
+    let joined = join(&mut client, &mut server);
+    server.session.push(event("last words")).unwrap();
+    server.session.close(Close::new(Code::ENDED, "bye"));
+    client.expect(["last words".to_owned()]).await;
+    let Ended::ByPeer(close) = joined.client.await.unwrap() else {
+        panic!("another end")
+    };
+    assert_eq!((close.code, &*close.reason), (Code::ENDED, "bye"));
+    assert!(matches!(joined.server.await.unwrap(), Ended::Here(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_is_found_dead_and_a_live_one_is_not() {
+    let (mut client, mut server) = pair(Limits::default());
+    let joined = join(&mut client, &mut server);
+    for _ in 0..120 {
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        server.session.sweep(clock::now());
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+    }
+    assert!(server.session.is_attached(), "it answered every PING");
+    joined.client_gate.shut_writes();
+    let started = clock::now();
+    while server.session.is_attached() {
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        server.session.sweep(clock::now());
+        tokio::task::yield_now().await;
+    }
+    let silent = clock::now().since(started);
+    assert!(silent <= common::INTERVAL + common::TIMEOUT + std::time::Duration::from_secs(2));
+    let Ended::Here(close) = joined.server.await.unwrap() else {
+        panic!("another end")
+    };
+    assert_eq!(close.code, Code::PING_TIMEOUT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_driver_detaches_the_session() {
+    let (mut client, mut server) = pair(Limits::default());
+    let joined = join(&mut client, &mut server);
+    tokio::task::yield_now().await;
+    joined.server.abort();
+    assert!(joined.server.await.unwrap_err().is_cancelled());
+    assert!(!server.session.is_attached());
+}
