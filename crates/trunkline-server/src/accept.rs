@@ -297,7 +297,7 @@ impl Arrival<'_> {
             resume_window: millis(config.resume_window),
             limits: config.limits,
             features: Vec::new(),
-            datagrams: Datagrams::None,
+            datagrams: Datagrams::Emulated,
             alternatives: Vec::new(),
         }
     }
