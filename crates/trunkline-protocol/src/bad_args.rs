@@ -5,7 +5,7 @@
 /// It never ends a session: it is reported locally, and answered with FAILED `bad-args` where an
 /// ack was asked for. The texts never hold any of the content.
 ///
-/// Specification: "Encoding".
+/// Specification: encoding.md, ENC-009.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadArgs {

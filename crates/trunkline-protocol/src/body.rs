@@ -11,7 +11,7 @@ use crate::{BadArgs, Encoding, Payload, Value};
 /// A frame's header decodes without looking at it, so that an event is routed, and counted, before
 /// anyone knows whether its content is good.
 ///
-/// Specification: "Encoding".
+/// Specification: encoding.md.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Body<'a> {
     bytes: &'a [u8],

@@ -10,7 +10,7 @@ use std::fmt;
 /// those below are RFC 6455's. The number alone tells what to do, see
 /// [`disposition`](Self::disposition), so that a code this side does not know is safe.
 ///
-/// Specification: "Codes".
+/// Specification: codes.md.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(u16);
 

@@ -2,7 +2,7 @@
 
 /// How a connection writes its frames. Negotiated with the connection, fixed for the session's life.
 ///
-/// Specification: "Encoding".
+/// Specification: encoding.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encoding {
     /// MessagePack in binary messages: the default.

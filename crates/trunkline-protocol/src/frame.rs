@@ -31,7 +31,7 @@ use crate::{Body, Encoding, Kind};
 /// Everything but the last field of application content is decoded and checked; that one stays a
 /// [`Body`].
 ///
-/// Specification: "Frames".
+/// Specification: frames.md.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Frame<'a> {
     /// The client's first frame.

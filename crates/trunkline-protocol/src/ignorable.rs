@@ -9,7 +9,7 @@ use crate::{Class, Encoding, Kind};
 /// Returns whether `kind` is one of the unnumbered ignorable ones (0x40 to 0x5f); if not, nothing is
 /// appended.
 ///
-/// Specification: "Encoding".
+/// Specification: frames.md, FRM-003.
 pub fn encode_ignorable(encoding: Encoding, kind: Kind, out: &mut Vec<u8>) -> bool {
     if kind.class() != Class::Ignorable {
         return false;

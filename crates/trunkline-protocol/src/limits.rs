@@ -5,7 +5,7 @@
 /// On the wire a map with these keys; unknown keys are ignored, missing ones mean the default, and
 /// figures above `u32::MAX` are read as `u32::MAX`.
 ///
-/// Specification: "Limits".
+/// Specification: limits.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The largest frame in bytes. Default 1 MiB.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// The longest name in bytes (specification, "Limits").
+/// The longest name in bytes (specification: limits.md).
 pub const MAX_NAME_BYTES: usize = 255;
 
 /// Why a text is no name.

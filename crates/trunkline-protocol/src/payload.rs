@@ -14,7 +14,7 @@ use crate::{BadArgs, DecodeError, EncodeError, serde_bridge};
 ///
 /// Cloning is cheap. `Debug` shows the length alone.
 ///
-/// Specification: "Encoding".
+/// Specification: encoding.md.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Payload(Bytes);
 
@@ -130,7 +130,7 @@ impl fmt::Debug for Payload {
 ///
 /// Cloning is cheap. `Debug` shows the length alone.
 ///
-/// Specification: "Encoding".
+/// Specification: encoding.md.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Value(Bytes);
 
@@ -167,7 +167,11 @@ impl Value {
         &self.0
     }
 
-    /// The value of `source`. Structs become maps.
+    /// The value of `source`.
+    ///
+    /// Structs become maps. Types that have a form for people (addresses, UUIDs, times) take that
+    /// one. Bytes stay bytes where the type says so (`serde_bytes`); a plain `Vec<u8>` is an array of
+    /// numbers. Integers of 128 bits become 16 bytes.
     ///
     /// # Errors
     /// `source` does not serialise, or breaks the value model.

@@ -15,7 +15,7 @@ use crate::{
 ///
 /// MessagePack is encoded at once, JSON on first use. Cloning is cheap.
 ///
-/// Specification: "Encoding".
+/// Specification: encoding.md, frames.md.
 #[derive(Clone)]
 pub struct Prepared(Arc<Shared>);
 

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 /// Any text can be offered as a secret: a malformed one is simply a wrong one, so that both get the
 /// same answer. `Debug` shows nothing of it, and there is no `Display`.
 ///
-/// Specification: "Session".
+/// Specification: session.md.
 #[derive(Clone)]
 pub struct Secret(Arc<str>);
 

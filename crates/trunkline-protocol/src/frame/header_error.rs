@@ -4,7 +4,7 @@ use crate::{Code, InvalidName};
 
 /// Why a message is no frame of this protocol. Each ends the session.
 ///
-/// Specification: "Encoding".
+/// Specification: encoding.md, ENC-011.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderError {

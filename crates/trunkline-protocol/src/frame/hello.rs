@@ -9,7 +9,7 @@ use crate::{Encoding, Kind, Limits, Secret, SessionId, Value};
 
 /// What a client says first.
 ///
-/// Specification: "Frames", HELLO.
+/// Specification: frames.md, HELLO.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hello {
     /// The protocol's version; must agree with the negotiated name.
@@ -30,7 +30,7 @@ pub struct Hello {
 
 /// The offer to resume a session.
 ///
-/// Specification: "Session".
+/// Specification: session.md.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resume {
     /// The session's id.

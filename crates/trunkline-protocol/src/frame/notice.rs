@@ -8,7 +8,7 @@ use crate::{Code, Encoding, Kind, Value};
 
 /// Asks the client to reconnect.
 ///
-/// Specification: "Frames", GOAWAY.
+/// Specification: frames.md, GOAWAY.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoAway {
     /// Why, for people.
@@ -23,7 +23,7 @@ pub struct GoAway {
 
 /// Ends the connection; the code says whether the session survives.
 ///
-/// Specification: "Frames", CLOSE.
+/// Specification: frames.md, CLOSE.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Close {
     /// Why, and what to do about it.

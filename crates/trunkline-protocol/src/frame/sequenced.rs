@@ -8,7 +8,7 @@ use crate::{AckId, Body, Code, Kind};
 
 /// What a numbered frame says. Namespaces are by name, "/" for nil.
 ///
-/// Specification: "Frames".
+/// Specification: frames.md.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sequenced<'a> {
     /// Asks to attach the session to a namespace.

@@ -10,7 +10,7 @@ use crate::{Encoding, Kind, Limits, Secret, SessionId};
 
 /// What a server says first.
 ///
-/// Specification: "Frames", WELCOME.
+/// Specification: frames.md, WELCOME.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcome {
     /// The protocol's version.
