@@ -8,7 +8,7 @@ use crate::Role;
 
 /// The kind of a frame.
 ///
-/// Specification: "Encoding" for the ranges, "Frames" for the kinds.
+/// Specification: frames.md, "The kinds".
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(u8);
 
@@ -90,10 +90,9 @@ impl Kind {
     /// The length of the frame's array; for ignorable kinds the least there is. `None` for kinds
     /// that are unknown and not to be ignored.
     pub(crate) fn array_length(self) -> Option<u32> {
-        match self.class() {
-            Class::Ignorable => Some(1),
-            Class::IgnorableSequenced => Some(2),
-            _ => self.entry().map(|&(.., length)| length.into()),
+        match ARRAY_LENGTHS[usize::from(self.0)] {
+            0 => None,
+            length => Some(length.into()),
         }
     }
 
@@ -118,6 +117,27 @@ impl fmt::Debug for Kind {
         write!(f, "Kind({self})")
     }
 }
+
+/// The length of the array of each kind, 0 for unknown ones: looked up for every frame.
+const ARRAY_LENGTHS: [u8; 256] = {
+    let mut lengths = [0; 256];
+    let mut number = 0;
+    while number < lengths.len() {
+        lengths[number] = match Kind::new(number as u8).class() {
+            Class::Ignorable => 1,
+            Class::IgnorableSequenced => 2,
+            _ => 0,
+        };
+        number += 1;
+    }
+    let mut index = 0;
+    while index < generated::REGISTRY.len() {
+        let (number, _, length) = generated::REGISTRY[index];
+        lengths[number as usize] = length;
+        index += 1;
+    }
+    lengths
+};
 
 #[cfg(test)]
 mod tests {

@@ -40,6 +40,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one token.
+    #[inline]
     pub(crate) fn token(&mut self) -> Result<Token<'a>, BadArgs> {
         let [marker] = self.chunk()?;
         Ok(match Marker::from_u8(marker) {
