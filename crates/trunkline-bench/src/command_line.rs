@@ -1,13 +1,13 @@
 //! Subcommands and their output.
 
-use std::{error::Error, fs, path::PathBuf, process::ExitCode};
+use std::{error::Error, fs, path::PathBuf, process::ExitCode, slice};
 
 use clap::{Parser, Subcommand};
 use trunkline_bench::{
     compare::Comparison,
     dialect::Dialect,
     machine,
-    measure::{Settings, Workload, measure},
+    measure::{Settings, Subject, Workload, measure},
     peer_room::{self, RuntimeKind},
     report::Report,
     target::Target,
@@ -99,15 +99,21 @@ impl Load {
         if self.workloads.contains(&Workload::Idle) && self.pid.is_none() {
             return Err("the idle workload reads the server's memory: give --pid".into());
         }
-        let connections = self.settings.most_connections(&self.workloads);
+        let connections = self.settings.most_connections(&self.workloads, 1);
         machine::raise_open_files(u64::from(connections) + SPARE_FILES)?;
         let target = Target::parse(&self.url, self.dialect)?;
+        let subject = Subject {
+            target,
+            pid: self.pid,
+        };
         let mut report = Report::new(&self.settings, 1, None, self.load_core)?;
         if let Some(core) = self.load_core {
             machine::pin_current_thread(core)?;
         }
         for &workload in &self.workloads {
-            for (figure, outcome) in measure(workload, &target, &self.settings, self.pid)? {
+            for (_, figure, outcome) in
+                measure(workload, slice::from_ref(&subject), &self.settings)?
+            {
                 report.add("server", figure, outcome);
             }
         }

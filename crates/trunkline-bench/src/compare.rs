@@ -1,4 +1,4 @@
-//! Several servers in one run: alternating rounds, each on a fresh process on the same core.
+//! Several servers in one run: in each round every workload on fresh processes on the same core.
 
 use std::{
     env, io,
@@ -11,9 +11,8 @@ use serde::Serialize;
 
 use crate::{
     dialect::Dialect,
-    load_error::LoadError,
     machine::{self, MachineError},
-    measure::{Settings, Workload, measure},
+    measure::{MeasureError, Measured, Settings, Subject, Workload, measure},
     report::Report,
     server_process::{ServerProcess, StartError},
     target::Target,
@@ -108,23 +107,22 @@ pub enum CompareError {
         source: StartError,
     },
     /// A measurement failed.
-    #[error("{peer}, {workload:?}, round {round}: {source}")]
-    Load {
+    #[error("{peer}, round {round}: {source}")]
+    Measure {
         /// The server.
         peer: &'static str,
-        /// The workload.
-        workload: Workload,
         /// The round, from 1.
         round: u32,
-        /// Why.
-        source: LoadError,
+        /// What failed, and why.
+        source: MeasureError,
     },
 }
 
 impl Comparison {
     /// Runs all rounds. Progress goes to standard error.
     pub fn run(&self) -> Result<Report, CompareError> {
-        let connections = self.settings.most_connections(&self.workloads);
+        let servers = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
+        let connections = self.settings.most_connections(&self.workloads, servers);
         machine::raise_open_files(u64::from(connections) + SPARE_FILES)?;
         let fixture = self.fixture_program()?;
         let (server_core, load_core) = self.cores()?;
@@ -132,31 +130,53 @@ impl Comparison {
         machine::pin_current_thread(load_core)?;
         for round in 1..=self.rounds {
             for &workload in &self.workloads {
-                for &peer in &self.peers {
-                    let start_error = |source| CompareError::Start {
-                        peer: peer.name(),
-                        source,
-                    };
-                    let command = command(peer, fixture.as_deref())?;
-                    let server = ServerProcess::start(command, server_core, load_core)
-                        .map_err(start_error)?;
-                    let target = Target::at(server.address(), peer.dialect());
-                    let outcomes = measure(workload, &target, &self.settings, Some(server.pid()))
-                        .map_err(|source| CompareError::Load {
-                        peer: peer.name(),
-                        workload,
-                        round,
-                        source,
-                    })?;
-                    for (figure, outcome) in outcomes {
-                        let cost = outcome.cost().unwrap_or_default();
-                        eprintln!("round {round}: {figure:?}, {}: {cost:.3}", peer.name());
-                        report.add(peer.name(), figure, outcome);
-                    }
+                let servers = self.start_all(fixture.as_deref(), server_core, load_core)?;
+                for (at, figure, outcome) in self.measure(workload, &servers, round)? {
+                    let (peer, cost) = (self.peers[at].name(), outcome.cost().unwrap_or_default());
+                    eprintln!("round {round}: {figure:?}, {peer}: {cost:.3}");
+                    report.add(peer, figure, outcome);
                 }
             }
         }
         Ok(report)
+    }
+
+    fn start_all(
+        &self,
+        fixture: Option<&Path>,
+        server_core: usize,
+        load_core: usize,
+    ) -> Result<Vec<ServerProcess>, CompareError> {
+        let start = |&peer: &Peer| {
+            ServerProcess::start(command(peer, fixture)?, server_core, load_core).map_err(
+                |source| CompareError::Start {
+                    peer: peer.name(),
+                    source,
+                },
+            )
+        };
+        self.peers.iter().map(start).collect()
+    }
+
+    fn measure(
+        &self,
+        workload: Workload,
+        servers: &[ServerProcess],
+        round: u32,
+    ) -> Result<Vec<Measured>, CompareError> {
+        let subject = |(peer, server): (&Peer, &ServerProcess)| Subject {
+            target: Target::at(server.address(), peer.dialect()),
+            pid: Some(server.pid()),
+        };
+        let subjects: Vec<Subject> = self.peers.iter().zip(servers).map(subject).collect();
+        measure(workload, &subjects, &self.settings).map_err(|source| {
+            let peer = self.peers[source.subject].name();
+            CompareError::Measure {
+                peer,
+                round,
+                source,
+            }
+        })
     }
 
     fn cores(&self) -> Result<(usize, usize), CompareError> {

@@ -72,9 +72,9 @@ pub struct Member<'a> {
 }
 
 impl Member<'_> {
-    /// Sends a payload that is to be acknowledged with itself.
-    pub fn echo(&mut self, id: u64, payload: &[u8]) {
-        self.session.echo(id, payload, self.outgoing);
+    /// Sends a payload that is to be acknowledged with itself. Returns the ack's id.
+    pub fn echo(&mut self, payload: &[u8]) -> u64 {
+        self.session.echo(payload, self.outgoing)
     }
 }
 
@@ -147,9 +147,10 @@ impl Connection {
         self.session.broadcast(payload, &mut self.outgoing);
     }
 
-    /// Sends a payload that is to be acknowledged with itself, at the next flush.
-    pub fn echo(&mut self, id: u64, payload: &[u8]) {
-        self.session.echo(id, payload, &mut self.outgoing);
+    /// Sends a payload that is to be acknowledged with itself, at the next flush. Returns the ack's
+    /// id.
+    pub fn echo(&mut self, payload: &[u8]) -> u64 {
+        self.session.echo(payload, &mut self.outgoing)
     }
 
     /// Does what is due at this time.

@@ -34,6 +34,7 @@ pub struct Crowd {
     /// Members with something to write.
     unflushed: VecDeque<usize>,
     next_sweep: Instant,
+    runs: u32,
 }
 
 impl Crowd {
@@ -46,6 +47,7 @@ impl Crowd {
             scratch: vec![0; SCRATCH_BYTES],
             unflushed: VecDeque::new(),
             next_sweep: Instant::now() + SWEEP_INTERVAL,
+            runs: 0,
         };
         let mut ready = vec![false; count];
         let mut ready_count = 0;
@@ -115,10 +117,17 @@ impl Crowd {
         self.touch(member);
     }
 
-    /// Sends a payload that is to be acknowledged with itself, at the next turn.
-    pub fn echo(&mut self, member: usize, id: u64, payload: &[u8]) {
-        self.connections[member].echo(id, payload);
+    /// Sends a payload that is to be acknowledged with itself, at the next turn. Returns the ack's
+    /// id.
+    pub fn echo(&mut self, member: usize, payload: &[u8]) -> u64 {
         self.touch(member);
+        self.connections[member].echo(payload)
+    }
+
+    /// A number for the next run, so that no message of an earlier one is taken for its own.
+    pub fn next_run(&mut self) -> u32 {
+        self.runs += 1;
+        self.runs
     }
 
     /// Reads and answers for a while in which nothing but the dialect's own traffic may come.

@@ -33,9 +33,13 @@ impl Dialect {
 
     /// A connection's state at its beginning.
     pub fn session(self) -> Session {
-        match self {
-            Self::Room => Session::Room,
-            Self::Trunkline => Session::Trunkline(trunkline::Session::default()),
+        let state = match self {
+            Self::Room => State::Room,
+            Self::Trunkline => State::Trunkline(trunkline::Session::default()),
+        };
+        Session {
+            state,
+            next_ack_id: READY_ID,
         }
     }
 }
@@ -89,7 +93,14 @@ pub enum DialectError {
 
 /// The state of one connection in its dialect.
 #[derive(Debug)]
-pub enum Session {
+pub struct Session {
+    state: State,
+    /// Ack ids are never used again on a connection.
+    next_ack_id: u64,
+}
+
+#[derive(Debug)]
+enum State {
     /// The hand-written room keeps none.
     Room,
     /// Trunkline's numbers and receipts.
@@ -99,26 +110,23 @@ pub enum Session {
 impl Session {
     /// Says what a connection says first; [`Incoming::Ready`] is the answer to its last frame.
     pub fn open(&mut self, outgoing: &mut Outgoing) {
-        if let Self::Trunkline(session) = self {
+        if let State::Trunkline(session) = &mut self.state {
             session.greet(outgoing);
         }
-        self.echo(READY_ID, &[], outgoing);
+        self.echo(&[], outgoing);
     }
 
     /// Sends a payload to everyone in the room.
     pub fn broadcast(&mut self, payload: &[u8], outgoing: &mut Outgoing) {
-        match self {
-            Self::Room => room::event(None, "bcast", payload, outgoing),
-            Self::Trunkline(session) => session.event(None, "bcast", payload, outgoing),
-        }
+        self.event(None, "bcast", payload, outgoing);
     }
 
-    /// Sends a payload that is to be acknowledged with itself.
-    pub fn echo(&mut self, id: u64, payload: &[u8], outgoing: &mut Outgoing) {
-        match self {
-            Self::Room => room::event(Some(id), "echo", payload, outgoing),
-            Self::Trunkline(session) => session.event(Some(id), "echo", payload, outgoing),
-        }
+    /// Sends a payload that is to be acknowledged with itself. Returns the ack's id.
+    pub fn echo(&mut self, payload: &[u8], outgoing: &mut Outgoing) -> u64 {
+        let id = self.next_ack_id;
+        self.next_ack_id += 1;
+        self.event(Some(id), "echo", payload, outgoing);
+        id
     }
 
     /// Takes one binary message; answers that the dialect owes are put into `outgoing`.
@@ -128,12 +136,12 @@ impl Session {
         now: Instant,
         outgoing: &mut Outgoing,
     ) -> Result<Incoming<'a>, DialectError> {
-        let incoming = match self {
-            Self::Room => room::receive(message)?,
-            Self::Trunkline(session) => session.receive(message, now, outgoing)?,
+        let incoming = match &mut self.state {
+            State::Room => room::receive(message)?,
+            State::Trunkline(session) => session.receive(message, now, outgoing)?,
         };
         if let Incoming::Acknowledged { id: READY_ID, .. } = incoming {
-            if let Self::Trunkline(session) = self {
+            if let State::Trunkline(session) = &mut self.state {
                 session.confirm(outgoing);
             }
             return Ok(Incoming::Ready);
@@ -143,8 +151,15 @@ impl Session {
 
     /// Does what is due at this time. To be called about once a second.
     pub fn sweep(&mut self, now: Instant, outgoing: &mut Outgoing) {
-        if let Self::Trunkline(session) = self {
+        if let State::Trunkline(session) = &mut self.state {
             session.sweep(now, outgoing);
+        }
+    }
+
+    fn event(&mut self, id: Option<u64>, event: &str, payload: &[u8], outgoing: &mut Outgoing) {
+        match &mut self.state {
+            State::Room => room::event(id, event, payload, outgoing),
+            State::Trunkline(session) => session.event(id, event, payload, outgoing),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The figures of one server, each from connections of its own.
+//! The figures of servers side by side: all of them are up, and short stretches alternate between
+//! them, so that whatever else the machine does meets them alike.
 
 use std::time::Duration;
 
@@ -10,8 +11,13 @@ use crate::{
     load_error::LoadError,
     machine::CpuClock,
     target::Target,
-    workload::{Idle, Pattern, Throughput, measure_acknowledged, measure_fan_out, measure_idle},
+    workload::{
+        Idle, Pattern, Slice, Throughput, measure_acknowledged, measure_fan_out, measure_idle,
+    },
 };
+
+/// Stretches into which the time for each throughput figure is divided.
+const SLICES: u32 = 8;
 
 /// A group of figures that are measured on the same connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -22,11 +28,6 @@ pub enum Workload {
     Acknowledged,
     /// Memory of idle connections.
     Idle,
-}
-
-impl Workload {
-    /// All of them, in the order of the report.
-    pub const ALL: [Self; 3] = [Self::FanOut, Self::Acknowledged, Self::Idle];
 }
 
 /// One line of the report.
@@ -71,24 +72,24 @@ pub struct Settings {
     /// Idle connections whose memory is measured.
     #[arg(long, default_value_t = 9_000, value_parser = clap::value_parser!(u32).range(1..=500_000))]
     pub idle: u32,
-    /// Seconds for which each throughput figure is measured, after half a second of warm-up.
+    /// Seconds for which each throughput figure is measured, in eight stretches.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub seconds: u64,
 }
 
 impl Settings {
-    /// The largest number of connections that any of the workloads opens.
-    pub fn most_connections(&self, workloads: &[Workload]) -> u32 {
+    /// The largest number of connections that are open at a time, with this many servers.
+    pub fn most_connections(&self, workloads: &[Workload], servers: u32) -> u32 {
         let connections = |workload: &Workload| match workload {
-            Workload::FanOut => self.members,
-            Workload::Acknowledged => self.clients,
+            Workload::FanOut => self.members.saturating_mul(servers),
+            Workload::Acknowledged => self.clients.saturating_mul(servers),
             Workload::Idle => self.idle,
         };
         workloads.iter().map(connections).max().unwrap_or(0)
     }
 
-    fn duration(&self) -> Duration {
-        Duration::from_secs(self.seconds)
+    fn slice(&self) -> Duration {
+        Duration::from_secs(self.seconds) / SLICES
     }
 }
 
@@ -113,41 +114,50 @@ impl Outcome {
     }
 }
 
-/// Measures the figures of one workload. `pid` is the server's process, if it is on this machine;
-/// without it no processor time is known, and idle memory gives no figure.
-pub fn measure(
-    workload: Workload,
-    target: &Target,
-    settings: &Settings,
-    pid: Option<u32>,
-) -> Result<Vec<(Figure, Outcome)>, LoadError> {
-    let clock = pid.map(CpuClock::of).transpose()?;
-    match workload {
-        Workload::FanOut => fan_out(target, settings, clock),
-        Workload::Acknowledged => {
-            let mut crowd = Crowd::gather(target, settings.clients as usize)?;
-            let throughput = measure_acknowledged(&mut crowd, settings.duration(), clock)?;
-            crowd.disperse();
-            Ok(vec![(
-                Figure::Acknowledged,
-                Outcome::Throughput(throughput),
-            )])
-        }
-        Workload::Idle => {
-            let Some(pid) = pid else {
-                return Ok(Vec::new());
-            };
-            let idle = measure_idle(target, settings.idle as usize, pid)?;
-            Ok(vec![(Figure::Idle, Outcome::Idle(idle))])
-        }
-    }
+/// A server that is measured.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Where it is.
+    pub target: Target,
+    /// Its process, if it is on this machine. Without it no processor time is known, and idle
+    /// memory gives no figure.
+    pub pid: Option<u32>,
 }
 
-fn fan_out(
-    target: &Target,
+/// A measurement failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{workload:?}: {source}")]
+pub struct MeasureError {
+    /// The place of the server in the list.
+    pub subject: usize,
+    /// What was measured.
+    pub workload: Workload,
+    /// Why it failed.
+    pub source: LoadError,
+}
+
+/// One figure of the server at a place in the list.
+pub type Measured = (usize, Figure, Outcome);
+
+/// Measures the figures of one workload for all servers.
+pub fn measure(
+    workload: Workload,
+    subjects: &[Subject],
     settings: &Settings,
-    clock: Option<CpuClock>,
-) -> Result<Vec<(Figure, Outcome)>, LoadError> {
+) -> Result<Vec<Measured>, MeasureError> {
+    let measured = match workload {
+        Workload::FanOut => fan_out(subjects, settings),
+        Workload::Acknowledged => acknowledged(subjects, settings),
+        Workload::Idle => idle(subjects, settings),
+    };
+    measured.map_err(|Failed { subject, source }| MeasureError {
+        subject,
+        workload,
+        source,
+    })
+}
+
+fn fan_out(subjects: &[Subject], settings: &Settings) -> Result<Vec<Measured>, Failed> {
     let many = settings.in_flight as usize;
     let patterns = [
         (
@@ -172,13 +182,99 @@ fn fan_out(
             },
         ),
     ];
-    let mut crowd = Crowd::gather(target, settings.members as usize)?;
-    let mut outcomes = Vec::new();
-    // Each measurement takes two run numbers.
-    for ((figure, pattern), run) in patterns.into_iter().zip((1..).step_by(2)) {
-        let throughput = measure_fan_out(&mut crowd, pattern, settings.duration(), run, clock)?;
-        outcomes.push((figure, Outcome::Throughput(throughput)));
+    let mut stages = Stages::set_up(subjects, settings.members)?;
+    let mut measured = Vec::new();
+    for (figure, pattern) in patterns {
+        measured.extend(stages.alternate(figure, |stage| {
+            measure_fan_out(&mut stage.crowd, pattern, settings.slice(), stage.clock)
+        })?);
     }
-    crowd.disperse();
-    Ok(outcomes)
+    stages.clear();
+    Ok(measured)
+}
+
+fn acknowledged(subjects: &[Subject], settings: &Settings) -> Result<Vec<Measured>, Failed> {
+    let mut stages = Stages::set_up(subjects, settings.clients)?;
+    let measured = stages.alternate(Figure::Acknowledged, |stage| {
+        measure_acknowledged(&mut stage.crowd, settings.slice(), stage.clock)
+    })?;
+    stages.clear();
+    Ok(measured)
+}
+
+/// Memory does not depend on what else the machine does: one server after the other.
+fn idle(subjects: &[Subject], settings: &Settings) -> Result<Vec<Measured>, Failed> {
+    let mut measured = Vec::new();
+    for (subject, Subject { target, pid }) in subjects.iter().enumerate() {
+        if let Some(pid) = *pid {
+            let idle = measure_idle(target, settings.idle as usize, pid)
+                .map_err(|source| Failed { subject, source })?;
+            measured.push((subject, Figure::Idle, Outcome::Idle(idle)));
+        }
+    }
+    Ok(measured)
+}
+
+/// Which of the servers failed, and how.
+struct Failed {
+    subject: usize,
+    source: LoadError,
+}
+
+/// A server with its crowd.
+struct Stage {
+    crowd: Crowd,
+    clock: Option<CpuClock>,
+}
+
+struct Stages(Vec<Stage>);
+
+impl Stages {
+    fn set_up(subjects: &[Subject], members: u32) -> Result<Self, Failed> {
+        let stages = subjects
+            .iter()
+            .enumerate()
+            .map(|(subject, Subject { target, pid })| {
+                let failed = |source: LoadError| Failed { subject, source };
+                let clock = pid.map(CpuClock::of).transpose();
+                Ok(Stage {
+                    clock: clock.map_err(|error| failed(error.into()))?,
+                    crowd: Crowd::gather(target, members as usize).map_err(failed)?,
+                })
+            });
+        stages.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Measures every stage in short stretches by turns, in the order A B B A A B B A.
+    fn alternate(
+        &mut self,
+        figure: Figure,
+        mut measure: impl FnMut(&mut Stage) -> Result<Slice, LoadError>,
+    ) -> Result<Vec<Measured>, Failed> {
+        let mut sums: Vec<Option<Slice>> = vec![None; self.0.len()];
+        for turn in 0..SLICES {
+            for place in 0..self.0.len() {
+                let subject = if turn % 2 == 0 {
+                    place
+                } else {
+                    self.0.len() - 1 - place
+                };
+                let slice =
+                    measure(&mut self.0[subject]).map_err(|source| Failed { subject, source })?;
+                match &mut sums[subject] {
+                    Some(sum) => sum.add(&slice),
+                    none => *none = Some(slice),
+                }
+            }
+        }
+        let outcome = |slice: Slice| Outcome::Throughput(slice.throughput());
+        let sums = sums.into_iter().enumerate();
+        Ok(sums
+            .filter_map(|(at, sum)| Some((at, figure, outcome(sum?))))
+            .collect())
+    }
+
+    fn clear(self) {
+        self.0.into_iter().for_each(|stage| stage.crowd.disperse());
+    }
 }

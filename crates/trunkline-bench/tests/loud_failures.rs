@@ -12,7 +12,7 @@ use trunkline_bench::{
     dialect::{Dialect, DialectError},
     load_error::LoadError,
     tally::TallyError,
-    workload::{Pattern, Throughput, measure_acknowledged, measure_fan_out},
+    workload::{Pattern, Slice, measure_acknowledged, measure_fan_out},
 };
 
 const PATTERN: Pattern = Pattern {
@@ -21,13 +21,13 @@ const PATTERN: Pattern = Pattern {
 };
 const BRIEF: Duration = Duration::from_millis(20);
 
-fn fan_out(dialect: Dialect, fault: Fault) -> Result<Throughput, LoadError> {
+fn fan_out(dialect: Dialect, fault: Fault) -> Result<Slice, LoadError> {
     let server = StubServer::start(dialect, fault);
     let mut crowd = Crowd::gather(&server.target(), 1).expect("the greeting is without faults");
-    measure_fan_out(&mut crowd, PATTERN, BRIEF, 1, None)
+    measure_fan_out(&mut crowd, PATTERN, BRIEF, None)
 }
 
-fn acknowledged(dialect: Dialect, fault: Fault) -> Result<Throughput, LoadError> {
+fn acknowledged(dialect: Dialect, fault: Fault) -> Result<Slice, LoadError> {
     let server = StubServer::start(dialect, fault);
     let mut crowd = Crowd::gather(&server.target(), 1).expect("the greeting is without faults");
     measure_acknowledged(&mut crowd, BRIEF, None)
@@ -36,8 +36,14 @@ fn acknowledged(dialect: Dialect, fault: Fault) -> Result<Throughput, LoadError>
 #[test]
 fn a_faultless_server_passes_in_both_dialects() {
     for dialect in [Dialect::Room, Dialect::Trunkline] {
-        assert!(fan_out(dialect, Fault::None).unwrap().count > 0);
-        assert!(acknowledged(dialect, Fault::None).unwrap().count > 0);
+        assert!(fan_out(dialect, Fault::None).unwrap().throughput().count > 0);
+        assert!(
+            acknowledged(dialect, Fault::None)
+                .unwrap()
+                .throughput()
+                .count
+                > 0
+        );
     }
 }
 

@@ -32,7 +32,7 @@ const RECEIPT_AFTER: Duration = Duration::from_secs(9);
 
 /// The numbers of one connection.
 #[derive(Debug)]
-pub struct Session {
+pub(super) struct Session {
     /// The last number given to a frame of ours.
     sent: u64,
     /// The last number received.

@@ -4,63 +4,42 @@ use std::time::{Duration, Instant};
 
 use super::{
     AFTERMATH, TURN, WARM_UP,
-    meter::{Latencies, Meter, Throughput, Watchdog},
+    meter::{Latencies, Meter, Slice, Watchdog},
 };
 use crate::{
     crowd::Crowd, dialect::Incoming, load_error::LoadError, machine::CpuClock, payload::Stamp,
 };
 
 /// Every member sends an event, and the next one as soon as it is acknowledged, for `duration`
-/// after a warm-up. Returns the figures per acknowledged event.
+/// after a warm-up. Returns what was counted.
 ///
 /// Fails when an ack is not the one that is due, or has another payload than its event.
 pub fn measure_acknowledged(
     crowd: &mut Crowd,
     duration: Duration,
     server: Option<CpuClock>,
-) -> Result<Throughput, LoadError> {
+) -> Result<Slice, LoadError> {
     if crowd.is_empty() {
         return Err(LoadError::Shape {
             senders: 1,
             members: 0,
         });
     }
-    let mut events = Events::new(crowd.len());
-    events.drive(crowd, WARM_UP)?;
+    Events::new(crowd).drive(crowd, WARM_UP)?;
     crowd.rest(AFTERMATH)?;
-    events.latencies = Latencies::new();
+    let mut events = Events::new(crowd);
     let meter = Meter::begin(server)?;
     let ended = events.drive(crowd, duration)?;
     crowd.rest(AFTERMATH)?;
-    Ok(meter.end(ended, &events.latencies)?)
+    Ok(meter.end(ended, events.latencies)?)
 }
 
+/// One event in flight.
 #[derive(Debug, Clone, Copy)]
 struct Flight {
-    sequence: u32,
+    ack_id: u64,
+    stamp: Stamp,
     sent_at: Instant,
-}
-
-impl Flight {
-    /// The ack id: 0 has been used up to get ready.
-    fn id(self) -> u64 {
-        u64::from(self.sequence)
-    }
-
-    fn stamp(self, member: usize) -> Stamp {
-        Stamp {
-            run: 0,
-            sender: u32::try_from(member).unwrap_or(u32::MAX),
-            sequence: self.sequence,
-        }
-    }
-
-    fn next(self, now: Instant) -> Self {
-        Self {
-            sequence: self.sequence + 1,
-            sent_at: now,
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -72,13 +51,22 @@ struct Events {
 }
 
 impl Events {
-    fn new(members: usize) -> Self {
-        let none = Flight {
-            sequence: 0,
-            sent_at: Instant::now(),
-        };
+    fn new(crowd: &mut Crowd) -> Self {
+        let (run, now) = (crowd.next_run(), Instant::now());
+        let flights = (0..crowd.len()).map(|member| {
+            let sender = u32::try_from(member).unwrap_or(u32::MAX);
+            Flight {
+                ack_id: 0,
+                stamp: Stamp {
+                    run,
+                    sender,
+                    sequence: 0,
+                },
+                sent_at: now,
+            }
+        });
         Self {
-            flights: vec![none; members],
+            flights: flights.collect(),
             live: 0,
             latencies: Latencies::new(),
         }
@@ -90,10 +78,8 @@ impl Events {
         let deadline = began + duration;
         let mut watchdog = Watchdog::new();
         let mut last = began;
-        for member in 0..self.flights.len() {
-            let flight = self.flights[member].next(began);
-            self.flights[member] = flight;
-            crowd.echo(member, flight.id(), &flight.stamp(member).payload());
+        for (member, flight) in self.flights.iter_mut().enumerate() {
+            flight.depart(began, |payload| crowd.echo(member, payload));
         }
         self.live = self.flights.len();
         while self.live > 0 {
@@ -101,9 +87,7 @@ impl Events {
                 last = now;
                 self.land(member, &incoming, now)?;
                 if now < deadline {
-                    let flight = self.flights[member].next(now);
-                    self.flights[member] = flight;
-                    handle.echo(flight.id(), &flight.stamp(member).payload());
+                    self.flights[member].depart(now, |payload| handle.echo(payload));
                 } else {
                     self.live -= 1;
                 }
@@ -123,16 +107,28 @@ impl Events {
         let &Incoming::Acknowledged { id: got, payload } = incoming else {
             return Err(LoadError::Unexpected { member });
         };
-        let flight = self.flights[member];
-        if got != flight.id() || payload != flight.stamp(member).payload() {
+        let Flight {
+            ack_id: expected,
+            stamp,
+            sent_at,
+        } = self.flights[member];
+        if got != expected || payload != stamp.payload() {
             return Err(LoadError::Ack {
                 member,
-                expected: flight.id(),
+                expected,
                 got,
             });
         }
         self.latencies
-            .record(now.saturating_duration_since(flight.sent_at));
+            .record(now.saturating_duration_since(sent_at));
         Ok(())
+    }
+}
+
+impl Flight {
+    fn depart(&mut self, now: Instant, send: impl FnOnce(&[u8]) -> u64) {
+        self.stamp.sequence += 1;
+        self.sent_at = now;
+        self.ack_id = send(&self.stamp.payload());
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     AFTERMATH, TURN, WARM_UP,
-    meter::{Latencies, Meter, Throughput, Watchdog},
+    meter::{Latencies, Meter, Slice, Watchdog},
 };
 use crate::{
     crowd::Crowd, dialect::Incoming, load_error::LoadError, machine::CpuClock, payload::Stamp,
@@ -20,17 +20,15 @@ pub struct Pattern {
     pub in_flight_each: usize,
 }
 
-/// Broadcasts for `duration` after a warm-up and returns the figures per delivery.
+/// Broadcasts for `duration` after a warm-up and returns what was counted.
 ///
-/// Fails when a message is lost, doubled, changed or out of its sender's order. `run` numbers the
-/// runs of a crowd: two are taken by each call, from `run` on.
+/// Fails when a message is lost, doubled, changed or out of its sender's order.
 pub fn measure_fan_out(
     crowd: &mut Crowd,
     pattern: Pattern,
     duration: Duration,
-    run: u32,
     server: Option<CpuClock>,
-) -> Result<Throughput, LoadError> {
+) -> Result<Slice, LoadError> {
     let Pattern {
         senders,
         in_flight_each,
@@ -41,13 +39,13 @@ pub fn measure_fan_out(
             members: crowd.len(),
         });
     }
-    Broadcasts::new(crowd.len(), pattern, run).drive(crowd, WARM_UP)?;
+    Broadcasts::new(crowd, pattern).drive(crowd, WARM_UP)?;
     crowd.rest(AFTERMATH)?;
-    let mut broadcasts = Broadcasts::new(crowd.len(), pattern, run + 1);
+    let mut broadcasts = Broadcasts::new(crowd, pattern);
     let meter = Meter::begin(server)?;
     let ended = broadcasts.drive(crowd, duration)?;
     crowd.rest(AFTERMATH)?;
-    Ok(meter.end(ended, &broadcasts.latencies)?)
+    Ok(meter.end(ended, broadcasts.latencies)?)
 }
 
 /// One broadcast in flight.
@@ -70,7 +68,8 @@ struct Broadcasts {
 }
 
 impl Broadcasts {
-    fn new(members: usize, pattern: Pattern, run: u32) -> Self {
+    fn new(crowd: &mut Crowd, pattern: Pattern) -> Self {
+        let (members, run) = (crowd.len(), crowd.next_run());
         let landed = Flight {
             sent_at: Instant::now(),
             missing: 0,

@@ -10,7 +10,7 @@ use crate::{
     machine::{CpuClock, MachineError},
 };
 
-/// What a throughput workload measured.
+/// The figures of a throughput workload.
 #[derive(Debug, Clone, Serialize)]
 pub struct Throughput {
     /// Delivered messages, or acknowledged events.
@@ -46,11 +46,51 @@ pub struct Idle {
     pub bytes_per_connection: f64,
 }
 
-/// Reads the clocks at the beginning of a run.
+/// What was counted in one measured stretch, or in several together.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    wall: Duration,
+    server_cpu: Option<Duration>,
+    load_cpu: Duration,
+    latencies: Latencies,
+}
+
+impl Slice {
+    /// Adds what was counted in another stretch.
+    pub fn add(&mut self, other: &Self) {
+        self.wall += other.wall;
+        self.server_cpu = self
+            .server_cpu
+            .zip(other.server_cpu)
+            .map(|(one, two)| one + two);
+        self.load_cpu += other.load_cpu;
+        self.latencies.add(&other.latencies);
+    }
+
+    /// The figures per message.
+    pub fn throughput(&self) -> Throughput {
+        let count = self.latencies.count();
+        let wall_seconds = self.wall.as_secs_f64();
+        let each_us = |time: Duration| time.as_secs_f64() * 1e6 / count as f64;
+        Throughput {
+            count,
+            wall_seconds,
+            server_cpu_us: self.server_cpu.map(each_us),
+            server_busy: self.server_cpu.map(|cpu| cpu.as_secs_f64() / wall_seconds),
+            load_cpu_us: each_us(self.load_cpu),
+            load_busy: self.load_cpu.as_secs_f64() / wall_seconds,
+            per_second: count as f64 / wall_seconds,
+            p50_us: self.latencies.quantile_us(0.50),
+            p99_us: self.latencies.quantile_us(0.99),
+        }
+    }
+}
+
+/// Reads the clocks at the beginning of a stretch.
 #[derive(Debug)]
 pub(super) struct Meter {
     server: Option<CpuClock>,
-    server_before: Duration,
+    server_before: Option<Duration>,
     load_before: Duration,
     began: Instant,
 }
@@ -59,43 +99,28 @@ impl Meter {
     pub(super) fn begin(server: Option<CpuClock>) -> Result<Self, MachineError> {
         Ok(Self {
             server,
-            server_before: read(server)?,
+            server_before: server.map(CpuClock::read).transpose()?,
             load_before: CpuClock::own().read()?,
             began: Instant::now(),
         })
     }
 
     /// Reads the clocks again; `ended` is when the last message came.
-    pub(super) fn end(
-        self,
-        ended: Instant,
-        latencies: &Latencies,
-    ) -> Result<Throughput, MachineError> {
-        let server_cpu = read(self.server)?.saturating_sub(self.server_before);
-        let load_cpu = CpuClock::own().read()?.saturating_sub(self.load_before);
-        let wall_seconds = ended.saturating_duration_since(self.began).as_secs_f64();
-        let count = latencies.count();
-        let each_us = |time: Duration| time.as_secs_f64() * 1e6 / count as f64;
-        Ok(Throughput {
-            count,
-            wall_seconds,
-            server_cpu_us: self.server.map(|_| each_us(server_cpu)),
-            server_busy: self.server.map(|_| server_cpu.as_secs_f64() / wall_seconds),
-            load_cpu_us: each_us(load_cpu),
-            load_busy: load_cpu.as_secs_f64() / wall_seconds,
-            per_second: count as f64 / wall_seconds,
-            p50_us: latencies.quantile_us(0.50),
-            p99_us: latencies.quantile_us(0.99),
+    pub(super) fn end(self, ended: Instant, latencies: Latencies) -> Result<Slice, MachineError> {
+        let server_after = self.server.map(CpuClock::read).transpose()?;
+        Ok(Slice {
+            wall: ended.saturating_duration_since(self.began),
+            server_cpu: server_after
+                .zip(self.server_before)
+                .map(|(after, before)| after.saturating_sub(before)),
+            load_cpu: CpuClock::own().read()?.saturating_sub(self.load_before),
+            latencies,
         })
     }
 }
 
-fn read(server: Option<CpuClock>) -> Result<Duration, MachineError> {
-    server.map_or(Ok(Duration::ZERO), CpuClock::read)
-}
-
 /// The latencies of a run, in nanoseconds to two digits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Latencies(Histogram<u64>);
 
 impl Latencies {
@@ -107,6 +132,11 @@ impl Latencies {
     pub(super) fn record(&mut self, latency: Duration) {
         self.0
             .saturating_record(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    fn add(&mut self, other: &Self) {
+        // All of them have the same bounds.
+        self.0.add(&other.0).expect("the bounds are the same");
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -148,5 +178,44 @@ impl Watchdog {
             });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slice(latency_us: u64, server_cpu: Option<Duration>) -> Slice {
+        let mut latencies = Latencies::new();
+        latencies.record(Duration::from_micros(latency_us));
+        let (wall, load_cpu) = (Duration::from_secs(8), Duration::from_secs(2));
+        Slice {
+            wall,
+            server_cpu,
+            load_cpu,
+            latencies,
+        }
+    }
+
+    #[test]
+    fn slices_add_up_before_they_are_divided() {
+        let mut sum = slice(1, Some(Duration::from_secs(2)));
+        sum.add(&slice(3, Some(Duration::from_secs(6))));
+        let throughput = sum.throughput();
+        assert_eq!((throughput.count, throughput.server_cpu_us), (2, Some(4e6)));
+        assert_eq!(
+            (throughput.server_busy, throughput.load_busy),
+            (Some(0.5), 0.25)
+        );
+        assert!(throughput.p50_us < 1.1 && throughput.p99_us > 2.9);
+    }
+
+    #[test]
+    fn without_the_servers_clock_there_is_no_server_time() {
+        let throughput = slice(1, None).throughput();
+        assert_eq!(
+            (throughput.server_cpu_us, throughput.server_busy),
+            (None, None)
+        );
     }
 }
