@@ -1,5 +1,8 @@
 //! From the meaning of a case to our encoding of it.
-#![allow(clippy::unwrap_used, reason = "a case that is not well formed is to fail the test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a case that is not well formed is to fail the test"
+)]
 
 use serde_json::Value as Json;
 use trunkline_protocol::{

@@ -1,9 +1,7 @@
 //! From a decoded frame to its meaning, in the names the vectors use.
 
-use std::collections::BTreeMap;
-
 use trunkline_protocol::{
-    Alternative, BadArgs, Body, Frame, Hello, Limits, Resume, Sequenced, Value, Welcome,
+    Alternative, BadArgs, Body, Code, Frame, Hello, Limits, Resume, Sequenced, Value, Welcome,
 };
 
 use crate::plain::Plain;
@@ -72,76 +70,76 @@ pub(crate) fn of_header(frame: &Frame<'_>) -> Plain {
 }
 
 fn of_sequenced(seq: u64, frame: &Sequenced<'_>) -> Plain {
-    let seq = ("seq", integer(seq));
-    match frame {
-        Sequenced::Connect { namespace, .. } => map([seq, ("ns", text(namespace))]),
+    let (namespace, fields) = match frame {
+        Sequenced::Connect { namespace, .. } => (namespace, vec![]),
         Sequenced::Connected {
             namespace,
             connect,
             socket_id,
             ..
-        } => map([
-            seq,
-            ("ns", text(namespace)),
-            ("connect", integer(*connect)),
-            ("socket_id", text(socket_id)),
-        ]),
+        } => (
+            namespace,
+            vec![
+                ("connect", integer(*connect)),
+                ("socket_id", text(socket_id)),
+            ],
+        ),
         Sequenced::Refused {
             namespace,
             connect,
             code,
             message,
             ..
-        } => map([
-            seq,
-            ("ns", text(namespace)),
-            ("connect", integer(*connect)),
-            ("code", integer(code.number().into())),
-            ("message", text(message)),
-        ]),
+        } => {
+            let connect = ("connect", integer(*connect));
+            (
+                namespace,
+                vec![connect, of_code(*code), ("message", text(message))],
+            )
+        }
         Sequenced::Disconnect {
             namespace,
             code,
             reason,
-        } => map([
-            seq,
-            ("ns", text(namespace)),
-            ("code", integer(code.number().into())),
-            ("reason", text(reason)),
-        ]),
+        } => (namespace, vec![of_code(*code), ("reason", text(reason))]),
         Sequenced::Event {
             namespace,
             ack_id,
             event,
             ..
-        } => map([
-            seq,
-            ("ns", text(namespace)),
-            ("ack_id", or_nil(*ack_id, |ack_id| integer(ack_id.number()))),
-            ("event", text(event)),
-        ]),
+        } => {
+            let ack_id = or_nil(*ack_id, |ack_id| integer(ack_id.number()));
+            (namespace, vec![("ack_id", ack_id), ("event", text(event))])
+        }
         Sequenced::Ack {
             namespace, ack_id, ..
-        } => map([
-            seq,
-            ("ns", text(namespace)),
-            ("ack_id", integer(ack_id.number())),
-        ]),
+        } => (namespace, vec![("ack_id", integer(ack_id.number()))]),
         Sequenced::Failed {
             namespace,
             ack_id,
             code,
             message,
             ..
-        } => map([
-            seq,
-            ("ns", text(namespace)),
-            ("ack_id", integer(ack_id.number())),
-            ("code", integer(code.number().into())),
-            ("message", text(message)),
-        ]),
-        Sequenced::Ignorable { kind } => map([seq, ("kind", integer(kind.number().into()))]),
-    }
+        } => {
+            let ack_id = ("ack_id", integer(ack_id.number()));
+            (
+                namespace,
+                vec![ack_id, of_code(*code), ("message", text(message))],
+            )
+        }
+        Sequenced::Ignorable { kind } => {
+            return map([
+                ("seq", integer(seq)),
+                ("kind", integer(kind.number().into())),
+            ]);
+        }
+    };
+    let common = [("seq", integer(seq)), ("ns", text(namespace))];
+    map(common.into_iter().chain(fields))
+}
+
+fn of_code(code: Code) -> (&'static str, Plain) {
+    ("code", integer(code.number().into()))
 }
 
 fn body<'a>(frame: &Frame<'a>) -> Option<(&'static str, Body<'a>)> {
@@ -236,12 +234,12 @@ fn of_limits(limits: &Limits) -> Plain {
     .map(|(key, figure)| (key, integer(figure.into()))))
 }
 
-fn map<const N: usize>(members: [(&str, Plain); N]) -> Plain {
+fn map<'k>(members: impl IntoIterator<Item = (&'k str, Plain)>) -> Plain {
     Plain::Map(
         members
-            .map(|(key, value)| (key.to_owned(), value))
             .into_iter()
-            .collect::<BTreeMap<_, _>>(),
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
     )
 }
 
