@@ -4,6 +4,9 @@
 //! connection's buffer and one system call sends all of them. Both halves of an idle connection
 //! hold under 2 KiB.
 //!
+//! tungstenite writes the content of text messages to its log at level `trace`: keep the target
+//! `tungstenite` at `debug` or above wherever credentials travel in JSON.
+//!
 //! | file | what it holds |
 //! |---|---|
 //! | `config.rs` | [`Config`], [`Counters`] |

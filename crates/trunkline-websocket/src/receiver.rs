@@ -21,7 +21,7 @@ use crate::sync::Arc;
 const CONTEXT_BUFFER: usize = 256;
 
 /// A message above this has grown tungstenite's buffer enough to be worth replacing it.
-const LARGE_MESSAGE: usize = 1024;
+const LARGE_MESSAGE: usize = 512;
 
 /// The receiving half over the reading half of a byte stream.
 #[derive(Debug)]
@@ -207,5 +207,77 @@ fn closed(close: Option<CloseFrame>) -> ConnectionEnd {
             code: None,
             reason: String::new(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// A receiver of a server's unmasked frames, which are there already, and then the end.
+    fn receiver(frames: &[u8]) -> Receiver<&[u8]> {
+        let control = Arc::new(Control::new(&Config::default()));
+        Receiver::new(
+            frames,
+            Role::Client,
+            control,
+            &Config::default(),
+            Bytes::new(),
+        )
+    }
+
+    fn frame(content: &[u8]) -> Vec<u8> {
+        let mut buffer = WriteBuffer::new();
+        frame::append(&mut buffer, Role::Server, frame::BINARY, &[content]).unwrap();
+        buffer.unwritten().to_vec()
+    }
+
+    fn next(receiver: &mut Receiver<&'static [u8]>) -> Result<usize, ConnectionEnd> {
+        match receiver.poll_receive(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result.map(|message| message.bytes.len()),
+            Poll::Pending => panic!("a slice never blocks"),
+        }
+    }
+
+    fn leaked(frames: &[Vec<u8>]) -> &'static [u8] {
+        Box::leak(frames.concat().into_boxed_slice())
+    }
+
+    #[test]
+    fn grown_context_is_replaced_between_messages_and_nothing_is_lost() {
+        let sizes = [100, 5000, 3, 200_000, 1];
+        let mut receiver = receiver(leaked(&sizes.map(|size| frame(&vec![7; size]))));
+        for size in sizes {
+            assert_eq!(next(&mut receiver).unwrap(), size);
+        }
+        assert!(receiver.grown);
+        assert!(matches!(next(&mut receiver), Err(ConnectionEnd::Cut(_))));
+        assert!(!receiver.grown, "the memory of 200,000 bytes is still held");
+    }
+
+    #[test]
+    fn grown_context_is_kept_while_a_message_is_partly_in_it() {
+        let half = frame(&[7; 5000])[..2000].to_vec();
+        let mut receiver = receiver(leaked(&[frame(&[7; 5000]), half]));
+        assert_eq!(next(&mut receiver).unwrap(), 5000);
+        assert!(matches!(next(&mut receiver), Err(ConnectionEnd::Cut(_))));
+        assert!(receiver.grown);
+    }
+
+    #[test]
+    fn halves_stay_small() {
+        use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+        let halves = [
+            size_of::<Receiver<OwnedReadHalf>>(),
+            size_of::<crate::sender::Sender<OwnedWriteHalf>>(),
+            size_of::<Control>(),
+        ];
+        assert!(
+            halves.iter().sum::<usize>() + CONTEXT_BUFFER <= 1200,
+            "{halves:?} bytes"
+        );
     }
 }

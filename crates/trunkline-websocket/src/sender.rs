@@ -123,12 +123,14 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
     fn poll_drain_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionEnd>> {
         loop {
             self.take_control();
-            ready!(self.poll_drain(cx))?;
-            if let State::Ending(end) = &self.state {
-                self.state = State::Over(end.clone());
-            }
             if let State::Over(end) = &self.state {
                 return Poll::Ready(Err(end.clone()));
+            }
+            ready!(self.poll_drain(cx))?;
+            if let State::Ending(end) = &self.state {
+                let end = end.clone();
+                self.state = State::Over(end.clone());
+                return Poll::Ready(Err(end));
             }
             if !self.control.attention() {
                 return Poll::Ready(Ok(()));

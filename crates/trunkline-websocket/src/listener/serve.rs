@@ -86,14 +86,15 @@ async fn answer<H: Handler>(
         count(&config.websocket.counters.upgrades_refused);
         return last(*refusal);
     }
-    // A task of its own, so that nothing of HTTP lives on in it.
     tokio::spawn(connected(upgrading, handshake, handler));
     response
 }
 
 async fn connected<H: Handler>(upgrading: Upgrading, handshake: Handshake, handler: Arc<H>) {
     match upgrading.complete().await {
-        Ok(connection) => handler.connected(connection, handshake).await,
+        // A task of its own, so that nothing of HTTP and of this future lives on in it: a task is
+        // as large as the largest moment of its future.
+        Ok(connection) => drop(tokio::spawn(handler.connected(connection, handshake))),
         Err(cause) => {
             let peer = handshake.peer;
             tracing::debug!(?peer, %cause, "upgrade failed");
