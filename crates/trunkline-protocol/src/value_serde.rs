@@ -1,5 +1,7 @@
 //! Content as a part of larger Rust values: a [`Value`] or [`Payload`] inside a struct or a tuple.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap, SerializeSeq};
@@ -10,14 +12,14 @@ use crate::{Payload, Value};
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Next(self.as_message_pack()).serialize(serializer)
+        Next(&Cell::new(Reader::new(self.as_message_pack()))).serialize(serializer)
     }
 }
 
 impl Serialize for Payload {
     /// As one value: the array of the args.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Next(self.as_message_pack()).serialize(serializer)
+        Next(&Cell::new(Reader::new(self.as_message_pack()))).serialize(serializer)
     }
 }
 
@@ -29,13 +31,17 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-/// One value of walked bytes. It nests no deeper than the walk allowed.
-struct Next<'a>(&'a [u8]);
+/// The next value of walked bytes. It nests no deeper than the walk allowed.
+///
+/// Serialising it moves the one cursor on, so that no member is read twice, however deep it is.
+struct Next<'c, 'a>(&'c Cell<Reader<'a>>);
 
-impl Serialize for Next<'_> {
+impl Serialize for Next<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut reader = Reader::new(self.0);
-        match reader.token().map_err(S::Error::custom)? {
+        let mut reader = self.0.get();
+        let token = reader.token().map_err(S::Error::custom)?;
+        self.0.set(reader);
+        match token {
             Token::Nil => serializer.serialize_unit(),
             Token::Boolean(value) => serializer.serialize_bool(value),
             Token::Unsigned(number) => serializer.serialize_u64(number),
@@ -49,15 +55,14 @@ impl Serialize for Next<'_> {
             Token::Array(count) => {
                 let mut array = serializer.serialize_seq(Some(count as usize))?;
                 for _ in 0..count {
-                    array.serialize_element(&Next(reader.value().map_err(S::Error::custom)?))?;
+                    array.serialize_element(&Next(self.0))?;
                 }
                 array.end()
             }
             Token::Map(count) => {
                 let mut map = serializer.serialize_map(Some(count as usize))?;
                 for _ in 0..count {
-                    let key = Next(reader.value().map_err(S::Error::custom)?);
-                    map.serialize_entry(&key, &Next(reader.value().map_err(S::Error::custom)?))?;
+                    map.serialize_entry(&Next(self.0), &Next(self.0))?;
                 }
                 map.end()
             }
