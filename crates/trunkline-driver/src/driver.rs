@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Sleep;
-use trunkline_protocol::{Arrival, Code, Encoding, Frame, Kind, Role, Sequenced, Time, Violation};
+use trunkline_protocol::{Arrival, Code, Encoding, Frame, Role, Sequenced, Time, Violation};
 use trunkline_transport::{Message, MessageKind, MessageReceiver};
 
 use crate::link::message_kind;
@@ -127,6 +127,11 @@ impl Driver {
         cx: &mut Context<'_>,
     ) -> Result<Option<Ended>, Violation> {
         let session = &self.session;
+        let limit = session.limits().frame as usize;
+        if message.bytes.len() > limit {
+            let size = message.bytes.len();
+            return Err(Violation::TooLarge { size, limit });
+        }
         check_kind(session.encoding(), message.kind)?;
         let frame = Frame::decode(session.encoding(), &message.bytes)?;
         check_direction(session.role(), &frame)?;
@@ -318,22 +323,15 @@ fn check_kind(encoding: Encoding, found: MessageKind) -> Result<(), Violation> {
 
 /// Frames that only the other side sends.
 fn check_direction(role: Role, frame: &Frame<'_>) -> Result<(), Violation> {
-    let wrong = match role {
-        Role::Server => matches!(frame.kind(), Kind::CONNECTED | Kind::REFUSED | Kind::GOAWAY),
-        Role::Client => frame.kind() == Kind::CONNECT,
-    };
+    if frame.kind().may_come_from(role.peer()) {
+        return Ok(());
+    }
     let when = match role {
         Role::Server => "from a client",
         Role::Client => "from a server",
     };
-    if wrong {
-        Err(Violation::Unexpected {
-            kind: frame.kind(),
-            when,
-        })
-    } else {
-        Ok(())
-    }
+    let kind = frame.kind();
+    Err(Violation::Unexpected { kind, when })
 }
 
 /// Messages handled in a row for one connection before others have their turn.

@@ -531,8 +531,11 @@ impl Sending {
             attach: Some(winner),
             ..Close::new(Code::SUPERSEDED, "a newer connection took the session over")
         };
-        link.push(encoding, &close.encode(encoding));
-        link.flush();
+        // Nothing follows a CLOSE that was said already.
+        if !self.machine.is_closed() {
+            link.push(encoding, &close.encode(encoding));
+            link.flush();
+        }
         link.wake();
         self.retired = Some((self.attach, link));
     }

@@ -207,7 +207,11 @@ impl Arrival<'_> {
         let driver = match context.session.attach(attach, inbox, now, welcome) {
             Ok(driver) => driver,
             Err((violation, connection)) => {
-                return Resumption::Closed(violation.to_close(), connection);
+                // Its owner is out of its mind: the session cannot go on either way.
+                drop((life, attachment));
+                let close = violation.to_close();
+                context.end(close.clone());
+                return Resumption::Closed(close, connection);
             }
         };
         *life = Life::Attached { idle_since: None };

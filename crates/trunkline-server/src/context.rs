@@ -120,6 +120,20 @@ impl SessionContext {
         }
     }
 
+    /// Closes the connection; the code says whether the session ends with it.
+    pub(crate) fn close(self: &Arc<Self>, close: Close) {
+        if close.code.disposition(self.session.role()).keeps_session() {
+            self.session.close(close);
+        } else {
+            self.end(close);
+        }
+    }
+
+    /// Whether the session was taken over by a later connection than its first.
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.attachment.lock().current() > 0
+    }
+
     /// Ends the session from this side, and the connection with it.
     pub(crate) fn end(self: &Arc<Self>, close: Close) {
         let code = close.code;

@@ -74,10 +74,6 @@ impl Registry {
         into.clear();
         into.extend(self.sessions.iter().map(|entry| Arc::clone(&entry)));
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.sessions.len()
-    }
 }
 
 /// Ended sessions that are remembered; of more, a late resume is told `unknown`.

@@ -64,6 +64,8 @@ pub(crate) struct Config {
 pub struct Stats {
     /// Sessions, attached or waiting to be resumed.
     pub sessions: usize,
+    /// Acks that clients owe.
+    pub pending_acks: usize,
     /// Frames that sessions had sent without receipt when they ended: whether they arrived is
     /// unknown.
     pub lost_unconfirmed: u64,
@@ -134,8 +136,11 @@ impl Server {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let counters = &self.inner.counters;
+        let mut sessions = Vec::new();
+        self.inner.registry.all(&mut sessions);
         Stats {
-            sessions: self.inner.registry.len(),
+            sessions: sessions.len(),
+            pending_acks: sessions.iter().map(|context| context.acks.lock().len()).sum(),
             lost_unconfirmed: counters.lost_unconfirmed.load(Ordering::Relaxed),
             lost_queued: counters.lost_queued.load(Ordering::Relaxed),
         }
