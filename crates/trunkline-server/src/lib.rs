@@ -1,1 +1,48 @@
-//! server
+//! Trunkline's server: namespaces, handlers, rooms, broadcast, and the sessions behind them.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `server.rs` | [`Server`], its [`Builder`] and settings |
+//! | `accept.rs`, `auth.rs` | a connection's handshake; [`Handshake`], [`Principal`], the authentication hook |
+//! | `context.rs`, `registry.rs`, `sweep.rs` | a session with all that hangs on it; all sessions; their deadlines |
+//! | `namespace.rs` | [`Namespace`]: handlers, hooks, and who is in it |
+//! | `handler.rs`, `handler/` | [`Handler`](handler::Handler): async functions of extractors, and what they return |
+//! | `extract.rs`, `extract/` | the extractors |
+//! | `socket.rs`, `socket/life.rs` | [`Socket`], and its life from CONNECT to the end |
+//! | `queue.rs`, `worker.rs` | the order of a socket's events; what runs their handlers |
+//! | `room.rs`, `emit.rs` | rooms; [`Emitter`]: events to many sockets |
+//! | `ack.rs` | [`EmitWithAck`]: events that ask a socket for an answer |
+//! | `failure.rs` | [`Failure`] |
+#![forbid(unsafe_code)]
+
+mod accept;
+mod ack;
+mod auth;
+mod context;
+mod emit;
+pub mod extract;
+mod failure;
+pub mod handler;
+mod namespace;
+mod queue;
+mod registry;
+mod room;
+mod server;
+mod socket;
+mod sweep;
+mod worker;
+
+pub use ack::{ACK_TIMEOUT, AckError, Acked, EmitWithAck};
+pub use auth::{AUTHENTICATION_LIMIT, Handshake, Principal, Request, Verdict};
+pub use emit::{EmitError, Emitter, IntoEventName};
+pub use extract::{Data, PeerAddress, SocketState, State};
+pub use failure::Failure;
+pub use handler::Ack;
+pub use namespace::{Namespace, Registration};
+pub use server::{Builder, Server, Stats};
+pub use socket::{DisconnectReason, FAREWELL_LIMIT, JoinError, Socket};
+pub use trunkline_protocol::{
+    Args, Code, DecodeError, EncodeError, Encoding, EventName, IntoArgs, InvalidName, Limits,
+    NamespaceName, Payload, Room, SocketId, Value,
+};
+pub use trunkline_transport::TransportKind;

@@ -100,7 +100,7 @@ impl Server {
         };
         let entry = self.inner.namespaces.entry(name.clone());
         let namespace =
-            entry.or_insert_with(|| NamespaceInner::new(name, Arc::downgrade(&self.inner)));
+            entry.or_insert_with(|| NamespaceInner::new(name));
         Namespace::new(Arc::clone(&namespace))
     }
 

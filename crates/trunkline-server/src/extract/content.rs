@@ -1,0 +1,47 @@
+//! What the peer sent.
+
+use serde::de::DeserializeOwned;
+use trunkline_protocol::{Args, Payload};
+
+use crate::Failure;
+use crate::extract::Extract;
+use crate::handler::Call;
+use crate::handler::stage::HasArgs;
+
+/// The first arg of an event, or the auth of a CONNECT, as a `T`. No args read as nil; further ones
+/// are ignored.
+///
+/// What does not fit is refused with `bad-args`, and the path of the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Data<T>(pub T);
+
+impl<S: HasArgs, T: DeserializeOwned> Extract<S> for Data<T> {
+    fn extract(call: &Call<'_>) -> Result<Self, Failure> {
+        call.args()
+            .first()
+            .map(Self)
+            .map_err(|error| Failure::misfit(&error))
+    }
+}
+
+impl<S: HasArgs, T: DeserializeOwned> Extract<S> for Option<Data<T>> {
+    fn extract(call: &Call<'_>) -> Result<Self, Failure> {
+        let Data(optional): Data<Option<T>> = <Data<_> as Extract<S>>::extract(call)?;
+        Ok(optional.map(Data))
+    }
+}
+
+impl<S: HasArgs, T: DeserializeOwned> Extract<S> for Args<T> {
+    fn extract(call: &Call<'_>) -> Result<Self, Failure> {
+        call.args()
+            .decode()
+            .map(Self)
+            .map_err(|error| Failure::misfit(&error))
+    }
+}
+
+impl<S: HasArgs> Extract<S> for Payload {
+    fn extract(call: &Call<'_>) -> Result<Self, Failure> {
+        Ok(call.args().clone())
+    }
+}

@@ -1,0 +1,94 @@
+//! A handler under way, whose panics end nothing else.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll};
+
+use trunkline_protocol::Payload;
+
+use crate::Failure;
+use crate::handler::Answering;
+
+/// How a handler ended.
+pub(crate) enum Outcome {
+    /// With the args of its ack.
+    Done(Payload),
+    /// With a failure.
+    Failed(Failure),
+    /// With a panic, whose text is for the log.
+    Panicked(String),
+}
+
+/// A handler under way; gone as soon as it ended.
+pub(crate) struct Guarded {
+    state: State,
+}
+
+enum State {
+    Running(Answering),
+    Ended(Option<Outcome>),
+}
+
+impl Guarded {
+    /// Calls the handler: extractors, and whatever it does before its future.
+    pub(crate) fn begin(call: impl FnOnce() -> Result<Answering, Failure>) -> Self {
+        let state = match caught(call) {
+            Ok(Ok(running)) => State::Running(running),
+            Ok(Err(failure)) => State::Ended(Some(Outcome::Failed(failure))),
+            Err(panic) => State::Ended(Some(Outcome::Panicked(panic))),
+        };
+        Self { state }
+    }
+
+    /// Ready once. Not to be polled after that.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        if let State::Running(running) = &mut self.state {
+            let outcome = match caught(|| running.as_mut().poll(cx)) {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(Ok(args))) => Outcome::Done(args),
+                Ok(Poll::Ready(Err(failure))) => Outcome::Failed(failure),
+                Err(panic) => Outcome::Panicked(panic),
+            };
+            self.end(Some(outcome));
+        }
+        match &mut self.state {
+            State::Ended(outcome) => match outcome.take() {
+                Some(outcome) => Poll::Ready(outcome),
+                None => Poll::Pending,
+            },
+            State::Running(_) => Poll::Pending,
+        }
+    }
+
+    /// Lets go of the future; what its parts do when dropped may panic too.
+    fn end(&mut self, outcome: Option<Outcome>) {
+        let ended = std::mem::replace(&mut self.state, State::Ended(outcome));
+        if let Err(panic) = caught(move || drop(ended)) {
+            tracing::error!(panic, "a handler panicked when its parts were dropped");
+        }
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        if matches!(self.state, State::Running(_)) {
+            self.end(None);
+        }
+    }
+}
+
+/// Runs `body`; a panic gives its text.
+fn caught<R>(body: impl FnOnce() -> R) -> Result<R, String> {
+    // Nothing is used after a panic but what keeps its own locks whole.
+    catch_unwind(AssertUnwindSafe(body)).map_err(|panic| text_of(&*panic))
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "(no text)".to_owned()
+    }
+}

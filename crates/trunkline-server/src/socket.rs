@@ -1,0 +1,306 @@
+//! Sockets: a session in a namespace, as programs see it.
+//!
+//! `socket/life.rs` holds what happens to a socket from its CONNECT to its end.
+
+mod life;
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use trunkline_driver::sync::{Arc, AtomicBool, Mutex};
+use trunkline_protocol::{
+    Close, Code, EventName, IntoArgs, InvalidName, NamespaceName, Prepared, Room, SocketId,
+};
+
+use crate::ack::EmitWithAck;
+use crate::context::SessionContext;
+use crate::extract::TypeMap;
+use crate::namespace::{Namespace, NamespaceInner};
+use crate::room::Membership;
+use crate::{EmitError, Emitter, Handshake, IntoEventName, Principal};
+
+pub use life::FAREWELL_LIMIT;
+use life::Mailbox;
+
+/// A session in a namespace: what events come from and go to.
+///
+/// A cheap handle; all clones are the same socket, and two are equal if they are. It outlives
+/// connections: while its session is cut off, what is sent to it waits. Once it is over, sending to
+/// it fails, and it is in no room.
+#[derive(Clone)]
+pub struct Socket(Arc<SocketInner>);
+
+pub(crate) struct SocketInner {
+    id: SocketId,
+    namespace: Arc<NamespaceInner>,
+    context: Arc<SessionContext>,
+    /// Connected, and nothing sent earlier waits: frames go straight to the session. The mailbox's
+    /// gate has the last word; this is its copy for the path that a broadcast takes.
+    open: AtomicBool,
+    mailbox: Mutex<Mailbox>,
+    rooms: Mutex<Joined>,
+    state: Mutex<TypeMap>,
+}
+
+#[derive(Default)]
+struct Joined {
+    rooms: Vec<Arc<Membership>>,
+    /// It is over, and joins no more.
+    left: bool,
+}
+
+/// Why a socket is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DisconnectReason {
+    /// The client left the namespace.
+    ByPeer {
+        /// The code it gave.
+        code: Code,
+        /// The reason it gave, for people.
+        reason: String,
+    },
+    /// This side ended it, see [`Socket::disconnect`].
+    ByServer {
+        /// The code the client was told.
+        code: Code,
+        /// The reason the client was told.
+        reason: String,
+    },
+    /// Its session is over: closed by either side, not resumed in time, or not to be kept.
+    SessionEnded {
+        /// Why.
+        code: Code,
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// Why a socket did not join a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The room's name is none.
+    #[error("invalid name of a room: {0}")]
+    InvalidName(#[from] InvalidName),
+    /// The socket is in as many rooms as `limits.rooms` allows.
+    #[error("the socket is in {limit} rooms, which is the limit")]
+    TooManyRooms {
+        /// `limits.rooms`.
+        limit: usize,
+    },
+    /// The socket is over.
+    #[error("the socket is disconnected")]
+    Disconnected,
+}
+
+impl Socket {
+    /// The socket's public id: random, and never used again.
+    #[must_use]
+    pub fn id(&self) -> &SocketId {
+        &self.0.id
+    }
+
+    /// The namespace it is in.
+    #[must_use]
+    pub fn namespace(&self) -> Namespace {
+        Namespace::new(Arc::clone(&self.0.namespace))
+    }
+
+    /// What the connection that created the session brought with it.
+    #[must_use]
+    pub fn handshake(&self) -> &Arc<Handshake> {
+        &self.0.context.handshake
+    }
+
+    /// On whose behalf the session acts, as the authentication hook said.
+    #[must_use]
+    pub fn principal(&self) -> Option<&Principal> {
+        self.0.context.principal.as_ref()
+    }
+
+    /// Whether the session has a connection at the moment. Without one, what is sent waits.
+    #[must_use]
+    pub fn is_attached(&self) -> bool {
+        self.0.context.session.is_attached()
+    }
+
+    /// Whether the session was ever resumed on another connection than its first.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        self.0.context.is_resumed()
+    }
+
+    /// Sends an event. One arg is `&value`, several are `Args((a, b))`, none is `()`.
+    ///
+    /// It arrives exactly once and in order, for the life of the session. In `on_connect` it waits
+    /// until the client is connected.
+    ///
+    /// # Errors
+    /// It was not sent: see [`EmitError`].
+    pub fn emit(&self, event: impl IntoEventName, args: impl IntoArgs) -> Result<(), EmitError> {
+        let event = event.into_event_name()?;
+        let args = args.into_args()?;
+        self.deliver(Prepared::event(self.namespace_name(), None, &event, &args))
+    }
+
+    /// Sends an event that asks for an answer, when it is awaited: see [`EmitWithAck`].
+    pub fn emit_with_ack<T>(
+        &self,
+        event: impl IntoEventName,
+        args: impl IntoArgs,
+    ) -> EmitWithAck<T> {
+        let event: Result<EventName, _> = event.into_event_name();
+        EmitWithAck::new(self.clone(), event, args.into_args())
+    }
+
+    /// Addresses everyone else in a room.
+    pub fn to<'a>(&'a self, room: &'a str) -> Emitter<'a> {
+        self.broadcast().to(room)
+    }
+
+    /// Addresses everyone in a room, this socket too if it is in it.
+    pub fn within<'a>(&'a self, room: &'a str) -> Emitter<'a> {
+        Emitter::new(&self.0.namespace, None).to(room)
+    }
+
+    /// Addresses everyone else in the namespace who is not in a room.
+    pub fn except<'a>(&'a self, room: &'a str) -> Emitter<'a> {
+        self.broadcast().except(room)
+    }
+
+    /// Addresses everyone else in the namespace.
+    pub fn broadcast(&self) -> Emitter<'_> {
+        Emitter::new(&self.0.namespace, Some(self))
+    }
+
+    /// Enters a room, which is made if it is not there; false if the socket is in it already. It
+    /// stays in until it [`leave`](Self::leave)s or is over, whatever becomes of its connections.
+    ///
+    /// # Errors
+    /// It is not in the room: see [`JoinError`].
+    pub fn join(&self, room: &str) -> Result<bool, JoinError> {
+        let name = Room::try_from(room)?;
+        let limit = self.0.context.session.limits().rooms as usize;
+        let mut joined = self.0.rooms.lock();
+        if joined.left {
+            return Err(JoinError::Disconnected);
+        }
+        if joined.rooms.len() >= limit {
+            return match joined.position(room) {
+                Some(_) => Ok(false),
+                None => Err(JoinError::TooManyRooms { limit }),
+            };
+        }
+        let Some(entered) = self.0.namespace.rooms().join(name, self) else {
+            return Ok(false);
+        };
+        joined.rooms.push(entered);
+        Ok(true)
+    }
+
+    /// Leaves a room; false if the socket is not in it.
+    pub fn leave(&self, room: &str) -> bool {
+        let mut joined = self.0.rooms.lock();
+        let Some(position) = joined.position(room) else {
+            return false;
+        };
+        let left = joined.rooms.swap_remove(position);
+        self.0.namespace.rooms().leave(&left, self);
+        true
+    }
+
+    /// The rooms it is in, in no particular order.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Room> {
+        let joined = self.0.rooms.lock();
+        joined
+            .rooms
+            .iter()
+            .filter_map(|room| room.name().cloned())
+            .collect()
+    }
+
+    /// Whether it is in a room.
+    #[must_use]
+    pub fn is_in(&self, room: &str) -> bool {
+        self.0.rooms.lock().position(room).is_some()
+    }
+
+    /// Keeps a value of the program's with the socket, in place of the one of its type. Handlers get
+    /// it with [`SocketState`](crate::SocketState).
+    pub fn set<T: Send + Sync + 'static>(&self, value: T) {
+        self.0.state.lock().set(Arc::new(value));
+    }
+
+    /// The value of this type that was [`set`](Self::set).
+    #[must_use]
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.0.state.lock().get()
+    }
+
+    /// Ends the socket, and tells the client. The session and its other sockets stay. No effect once
+    /// it is over.
+    pub fn disconnect(&self, reason: &str) {
+        self.0
+            .context
+            .disconnect(self.namespace_name(), Code::DISCONNECTED, reason);
+    }
+
+    /// Closes the session's connection; the code says whether the session survives, see
+    /// [`Code::disposition`]. If not, all its sockets end.
+    pub fn close(&self, code: Code, reason: &str) {
+        self.0.context.close(Close::new(code, reason));
+    }
+
+    pub(crate) fn namespace_name(&self) -> &NamespaceName {
+        self.0.namespace.name()
+    }
+
+    pub(crate) fn namespace_inner(&self) -> &Arc<NamespaceInner> {
+        &self.0.namespace
+    }
+
+    pub(crate) fn context(&self) -> &Arc<SessionContext> {
+        &self.0.context
+    }
+
+    /// Leaves all rooms for good.
+    pub(crate) fn leave_all(&self) {
+        let mut joined = self.0.rooms.lock();
+        joined.left = true;
+        for room in std::mem::take(&mut joined.rooms) {
+            self.0.namespace.rooms().leave(&room, self);
+        }
+    }
+}
+
+impl Joined {
+    fn position(&self, name: &str) -> Option<usize> {
+        self.rooms
+            .iter()
+            .position(|room| room.name().is_some_and(|own| own == name))
+    }
+}
+
+impl PartialEq for Socket {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Socket {}
+
+impl Hash for Socket {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).addr().hash(state);
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("namespace", self.namespace_name())
+            .field("id", self.id())
+            .finish_non_exhaustive()
+    }
+}

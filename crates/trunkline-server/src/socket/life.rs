@@ -1,0 +1,468 @@
+//! A socket's life, from its CONNECT to its end.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use trunkline_driver::Turn;
+use trunkline_driver::sync::{Arc, AtomicBool, Mutex, Ordering};
+use trunkline_protocol::{AckId, BadArgs, Close, Code, Kind, Payload, Prepared, SocketId, Value};
+
+use super::{DisconnectReason, Joined, Socket, SocketInner};
+use crate::context::SessionContext;
+use crate::extract::TypeMap;
+use crate::handler::{Call, Guarded, Outcome};
+use crate::namespace::NamespaceInner;
+use crate::queue::{EventJob, Job, Lines, Moment};
+use crate::worker::{Worker, log_failure, send_failure};
+use crate::{EmitError, Failure};
+
+/// How long `on_disconnect` waits for handlers that are under way when its socket ends.
+pub const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
+
+/// What comes in and what must wait.
+///
+/// ```text
+///   paused ──start──> open ──ended──> closed
+///      └───────refused, ended──────────┘
+/// ```
+///
+/// While paused, events wait for `on_connect`, and frames that are sent to the socket wait for its
+/// CONNECTED.
+#[derive(Default)]
+pub(super) struct Mailbox {
+    gate: Gate,
+    /// `on_connect` returned, and let it in: so `on_disconnect` is due at the end.
+    accepted: bool,
+    lines: Lines,
+    early: Early,
+    /// Why it ended, if that was before `on_connect` had returned.
+    ended_early: Option<Box<DisconnectReason>>,
+    closed: Option<Arc<Notify>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Gate {
+    #[default]
+    Paused,
+    Open,
+    Closed,
+}
+
+/// Frames for a socket that is not connected yet, in order.
+#[derive(Default)]
+struct Early {
+    frames: Vec<Prepared>,
+    bytes: usize,
+}
+
+/// The verdict of `on_connect`, with the data for CONNECTED.
+pub(crate) type Connecting = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
+
+impl NamespaceInner {
+    /// The socket of a CONNECT that has no answer yet. It is paused until it
+    /// [`start`](Socket::start)s.
+    pub(crate) fn begin(self: &Arc<Self>, context: &Arc<SessionContext>) -> Socket {
+        Socket(Arc::new(SocketInner {
+            id: SocketId::from_bytes(random()),
+            namespace: Arc::clone(self),
+            context: Arc::clone(context),
+            open: AtomicBool::new(false),
+            mailbox: Mutex::default(),
+            rooms: Mutex::new(Joined::default()),
+            state: Mutex::new(TypeMap::default()),
+        }))
+    }
+
+    /// Runs `on_connect`.
+    pub(crate) fn run_connect(self: &Arc<Self>, socket: &Socket, auth: Value) -> Connecting {
+        let socket = socket.clone();
+        let Some(hook) = self.hooks().connect.get() else {
+            socket.accepted();
+            return Box::pin(std::future::ready(Ok(Value::nil())));
+        };
+        let mut running = Guarded::begin(|| {
+            let args = as_args(&auth)?;
+            hook.call(&Call::hook(&socket, &args), true)
+        });
+        Box::pin(async move {
+            let outcome = poll_fn(|cx| {
+                let _turn = Turn::enter();
+                running.poll(cx)
+            });
+            let failure = match outcome.await {
+                Outcome::Done(data) => {
+                    socket.accepted();
+                    return Ok(data.iter().next().unwrap_or_default());
+                }
+                Outcome::Failed(failure) => {
+                    log_failure(&socket, "on_connect", &failure);
+                    failure
+                }
+                Outcome::Panicked(panic) => {
+                    let namespace = socket.namespace_name();
+                    tracing::error!(%namespace, socket = %socket.id(), panic, "on_connect panicked");
+                    Failure::internal()
+                }
+            };
+            Err(failure)
+        })
+    }
+}
+
+impl Socket {
+    /// Whether the socket is over.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.mailbox.lock().gate == Gate::Closed
+    }
+
+    /// Waits until the socket is over, and no longer: `on_disconnect` may not have run yet.
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let notified = {
+            let mailbox = &mut *self.0.mailbox.lock();
+            (mailbox.gate != Gate::Closed)
+                .then(|| Arc::clone(mailbox.closed.get_or_insert_default()).notified_owned())
+        };
+        async move {
+            if let Some(notified) = notified {
+                notified.await;
+            }
+        }
+    }
+
+    /// Sends a frame, after CONNECTED.
+    pub(crate) fn deliver(&self, frame: Prepared) -> Result<(), EmitError> {
+        let session = &self.0.context.session;
+        let bytes = frame.len(session.encoding()) + PREFIX_BYTES_MAX;
+        let limit = session.peer_limits().frame as usize;
+        if bytes > limit {
+            return Err(EmitError::TooLarge { bytes, limit });
+        }
+        if self.0.open.load(Ordering::Acquire) {
+            return self.0.context.push(frame);
+        }
+        self.deliver_early(frame, bytes)
+    }
+
+    fn deliver_early(&self, frame: Prepared, bytes: usize) -> Result<(), EmitError> {
+        let limit = self.0.context.session.limits().queue as usize;
+        let queued = {
+            let mailbox = &mut *self.0.mailbox.lock();
+            match mailbox.gate {
+                Gate::Closed => return Err(EmitError::Disconnected),
+                Gate::Open => None,
+                Gate::Paused => {
+                    let early = &mut mailbox.early;
+                    if early.bytes + bytes <= limit || early.frames.is_empty() {
+                        early.bytes += bytes;
+                        early.frames.push(frame);
+                        return Ok(());
+                    }
+                    Some(early.bytes + bytes)
+                }
+            }
+        };
+        let Some(queued) = queued else {
+            return self.0.context.push(frame);
+        };
+        // The socket would miss a frame, so its session cannot keep its promise.
+        let error = EmitError::Overflow { queued, limit };
+        let close = Close::new(Code::OVERFLOW, error.to_string());
+        let context = Arc::clone(&self.0.context);
+        self.0
+            .context
+            .server
+            .spawn(async move { context.end(close) });
+        Err(error)
+    }
+
+    /// CONNECTED is on its way: lets out what waited for it, and lets the client's events in.
+    pub(crate) fn start(&self) {
+        let _turn = Turn::enter();
+        {
+            let mailbox = self.0.mailbox.lock();
+            if mailbox.gate != Gate::Paused {
+                return;
+            }
+            self.0.namespace.add(self);
+        }
+        // Others may send meanwhile: what they send waits behind what is being let out.
+        let jobs = loop {
+            let early = {
+                let mailbox = &mut *self.0.mailbox.lock();
+                if mailbox.gate != Gate::Paused {
+                    return;
+                }
+                if mailbox.early.frames.is_empty() {
+                    mailbox.gate = Gate::Open;
+                    self.0.open.store(true, Ordering::Release);
+                    break self.release(&mut mailbox.lines);
+                }
+                std::mem::take(&mut mailbox.early)
+            };
+            for frame in early.frames {
+                // A session that is over has no use for them.
+                let _ = self.0.context.push(frame);
+            }
+        };
+        for job in jobs {
+            Worker::new(self, job).run();
+        }
+    }
+
+    /// The CONNECT is refused: nothing that came with it has run.
+    pub(crate) fn refused(&self) {
+        let (early, jobs, accepted, closed) = {
+            let mailbox = &mut *self.0.mailbox.lock();
+            mailbox.gate = Gate::Closed;
+            let early = std::mem::take(&mut mailbox.early);
+            let jobs = mailbox.lines.drain();
+            (early, jobs, mailbox.accepted, mailbox.closed.take())
+        };
+        self.uncount(&jobs);
+        let context = &self.0.context;
+        for answer in early
+            .frames
+            .into_iter()
+            .filter(|frame| frame.kind() == Kind::FAILED)
+        {
+            let _ = context.push(answer);
+        }
+        for job in jobs {
+            let Job::Event(EventJob {
+                ack_id: Some(ack_id),
+                ..
+            }) = job
+            else {
+                continue;
+            };
+            let name = self.namespace_name();
+            let code = Code::NOT_CONNECTED;
+            let _ = context.push(Prepared::failed(
+                name,
+                ack_id,
+                code,
+                "refused",
+                &Value::nil(),
+            ));
+        }
+        if let Some(closed) = closed {
+            closed.notify_waiters();
+        }
+        if !accepted {
+            self.leave_all();
+        }
+    }
+
+    /// An event of the client's. It runs now, as far as it gets, or waits for its turn.
+    pub(crate) fn event(&self, event: &str, ack_id: Option<AckId>, args: Result<Payload, BadArgs>) {
+        let namespace = &self.0.namespace;
+        let Some(route) = namespace.route(event) else {
+            namespace.count_unknown_event();
+            tracing::debug!(namespace = %namespace.name(), socket = %self.id(), event, "unknown event");
+            return send_failure(self, ack_id, &Failure::unknown_event());
+        };
+        match args {
+            Ok(args) => self.submit(Job::Event(EventJob {
+                route,
+                ack_id,
+                args,
+            })),
+            Err(bad) => {
+                let failure = Failure::bad_args(bad.to_string());
+                log_failure(self, event, &failure);
+                send_failure(self, ack_id, &failure);
+            }
+        }
+    }
+
+    /// A best-effort event of the client's: dropped, and counted, if too much waits already.
+    pub(crate) fn best_effort(&self, event: &str, args: Payload) {
+        let namespace = &self.0.namespace;
+        let waiting = {
+            let mailbox = self.0.mailbox.lock();
+            if mailbox.gate != Gate::Open {
+                return;
+            }
+            mailbox.lines.waiting_in_order()
+        };
+        match namespace.route(event) {
+            None => namespace.count_unknown_event(),
+            Some(_) if waiting >= BEST_EFFORT_WAITING => namespace.count_dropped_best_effort(),
+            Some(route) => self.submit(Job::Event(EventJob {
+                route,
+                ack_id: None,
+                args,
+            })),
+        }
+    }
+
+    /// The session lost its connection.
+    pub(crate) fn detached(&self) {
+        if self.0.namespace.hooks().detach.get().is_some() {
+            self.submit(Job::Hook(Moment::Detached));
+        }
+    }
+
+    /// The session has a connection again, nothing of which has been read yet.
+    pub(crate) fn resumed(&self) {
+        if self.0.namespace.hooks().resume.get().is_some() {
+            self.submit(Job::Hook(Moment::Resumed));
+        }
+    }
+
+    /// The socket is over. The first call stands.
+    pub(crate) fn ended(&self, reason: DisconnectReason) {
+        let (was, due, closed) = {
+            let mailbox = &mut *self.0.mailbox.lock();
+            if mailbox.gate == Gate::Closed {
+                return;
+            }
+            let was = std::mem::replace(&mut mailbox.gate, Gate::Closed);
+            self.0.open.store(false, Ordering::Release);
+            let due = if mailbox.accepted {
+                Some(reason)
+            } else {
+                mailbox.ended_early = Some(Box::new(reason));
+                None
+            };
+            (was, due, mailbox.closed.take())
+        };
+        self.0.namespace.remove(self);
+        // Also those of whoever asked between the session's settling and the gate's closing.
+        let waiters = self.0.context.acks.lock().leave(self.namespace_name());
+        for waiter in waiters {
+            waiter.disconnected();
+        }
+        if let Some(closed) = closed {
+            closed.notify_waiters();
+        }
+        match (due, was) {
+            (Some(reason), Gate::Open) => self.farewell_in_order(reason),
+            (Some(reason), _) => self.farewell(reason),
+            (None, _) => {}
+        }
+    }
+
+    /// The job that follows in a line, if any.
+    pub(crate) fn next_job(&self, line: &crate::queue::LineId) -> Option<Job> {
+        let mailbox = &mut *self.0.mailbox.lock();
+        let was_waiting = mailbox.lines.next(line)?;
+        self.0.context.queued(0, was_waiting.bytes());
+        Some(was_waiting)
+    }
+
+    /// `on_connect` let it in.
+    fn accepted(&self) {
+        let ended_early = {
+            let mailbox = &mut *self.0.mailbox.lock();
+            mailbox.accepted = true;
+            mailbox.ended_early.take()
+        };
+        if let Some(reason) = ended_early {
+            self.farewell(*reason);
+        }
+    }
+
+    /// Runs a job, or lets it wait for its turn.
+    fn submit(&self, job: Job) {
+        if let Some(job) = self.admit(job) {
+            Worker::new(self, job).run();
+        }
+    }
+
+    fn admit(&self, job: Job) -> Option<Job> {
+        let bytes = job.bytes();
+        let mailbox = &mut *self.0.mailbox.lock();
+        let admitted = mailbox.lines.admit(job, mailbox.gate == Gate::Paused);
+        if admitted.is_none() {
+            // Under the lock, so that nobody counts it out before it is counted in.
+            self.0.context.queued(bytes, 0);
+        }
+        admitted
+    }
+
+    fn release(&self, lines: &mut Lines) -> Vec<Job> {
+        let jobs = lines.release();
+        self.uncount(&jobs);
+        jobs
+    }
+
+    fn uncount(&self, jobs: &[Job]) {
+        let bytes = jobs.iter().map(Job::bytes).sum();
+        if bytes > 0 {
+            self.0.context.queued(0, bytes);
+        }
+    }
+
+    /// `on_disconnect` after what came before, or after [`FAREWELL_LIMIT`].
+    fn farewell_in_order(&self, reason: DisconnectReason) {
+        if let Some(job) = self.admit(Job::Farewell(reason)) {
+            return self.run_farewell(Worker::new(self, job));
+        }
+        let socket = Arc::downgrade(&self.0);
+        self.0.context.server.spawn(async move {
+            tokio::time::sleep(FAREWELL_LIMIT).await;
+            if let Some(inner) = socket.upgrade() {
+                Self(inner).overtake();
+            }
+        });
+    }
+
+    /// `on_disconnect` now, if it still waits behind a handler that does not end.
+    fn overtake(&self) {
+        let Some(mut jobs) = self.0.mailbox.lock().lines.overtake() else {
+            return;
+        };
+        self.uncount(&jobs);
+        let farewell = jobs.pop();
+        let (namespace, socket) = (self.namespace_name(), self.id());
+        let dropped = jobs.len();
+        tracing::warn!(%namespace, %socket, dropped, "a handler outlives its socket");
+        if let Some(job) = farewell {
+            self.run_farewell(Worker::alone(self, job));
+        }
+    }
+
+    fn farewell(&self, reason: DisconnectReason) {
+        self.run_farewell(Worker::alone(self, Job::Farewell(reason)));
+    }
+
+    fn run_farewell(&self, worker: Worker) {
+        // Whoever ends a socket may hold locks that its `on_disconnect` takes.
+        if self.0.namespace.hooks().disconnect.get().is_some() {
+            worker.spawn();
+        } else {
+            worker.run();
+        }
+    }
+}
+
+/// One value as args.
+fn as_args(value: &Value) -> Result<Payload, Failure> {
+    let bytes = [&[ARRAY_OF_ONE], &value.as_message_pack()[..]].concat();
+    Payload::from_message_pack(bytes.into()).map_err(|bad| Failure::bad_args(bad.to_string()))
+}
+
+fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    // Without randomness ids could be guessed; no sane system fails here after start-up.
+    if let Err(error) = getrandom::fill(&mut bytes) {
+        panic!("the system gives no random bytes: {error}");
+    }
+    bytes
+}
+
+/// `[kind, seq` at its longest: 21 bytes in JSON.
+const PREFIX_BYTES_MAX: usize = 21;
+
+/// Best-effort events are dropped while this many events wait.
+const BEST_EFFORT_WAITING: usize = 64;
+
+/// MessagePack's marker of an array of one.
+const ARRAY_OF_ONE: u8 = 0x91;

@@ -1,0 +1,243 @@
+//! Runs a socket's handlers.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use tokio::runtime::Handle;
+use trunkline_driver::Turn;
+use trunkline_driver::sync::Arc;
+use trunkline_protocol::{AckId, Code, Payload, Prepared, Value};
+
+use crate::handler::{Call, Guarded, Outcome};
+use crate::namespace::Route;
+use crate::queue::{EventJob, Job, LineId, Moment};
+use crate::{EmitError, Failure, Socket};
+
+/// Works off one line of a socket: begins with a job, takes the next when it is done, and ends when
+/// none is left. There is none while a socket is idle.
+///
+/// It runs inline as far as it gets without waiting, and becomes a task only then: most handlers
+/// never wait, and a poll costs a thirtieth of a task.
+pub(crate) struct Worker {
+    socket: Socket,
+    line: LineId,
+    first: Option<Job>,
+    underway: Option<Underway>,
+}
+
+struct Underway {
+    handler: Guarded,
+    after: After,
+}
+
+/// What is due when the handler ended.
+enum After {
+    Answer {
+        route: Arc<Route>,
+        ack_id: Option<AckId>,
+    },
+    Nothing(&'static str),
+    Leave,
+}
+
+impl Worker {
+    /// Works off the line of a job that was admitted.
+    pub(crate) fn new(socket: &Socket, job: Job) -> Self {
+        Self {
+            socket: socket.clone(),
+            line: job.line(),
+            first: Some(job),
+            underway: None,
+        }
+    }
+
+    /// Runs a job by itself, whatever its line does.
+    pub(crate) fn alone(socket: &Socket, job: Job) -> Self {
+        Self {
+            line: LineId::Alone,
+            ..Self::new(socket, job)
+        }
+    }
+
+    /// Runs inline, and in a task from where it has to wait.
+    pub(crate) fn run(mut self) {
+        if Handle::try_current().is_err() {
+            return self.spawn();
+        }
+        // A task polls again at once, with its own waker, so this one need not wake anybody.
+        let mut cx = Context::from_waker(Waker::noop());
+        if Pin::new(&mut self).poll(&mut cx).is_pending() {
+            self.spawn();
+        }
+    }
+
+    /// Runs in a task from the start: for callers that may hold locks of the program's own.
+    pub(crate) fn spawn(self) {
+        let server = Arc::clone(&self.socket.context().server);
+        server.spawn(self);
+    }
+
+    /// The next job, begun.
+    fn begin_next(&mut self) -> Option<Job> {
+        self.first
+            .take()
+            .or_else(|| self.socket.next_job(&self.line))
+    }
+
+    fn begin(&self, job: Job) -> Option<Underway> {
+        let socket = &self.socket;
+        let hooks = socket.namespace_inner().hooks();
+        let none = Payload::empty();
+        match job {
+            Job::Event(EventJob {
+                route,
+                ack_id,
+                args,
+            }) => {
+                let handler = Guarded::begin(|| {
+                    let call = Call::event_arrived(socket, route.event(), &args);
+                    route.handler().call(&call, ack_id.is_some())
+                });
+                Some(Underway {
+                    handler,
+                    after: After::Answer { route, ack_id },
+                })
+            }
+            Job::Hook(moment) => {
+                let (hook, name) = match moment {
+                    Moment::Detached => (&hooks.detach, "on_detach"),
+                    Moment::Resumed => (&hooks.resume, "on_resume"),
+                };
+                let hook = hook.get()?;
+                let handler = Guarded::begin(|| hook.call(&Call::hook(socket, &none), false));
+                Some(Underway {
+                    handler,
+                    after: After::Nothing(name),
+                })
+            }
+            Job::Farewell(reason) => {
+                let Some(hook) = hooks.disconnect.get() else {
+                    socket.leave_all();
+                    return None;
+                };
+                let call = Call::disconnected(socket, &none, &reason);
+                let handler = Guarded::begin(|| hook.call(&call, false));
+                Some(Underway {
+                    handler,
+                    after: After::Leave,
+                })
+            }
+        }
+    }
+
+    fn end(&self, after: After, outcome: Outcome) {
+        match after {
+            After::Answer { route, ack_id } => answer(&self.socket, &route, ack_id, outcome),
+            After::Nothing(hook) => log_hook(&self.socket, hook, &outcome),
+            After::Leave => {
+                log_hook(&self.socket, "on_disconnect", &outcome);
+                self.socket.leave_all();
+            }
+        }
+    }
+}
+
+impl Future for Worker {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let _turn = Turn::enter();
+        for _ in 0..JOBS_MAX {
+            if this.underway.is_none() {
+                let Some(job) = this.begin_next() else {
+                    return Poll::Ready(());
+                };
+                this.underway = this.begin(job);
+            }
+            let Some(underway) = &mut this.underway else {
+                continue;
+            };
+            let Poll::Ready(outcome) = underway.handler.poll(cx) else {
+                return Poll::Pending;
+            };
+            if let Some(Underway { after, .. }) = this.underway.take() {
+                this.end(after, outcome);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// Sends the ACK or FAILED, if one was asked for, and logs what the peer is not told.
+fn answer(socket: &Socket, route: &Route, ack_id: Option<AckId>, outcome: Outcome) {
+    let event = route.event();
+    let failure = match outcome {
+        Outcome::Done(args) => {
+            let Some(ack_id) = ack_id else { return };
+            let ack = Prepared::ack(socket.namespace_name(), ack_id, &args);
+            match socket.deliver(ack) {
+                Err(error @ EmitError::TooLarge { .. }) => Failure::from(error),
+                // A socket that is over needs no answer.
+                _ => return,
+            }
+        }
+        Outcome::Failed(failure) => failure,
+        Outcome::Panicked(panic) => {
+            tracing::error!(
+                namespace = %socket.namespace_name(), %event, socket = %socket.id(),
+                peer = ?socket.handshake().peer(), panic, "handler panicked",
+            );
+            return send_failure(socket, ack_id, &Failure::internal());
+        }
+    };
+    log_failure(socket, event, &failure);
+    send_failure(socket, ack_id, &failure);
+}
+
+/// Sends FAILED, if an ack was asked for.
+pub(crate) fn send_failure(socket: &Socket, ack_id: Option<AckId>, failure: &Failure) {
+    let Some(ack_id) = ack_id else { return };
+    let name = socket.namespace_name();
+    let failed = Prepared::failed(
+        name,
+        ack_id,
+        failure.code(),
+        failure.message(),
+        failure.data(),
+    );
+    if let Err(EmitError::TooLarge { bytes, limit }) = socket.deliver(failed) {
+        tracing::error!(socket = %socket.id(), bytes, limit, "a failure's data is too large to send");
+        let bare = Prepared::failed(name, ack_id, failure.code(), "", &Value::nil());
+        let _ = socket.deliver(bare);
+    }
+}
+
+/// What a handler's failure says in the log: one of the program's own loudly, one that is meant for
+/// the peer quietly.
+pub(crate) fn log_failure(socket: &Socket, handler: &str, failure: &Failure) {
+    let (namespace, socket_id) = (socket.namespace_name(), socket.id());
+    let peer = socket.handshake().peer();
+    if failure.code() == Code::INTERNAL {
+        tracing::error!(%namespace, handler, socket = %socket_id, ?peer, %failure, "handler failed");
+    } else {
+        tracing::debug!(%namespace, handler, socket = %socket_id, ?peer, %failure, "handler refused");
+    }
+}
+
+fn log_hook(socket: &Socket, hook: &str, outcome: &Outcome) {
+    match outcome {
+        Outcome::Done(_) => {}
+        Outcome::Failed(failure) => log_failure(socket, hook, failure),
+        Outcome::Panicked(panic) => {
+            tracing::error!(
+                namespace = %socket.namespace_name(), hook, socket = %socket.id(), panic,
+                "hook panicked",
+            );
+        }
+    }
+}
+
+/// Jobs worked off in a row before others have their turn.
+const JOBS_MAX: usize = 64;
