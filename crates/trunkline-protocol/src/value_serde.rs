@@ -1,4 +1,7 @@
-//! Content as a part of larger Rust values: a [`Value`] or [`Payload`] inside a struct or a tuple.
+//! Content as a part of larger Rust values: a [`Value`] inside a struct or a tuple.
+//!
+//! A [`Payload`](crate::Payload) is no such part: it is all the args there are, and `&payload` as one
+//! arg would be a trap.
 
 use std::cell::Cell;
 
@@ -8,16 +11,9 @@ use serde::ser::{Error as _, SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::message_pack::{Reader, Token, write};
-use crate::{Payload, Value};
+use crate::Value;
 
 impl Serialize for Value {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Next(&Cell::new(Reader::new(self.as_message_pack()))).serialize(serializer)
-    }
-}
-
-impl Serialize for Payload {
-    /// As one value: the array of the args.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Next(&Cell::new(Reader::new(self.as_message_pack()))).serialize(serializer)
     }
@@ -194,13 +190,6 @@ mod tests {
         let json = crate::to_json(payload.as_message_pack());
         assert_eq!(json, r#"[{"auth":["token",7],"kept":null},["token",7]]"#);
         assert_eq!(payload.decode::<(Envelope, Value)>(), Ok((envelope, auth)));
-    }
-
-    #[test]
-    fn a_payload_as_a_value_is_an_array() {
-        let payload = Args((1, "a")).into_args().unwrap();
-        let within = (&payload).into_args().unwrap();
-        assert_eq!(crate::to_json(within.as_message_pack()), r#"[[1,"a"]]"#);
     }
 
     #[test]
