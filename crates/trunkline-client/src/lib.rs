@@ -1,1 +1,69 @@
-//! client
+//! Trunkline's client: reconnecting sessions, sockets per namespace, handlers, acks.
+//!
+//! It names no transport: whoever builds a [`Client`] hands it a dialer.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `client.rs`, `builder.rs`, `address.rs` | [`Client`], [`Builder`], the URL's default path |
+//! | `socket.rs`, `subscription.rs` | [`Socket`]: one namespace; [`Subscription`] |
+//! | `emit.rs` | [`Acked`]: an event that awaits its ack |
+//! | `handler.rs`, `extract.rs`, `reply.rs`, `failure.rs` | what a handler may be, take and return |
+//! | `state.rs` | [`State`], [`SocketState`], [`Watch`] |
+//! | `lost.rs` | [`SessionLost`]: what is unknown after a session was lost |
+//! | `error.rs` | an error enum per operation |
+//! | `shared.rs`, `book.rs`, `membership.rs`, `sending.rs`, `losing.rs` | what handles and the client's task share, by concern |
+//! | `namespace.rs`, `inbox.rs` | one namespace: its handlers, its ordered events |
+//! | `dispatch.rs`, `latest.rs` | what arrives in the session |
+//! | `run.rs`, `attempt.rs`, `drive.rs`, `go_away.rs`, `back_off.rs`, `tasks.rs` | the client's one task: dial, handshake, drive, reconnect |
+#![forbid(unsafe_code)]
+
+mod address;
+mod attempt;
+mod back_off;
+mod book;
+mod builder;
+mod client;
+
+mod dispatch;
+mod drive;
+mod emit;
+mod error;
+mod extract;
+mod failure;
+mod go_away;
+mod handler;
+mod inbox;
+mod latest;
+mod losing;
+mod lost;
+mod membership;
+mod namespace;
+mod reply;
+mod run;
+mod sending;
+mod shared;
+mod socket;
+mod state;
+mod subscription;
+mod tasks;
+
+pub use back_off::{Jitter, RandomJitter};
+pub use builder::{
+    ACK_TIMEOUT, BACK_OFF_BASE, BACK_OFF_CAP, Builder, DIAL_TIMEOUT, QUEUE_BYTES, STANDING,
+    WELCOME_TIMEOUT,
+};
+pub use client::{CLOSE_WAIT, Client};
+pub use emit::Acked;
+pub use error::{AckError, BuildError, ConnectError, EmitError};
+pub use extract::{Data, FromEvent, Invocation};
+pub use failure::Failure;
+pub use handler::Handler;
+pub use lost::{LossReason, LostEvent, SessionLost};
+pub use reply::{Ack, IntoReply, Reply};
+pub use socket::{Connected, Socket};
+pub use state::{SocketState, State, Watch};
+pub use subscription::Subscription;
+pub use trunkline_protocol::{
+    Args, Code, DecodeError, EncodeError, Encoding, EventName, IntoArgs, InvalidName, Limits,
+    NamespaceName, Payload, SessionId, SocketId, Value,
+};

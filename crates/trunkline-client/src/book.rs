@@ -1,0 +1,171 @@
+//! What a client knows of its session and its namespaces, under one short lock.
+
+use std::collections::{HashMap, VecDeque};
+
+use tokio::sync::oneshot;
+use trunkline_driver::Session;
+use trunkline_driver::sync::Arc;
+use trunkline_protocol::{
+    AckTable, ClientNamespace, Close, Encoding, NamespaceName, Payload, Prepared, Value,
+};
+
+use crate::go_away::Notice;
+use crate::latest::Versions;
+use crate::namespace::Namespace;
+use crate::{AckError, ConnectError, Connected, SocketState};
+
+/// Who waits for an ack.
+pub(crate) type AckWaiter = oneshot::Sender<Result<Payload, AckError>>;
+
+/// Who waits for a namespace.
+pub(crate) type ConnectWaiter = oneshot::Sender<Result<Connected, ConnectError>>;
+
+/// The lock's content. Never held over an await, a hook or a handler; the session's own locks are
+/// taken inside it, never around it.
+pub(crate) struct Book {
+    pub(crate) phase: Phase,
+    /// From WELCOME until it is lost, attached or not.
+    pub(crate) session: Option<Arc<Session>>,
+    /// Bounded by what the application asks for; the server bounds those that are connected.
+    pub(crate) members: HashMap<NamespaceName, Member>,
+    pub(crate) acks: AckTable<AckWaiter>,
+    /// Bytes in all `Member::offline`.
+    pub(crate) offline_bytes: usize,
+    /// The session cannot keep its promise and is to end with this.
+    pub(crate) broken: Option<Close>,
+    pub(crate) go_away: Option<Notice>,
+    pub(crate) versions: Versions,
+    /// A connect was asked for while the client waits for its next attempt.
+    pub(crate) hurry: bool,
+    /// Hooks for lost sessions that were begun.
+    pub(crate) losses: u64,
+}
+
+/// Where a client is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It has no task.
+    Idle,
+    /// Its task dials, drives or waits.
+    Running,
+    /// Its task winds up.
+    Closing,
+    /// It is closed for good.
+    Closed,
+}
+
+/// One namespace's part.
+pub(crate) struct Member {
+    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) auth: Value,
+    pub(crate) machine: ClientNamespace,
+    /// The application wants it connected.
+    pub(crate) wanted: bool,
+    /// Its CONNECT has been handed to this session, or is under way ahead of WELCOME.
+    pub(crate) asked: bool,
+    /// A CONNECT under way ahead of WELCOME was given up: DISCONNECT follows WELCOME.
+    pub(crate) leaving: bool,
+    pub(crate) connected: Option<Connected>,
+    /// Connected, and no hook stands before what is emitted.
+    pub(crate) open: bool,
+    /// It was connected in a session that was lost since.
+    pub(crate) reattaching: bool,
+    /// Events are taken: it was never connected yet, or is wanted.
+    pub(crate) accepting: bool,
+    /// Events that wait for it to be open.
+    pub(crate) offline: VecDeque<Prepared>,
+    pub(crate) waiters: Vec<ConnectWaiter>,
+}
+
+impl Book {
+    pub(crate) fn new(pending_acks: usize, latest_keys: usize) -> Self {
+        Self {
+            phase: Phase::Idle,
+            session: None,
+            members: HashMap::new(),
+            acks: AckTable::new(pending_acks),
+            offline_bytes: 0,
+            broken: None,
+            go_away: None,
+            versions: Versions::new(latest_keys),
+            hurry: false,
+            losses: 0,
+        }
+    }
+
+    /// Whether frames of this session still count.
+    pub(crate) fn is_current(&self, session: &Arc<Session>) -> bool {
+        let current = self.session.as_ref();
+        current.is_some_and(|current| Arc::ptr_eq(current, session))
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing | Phase::Closed)
+    }
+
+    pub(crate) fn wants_nothing(&self) -> bool {
+        !self.members.values().any(|member| member.wanted)
+    }
+
+    /// Bytes that wait for the server.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.offline_bytes
+            + self
+                .session
+                .as_ref()
+                .map_or(0, |session| session.queued_bytes())
+    }
+
+    /// Drops what waits for a namespace that is left, and settles its acks.
+    pub(crate) fn leave(&mut self, name: &str) {
+        if let Some(member) = self.members.get_mut(name) {
+            self.offline_bytes -= member.offline.iter().map(offline_len).sum::<usize>();
+            member.offline = VecDeque::new();
+        }
+        for waiter in self.acks.leave(name) {
+            // Whoever gave up waiting needs no answer, here and below.
+            let _ = waiter.send(Err(AckError::Disconnected));
+        }
+    }
+}
+
+impl Member {
+    pub(crate) fn new(namespace: Arc<Namespace>) -> Self {
+        Self {
+            namespace,
+            auth: Value::nil(),
+            machine: ClientNamespace::default(),
+            wanted: false,
+            asked: false,
+            leaving: false,
+            connected: None,
+            open: false,
+            reattaching: false,
+            accepting: true,
+            offline: VecDeque::new(),
+            waiters: Vec::new(),
+        }
+    }
+
+    /// Notes that it is not connected any more and not to be, and tells who waits.
+    pub(crate) fn end(&mut self, state: SocketState, error: &ConnectError) {
+        self.wanted = false;
+        self.accepting = false;
+        self.open = false;
+        self.reattaching = false;
+        self.connected = None;
+        self.namespace.state.send_replace(state);
+        for waiter in self.waiters.drain(..) {
+            let _ = waiter.send(Err(error.clone()));
+        }
+    }
+
+    pub(crate) fn connect_frame(&self) -> Prepared {
+        Prepared::connect(&self.namespace.name, &self.auth)
+    }
+}
+
+/// What an event counts for while no session says how it is encoded.
+pub(crate) fn offline_len(frame: &Prepared) -> usize {
+    frame.len(Encoding::MessagePack)
+}

@@ -1,0 +1,221 @@
+//! A client's settings.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+use trunkline_driver::sync::Arc;
+use trunkline_protocol::{EncodeError, Encoding, Limits, Value};
+use trunkline_transport::Dialer;
+
+use crate::address::Address;
+use crate::back_off::{Jitter, RandomJitter};
+use crate::{BuildError, Client};
+
+/// A client in the making.
+#[must_use = "nothing is built before `build`"]
+pub struct Builder {
+    url: String,
+    dialer: Option<Arc<dyn Dialer>>,
+    auth: Result<Value, EncodeError>,
+    settings: Settings,
+}
+
+/// What holds for a client's whole life.
+pub(crate) struct Config {
+    pub(crate) address: Address,
+    pub(crate) dialer: Arc<dyn Dialer>,
+    pub(crate) auth: Value,
+    pub(crate) settings: Settings,
+}
+
+pub(crate) struct Settings {
+    pub(crate) headers: HeaderMap,
+    pub(crate) encoding: Encoding,
+    pub(crate) limits: Limits,
+    pub(crate) ping_interval: Option<Duration>,
+    pub(crate) dial_timeout: Duration,
+    pub(crate) welcome_timeout: Duration,
+    pub(crate) ack_timeout: Duration,
+    pub(crate) back_off_base: Duration,
+    pub(crate) back_off_cap: Duration,
+    pub(crate) attempts_max: Option<u32>,
+    pub(crate) give_up_after: Option<Duration>,
+    pub(crate) resend_lost: bool,
+    pub(crate) jitter: Arc<dyn Jitter>,
+}
+
+impl Builder {
+    pub(crate) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            dialer: None,
+            auth: Ok(Value::nil()),
+            settings: Settings {
+                headers: HeaderMap::new(),
+                encoding: Encoding::MessagePack,
+                limits: Limits {
+                    queue: QUEUE_BYTES,
+                    ..Limits::default()
+                },
+                ping_interval: None,
+                dial_timeout: DIAL_TIMEOUT,
+                welcome_timeout: WELCOME_TIMEOUT,
+                ack_timeout: ACK_TIMEOUT,
+                back_off_base: BACK_OFF_BASE,
+                back_off_cap: BACK_OFF_CAP,
+                attempts_max: None,
+                give_up_after: None,
+                resend_lost: false,
+                jitter: Arc::new(RandomJitter),
+            },
+        }
+    }
+
+    /// What opens connections. There is no default here: the crate `trunkline` brings one.
+    pub fn dialer(mut self, dialer: Arc<dyn Dialer>) -> Self {
+        self.dialer = Some(dialer);
+        self
+    }
+
+    /// Credentials for the session, sent with every HELLO. Default: none.
+    ///
+    /// They are encoded here; an error shows at [`build`](Self::build).
+    pub fn auth<T: Serialize + ?Sized>(mut self, auth: &T) -> Self {
+        self.auth = Value::encode(auth);
+        self
+    }
+
+    /// A header for the transport's handshake, where the transport can send one.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.settings.headers.append(name, value);
+        self
+    }
+
+    /// The encoding to speak. Default MessagePack; JSON is for people and tools.
+    pub fn encoding(mut self, encoding: Encoding) -> Self {
+        self.settings.encoding = encoding;
+        self
+    }
+
+    /// Every limit this side announces and holds to. See [`Limits`] for the defaults.
+    ///
+    /// A session may hold `inbound` bytes of events that wait for handlers, `replay` bytes of events
+    /// that the server has not confirmed, and `queue` bytes behind them.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// Bytes of events that may wait for the server in all, of unconnected sockets and of a session
+    /// without a connection alike. Default [`QUEUE_BYTES`], 1 MiB. More are refused with
+    /// [`EmitError::QueueFull`](crate::EmitError::QueueFull).
+    pub fn queue_bytes(mut self, bytes: u32) -> Self {
+        self.settings.limits.queue = bytes;
+        self
+    }
+
+    /// The heartbeat wished for; the server decides. Default: the server's own, 25 s.
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.settings.ping_interval = Some(interval);
+        self
+    }
+
+    /// How long a dial may take. Default [`DIAL_TIMEOUT`], 10 s.
+    pub fn dial_timeout(mut self, limit: Duration) -> Self {
+        self.settings.dial_timeout = limit;
+        self
+    }
+
+    /// How long the server may take to answer HELLO. Default [`WELCOME_TIMEOUT`], 20 s.
+    pub fn welcome_timeout(mut self, limit: Duration) -> Self {
+        self.settings.welcome_timeout = limit;
+        self
+    }
+
+    /// How long an ack is awaited unless an emit says otherwise. Default [`ACK_TIMEOUT`], 10 s.
+    pub fn ack_timeout(mut self, limit: Duration) -> Self {
+        self.settings.ack_timeout = limit;
+        self
+    }
+
+    /// The waits between attempts: the n-th is drawn from zero to `base` times 2^n, at most `cap`.
+    /// Default [`BACK_OFF_BASE`] and [`BACK_OFF_CAP`], 500 ms and 30 s.
+    ///
+    /// A lost connection is resumed at once first. Attempts are counted until a connection has
+    /// stood for [`STANDING`].
+    pub fn back_off(mut self, base: Duration, cap: Duration) -> Self {
+        self.settings.back_off_base = base;
+        self.settings.back_off_cap = cap;
+        self
+    }
+
+    /// Gives up after this many attempts in a row. Default: never.
+    pub fn attempts_max(mut self, attempts: u32) -> Self {
+        self.settings.attempts_max = Some(attempts);
+        self
+    }
+
+    /// Gives up when no connection came about for this long. Default: never.
+    pub fn give_up_after(mut self, limit: Duration) -> Self {
+        self.settings.give_up_after = Some(limit);
+        self
+    }
+
+    /// Whether events that were under way when a session was lost are sent again in the fresh one:
+    /// then they arrive at least once, instead of at most once. Default: no.
+    pub fn resend_lost(mut self, resend: bool) -> Self {
+        self.settings.resend_lost = resend;
+        self
+    }
+
+    /// The randomness of the waits. Default [`RandomJitter`].
+    pub fn jitter(mut self, jitter: Arc<dyn Jitter>) -> Self {
+        self.settings.jitter = jitter;
+        self
+    }
+
+    /// The client. Nothing is dialled before a socket connects.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn build(self) -> Result<Client, BuildError> {
+        Ok(Client::start(Config {
+            address: Address::parse(&self.url).map_err(BuildError::Url)?,
+            dialer: self.dialer.ok_or(BuildError::NoDialer)?,
+            auth: self.auth?,
+            settings: self.settings,
+        }))
+    }
+}
+
+impl fmt::Debug for Builder {
+    /// Without the URL's query and the credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("limits", &self.settings.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The default limit of [`Builder::queue_bytes`].
+pub const QUEUE_BYTES: u32 = 1 << 20;
+
+/// The default of [`Builder::dial_timeout`].
+pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The default of [`Builder::welcome_timeout`].
+pub const WELCOME_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The default of [`Builder::ack_timeout`].
+pub const ACK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The default base of [`Builder::back_off`].
+pub const BACK_OFF_BASE: Duration = Duration::from_millis(500);
+
+/// The default cap of [`Builder::back_off`].
+pub const BACK_OFF_CAP: Duration = Duration::from_secs(30);
+
+/// How long a connection must stand for the next trouble to count as a new one.
+pub const STANDING: Duration = Duration::from_secs(10);

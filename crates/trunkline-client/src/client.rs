@@ -1,0 +1,176 @@
+//! The client's handle.
+
+use std::fmt;
+use std::time::Duration;
+
+use trunkline_driver::clock;
+use trunkline_driver::sync::Arc;
+use trunkline_protocol::{InvalidName, NamespaceName};
+
+use crate::builder::Config;
+use crate::lost::hook;
+use crate::shared::Shared;
+use crate::{Builder, SessionLost, Socket, State, Watch};
+
+/// One session with a server, kept alive over any number of connections.
+///
+/// A cheap handle: clones and [`Socket`]s are the same client. Nothing is dialled before a socket
+/// [connects](Socket::connect). When the last handle is dropped the client closes as
+/// [`close`](Self::close) does, and handlers and hooks under way are cancelled.
+///
+/// ```no_run
+/// # use trunkline_client::{Client, Data};
+/// # async fn example(dialer: std::sync::Arc<dyn trunkline_transport::Dialer>) -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::builder("https://localhost:3000").dialer(dialer).build()?;
+/// let socket = client.socket("/");
+/// socket.on("said", |Data(line): Data<String>| async move { println!("{line}") });
+/// socket.connect().await?; // nothing arrives before the handlers stand
+/// let seen: u32 = socket.emit_with_ack("say", "hello").await?;
+/// # let _ = seen;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    handle: Arc<Handle>,
+}
+
+/// Counts the application's handles: the client closes with the last one.
+pub(crate) struct Handle(Arc<Shared>);
+
+impl Handle {
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.begin_closing();
+        self.0.tasks.abort();
+    }
+}
+
+impl Client {
+    /// A client of the server at `url`, with everything else to be said.
+    ///
+    /// The path is `/trunkline` unless the URL has one; it is never a namespace. The query is kept.
+    pub fn builder(url: &str) -> Builder {
+        Builder::new(url)
+    }
+
+    pub(crate) fn start(config: Config) -> Self {
+        let shared = Arc::new(Shared::new(config));
+        let handle = Arc::new_cyclic(|handle| {
+            shared.handled_by(handle);
+            Handle(shared)
+        });
+        Self { handle }
+    }
+
+    pub(crate) const fn from_handle(handle: Arc<Handle>) -> Self {
+        Self { handle }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        self.handle.shared()
+    }
+
+    /// The socket of a namespace; the same one for the same name.
+    ///
+    /// # Panics
+    /// If the name is none: it starts with "/" and has at most 255 bytes. For names that are not
+    /// the program's own use [`try_socket`](Self::try_socket).
+    #[must_use]
+    pub fn socket(&self, namespace: &str) -> Socket {
+        match self.try_socket(namespace) {
+            Ok(socket) => socket,
+            Err(error) => panic!("{namespace:?} is no namespace: {error}"),
+        }
+    }
+
+    /// As [`socket`](Self::socket).
+    ///
+    /// # Errors
+    /// The name is none.
+    pub fn try_socket(&self, namespace: &str) -> Result<Socket, InvalidName> {
+        let name = NamespaceName::try_from(namespace)?;
+        let namespace = self.shared().namespace(name);
+        Ok(Socket::new(Arc::clone(&self.handle), namespace, false))
+    }
+
+    /// What the client is doing, now and from now on.
+    #[must_use]
+    pub fn state(&self) -> Watch<State> {
+        Watch::new(self.shared().state.subscribe())
+    }
+
+    /// The time of the last PING's way there and back, in whole milliseconds; none until one was
+    /// answered. Measured at the start of every connection and by [`probe`](Self::probe).
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.shared().round_trip()
+    }
+
+    /// Asks the server for a sign of life: for after the machine slept, or to measure the round
+    /// trip. Without an answer within the heartbeat's time-out the connection counts as dead. While
+    /// the client waits for its next attempt, that begins at once instead.
+    pub fn probe(&self) {
+        let mut book = self.shared().book.lock();
+        book.hurry = true;
+        let session = book.session.clone();
+        drop(book);
+        if let Some(session) = session.filter(|session| session.is_attached()) {
+            session.probe(clock::now());
+        }
+        self.shared().bell.notify_one();
+    }
+
+    /// Sets what runs when a session was lost, with what is unknown since; instead of an earlier
+    /// one.
+    ///
+    /// It runs before anything that waits is sent in the session that follows. The client waits for
+    /// it, so it must end; what it emits itself waits until it has.
+    pub fn on_session_lost<F, Fut>(&self, function: F)
+    where
+        F: Fn(SessionLost) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let before = self.shared().on_lost.lock().replace(hook(function));
+        // Outside the lock: it may hold handles.
+        drop(before);
+    }
+
+    /// Closes for good: sends what waits, for [`CLOSE_WAIT`] at most, then CLOSE with code 1000.
+    ///
+    /// Events that still wait for a handler are dropped; a handler under way goes on. Pending acks
+    /// end as [`Disconnected`](crate::AckError::Disconnected). Without a connection, what waits is
+    /// dropped, and the server keeps the session until its resume window is over.
+    ///
+    /// # Cancel safety
+    /// Closing goes on when the future is dropped.
+    pub async fn close(&self) {
+        self.shared().begin_closing();
+        let mut state = self.state();
+        // The sender lives as long as this handle.
+        let _ = state.wait_for(|_| self.is_closed()).await;
+    }
+
+    /// Whether [`close`](Self::close) is done.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared().book.lock().phase == crate::book::Phase::Closed
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("address", &self.shared().config.address)
+            .field("state", &*self.shared().state.borrow())
+            .finish()
+    }
+}
+
+/// How long closing waits for what is queued to leave.
+pub const CLOSE_WAIT: Duration = Duration::from_secs(2);

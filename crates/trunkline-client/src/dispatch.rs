@@ -1,0 +1,196 @@
+//! What arrives in the session.
+
+use std::task::Context;
+
+use trunkline_driver::sync::Arc;
+use trunkline_driver::{BestEffort, Dispatch, Session};
+use trunkline_protocol::{AckId, Body, Code, EventName, GoAway, Sequenced, Value};
+
+use crate::AckError;
+use crate::inbox::{self, Incoming, UNKNOWN_EVENT};
+use crate::membership::connected_as;
+use crate::namespace::Namespace;
+use crate::shared::Shared;
+
+/// A client's end of a session.
+pub(crate) struct Inlet(pub(crate) Arc<Shared>);
+
+impl Dispatch for Inlet {
+    fn sequenced(
+        &self,
+        session: &Arc<Session>,
+        _seq: u64,
+        frame: Sequenced<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        let shared = &self.0;
+        match frame {
+            Sequenced::Connected {
+                namespace,
+                socket_id,
+                data,
+                ..
+            } => {
+                // The decoder has checked the id.
+                if let Some(connected) = connected_as(&socket_id, self.value(data)) {
+                    shared.connected(session, &namespace, connected);
+                }
+            }
+            Sequenced::Refused {
+                namespace,
+                code,
+                message,
+                data,
+                ..
+            } => shared.refused(session, &namespace, code, &message, self.value(data)),
+            Sequenced::Disconnect {
+                namespace,
+                code,
+                reason,
+            } => shared.disconnected(session, &namespace, code, &reason),
+            Sequenced::Event {
+                namespace,
+                ack_id,
+                event,
+                args,
+            } => self.event(session, &namespace, ack_id, &event, args, cx),
+            Sequenced::Ack {
+                namespace,
+                ack_id,
+                args,
+            } => {
+                let answer = args.args(self.depth()).map_err(AckError::BadArgs);
+                self.answered(&namespace, ack_id, answer);
+            }
+            Sequenced::Failed {
+                namespace,
+                ack_id,
+                code,
+                message,
+                data,
+            } => {
+                let failed = AckError::Failed {
+                    code,
+                    message: message.into_owned(),
+                    data: self.value(data),
+                };
+                self.answered(&namespace, ack_id, Err(failed));
+            }
+            // The driver lets neither through to a client.
+            Sequenced::Connect { .. } | Sequenced::Ignorable { .. } => {}
+        }
+    }
+
+    fn best_effort(&self, session: &Arc<Session>, frame: BestEffort<'_>, cx: &mut Context<'_>) {
+        let BestEffort {
+            namespace: name,
+            event,
+            latest,
+            args,
+        } = frame;
+        let Some(namespace) = self.connected(session, name) else {
+            return;
+        };
+        // What piles up behind a slow handler is worth nothing when its turn comes.
+        if !namespace.inbox.is_idle() {
+            return;
+        }
+        if let Some((key, version)) = latest
+            && !self.0.book.lock().versions.take(name, event, key, version)
+        {
+            return;
+        }
+        let Some(route) = namespace.route(event) else {
+            return;
+        };
+        if let (Ok(event), Ok(args)) = (EventName::try_from(event), args.args(self.depth())) {
+            let incoming = Incoming {
+                session: Arc::clone(session),
+                route,
+                event,
+                ack_id: None,
+                args,
+            };
+            inbox::deliver(&self.0, &namespace, incoming, cx);
+        }
+    }
+
+    fn go_away(&self, session: &Arc<Session>, go_away: GoAway) {
+        self.0.take_go_away(session, go_away);
+    }
+
+    fn pong(&self, _session: &Arc<Session>, t: u64) {
+        self.0.note_pong(t);
+    }
+}
+
+impl Inlet {
+    fn event(
+        &self,
+        session: &Arc<Session>,
+        name: &str,
+        ack_id: Option<AckId>,
+        event: &str,
+        args: Body<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        let fail = |code, message: &str| {
+            tracing::debug!(namespace = name, event, %code, message, "an event is not handled");
+            inbox::fail(&self.0, session, name, ack_id, (code, message));
+        };
+        let Some(namespace) = self.connected(session, name) else {
+            return fail(Code::NOT_CONNECTED, "the namespace is not connected");
+        };
+        let (Some(route), Ok(event)) = (namespace.route(event), EventName::try_from(event)) else {
+            return fail(Code::UNKNOWN_EVENT, UNKNOWN_EVENT);
+        };
+        let args = match args.args(self.depth()) {
+            Ok(args) => args,
+            Err(problem) => return fail(Code::BAD_ARGS, &problem.to_string()),
+        };
+        let incoming = Incoming {
+            session: Arc::clone(session),
+            route,
+            event,
+            ack_id,
+            args,
+        };
+        inbox::deliver(&self.0, &namespace, incoming, cx);
+    }
+
+    /// The namespace, if events of this session count in it.
+    fn connected(&self, session: &Arc<Session>, name: &str) -> Option<Arc<Namespace>> {
+        let book = self.0.book.lock();
+        let member = book
+            .members
+            .get(name)
+            .filter(|_| book.is_current(session))?;
+        member
+            .machine
+            .is_connected()
+            .then(|| Arc::clone(&member.namespace))
+    }
+
+    fn answered(
+        &self,
+        namespace: &str,
+        ack_id: AckId,
+        answer: Result<trunkline_protocol::Payload, AckError>,
+    ) {
+        let waiter = self.0.book.lock().acks.answer(ack_id, namespace);
+        // Whoever gave up waiting needs no answer.
+        let _ = waiter.map(|waiter| waiter.send(answer));
+    }
+
+    /// A value that comes along. Bad content never ends anything: it counts as none.
+    fn value(&self, body: Body<'_>) -> Value {
+        body.value(self.depth()).unwrap_or_else(|problem| {
+            tracing::warn!(%problem, "data that does not decode is dropped");
+            Value::nil()
+        })
+    }
+
+    fn depth(&self) -> u32 {
+        self.0.config.settings.limits.depth
+    }
+}

@@ -1,0 +1,210 @@
+//! A socket's events, in order, one at a time.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll};
+
+use trunkline_driver::Session;
+use trunkline_driver::sync::{Arc, Mutex, Ordering};
+use trunkline_protocol::{AckId, Code, EventName, NamespaceName, Payload, Prepared, Value};
+
+use crate::handler::Running;
+use crate::namespace::{Namespace, Route};
+use crate::shared::Shared;
+use crate::{Failure, Invocation, Reply};
+
+/// Events that wait for their handlers.
+///
+/// Bounded in bytes by what the server may send before it is confirmed: receipts are withheld while
+/// more than `limits.inbound` waits.
+#[derive(Default)]
+pub(crate) struct Inbox(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    events: VecDeque<Incoming>,
+    /// Somebody works on them.
+    running: bool,
+}
+
+/// An event that has a handler.
+pub(crate) struct Incoming {
+    pub(crate) session: Arc<Session>,
+    pub(crate) route: Arc<Route>,
+    pub(crate) event: EventName,
+    pub(crate) ack_id: Option<AckId>,
+    pub(crate) args: Payload,
+}
+
+impl Inbox {
+    /// Drops what waits. A handler under way goes on.
+    pub(crate) fn clear(&self, shared: &Shared) {
+        let events = std::mem::take(&mut self.0.lock().events);
+        for incoming in events {
+            shared.queued(&incoming.session, 0, incoming.size());
+        }
+    }
+
+    /// Whether no handler is under way and none waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.0.lock().running
+    }
+
+    /// Takes an event; true if somebody has to begin to work.
+    fn push(&self, incoming: Incoming) -> bool {
+        let mut waiting = self.0.lock();
+        waiting.events.push_back(incoming);
+        !std::mem::replace(&mut waiting.running, true)
+    }
+
+    fn next(&self) -> Option<Incoming> {
+        let mut waiting = self.0.lock();
+        let next = waiting.events.pop_front();
+        if next.is_none() {
+            *waiting = Waiting::default();
+        }
+        next
+    }
+}
+
+impl Incoming {
+    /// What it counts for in the backlog.
+    fn size(&self) -> usize {
+        self.args.as_message_pack().len() + self.event.len() + size_of::<Self>()
+    }
+
+    /// Answers, if an ack was asked for.
+    fn answer(
+        shared: &Shared,
+        session: &Arc<Session>,
+        namespace: &NamespaceName,
+        ack_id: Option<AckId>,
+        reply: Reply,
+    ) {
+        let Some(ack_id) = ack_id else { return };
+        let frame = match reply.0 {
+            Ok(args) => Prepared::ack(namespace, ack_id, &args),
+            Err(failure) => Prepared::failed(
+                namespace,
+                ack_id,
+                failure.code(),
+                failure.message(),
+                failure.data(),
+            ),
+        };
+        shared.answer(session, frame);
+    }
+}
+
+/// Takes an event. If nothing is before it, its handler is polled once here; if that is not enough
+/// it goes on in a task, which ends when nothing waits any more.
+pub(crate) fn deliver(
+    shared: &Arc<Shared>,
+    namespace: &Arc<Namespace>,
+    incoming: Incoming,
+    cx: &mut Context<'_>,
+) {
+    shared.queued(&incoming.session, incoming.size(), 0);
+    if !namespace.inbox.push(incoming) {
+        return;
+    }
+    let mut work = Box::pin(work(Arc::clone(shared), Arc::clone(namespace)));
+    if work.as_mut().poll(cx).is_pending() {
+        shared.tasks.spawn(work);
+    }
+}
+
+/// Says that an event has no answer, if one was asked for.
+pub(crate) fn fail(
+    shared: &Shared,
+    session: &Arc<Session>,
+    namespace: &str,
+    ack_id: Option<AckId>,
+    (code, message): (Code, &str),
+) {
+    // The decoder has checked the name.
+    let (Some(ack_id), Ok(namespace)) = (ack_id, NamespaceName::try_from(namespace)) else {
+        return;
+    };
+    let frame = Prepared::failed(&namespace, ack_id, code, message, &Value::nil());
+    shared.answer(session, frame);
+}
+
+async fn work(shared: Arc<Shared>, namespace: Arc<Namespace>) {
+    while let Some(incoming) = namespace.inbox.next() {
+        let (session, size) = (Arc::clone(&incoming.session), incoming.size());
+        handle(&shared, &namespace, incoming).await;
+        shared.queued(&session, 0, size);
+    }
+    if shared.draining.load(Ordering::Relaxed) {
+        shared.bell.notify_one();
+    }
+}
+
+async fn handle(shared: &Shared, namespace: &Arc<Namespace>, incoming: Incoming) {
+    let Incoming {
+        session,
+        route,
+        event,
+        ack_id,
+        args,
+    } = incoming;
+    // A client that is closed, or that nobody holds any more, handles nothing.
+    let Some(socket) = shared
+        .socket(namespace, false)
+        .filter(|_| !shared.is_closing())
+    else {
+        return;
+    };
+    let reply = if route.is_cancelled() {
+        drop(socket);
+        Reply(Err(Failure::new(Code::UNKNOWN_EVENT, UNKNOWN_EVENT)))
+    } else {
+        let invocation = Invocation {
+            socket,
+            event: event.clone(),
+            args,
+        };
+        caught(move || (route.handler)(invocation)).await
+    };
+    if let Err(failure) = &reply.0 {
+        let source = failure.source().map(tracing::field::display);
+        tracing::warn!(
+            namespace = %namespace.name,
+            %event,
+            code = %failure.code(),
+            message = failure.message(),
+            error = source,
+            "a handler failed"
+        );
+    }
+    Incoming::answer(shared, &session, &namespace.name, ack_id, reply);
+}
+
+/// Runs a handler; a panic becomes a failure and ends nothing else.
+async fn caught(start: impl FnOnce() -> Running) -> Reply {
+    let mut running = match catch_unwind(AssertUnwindSafe(start)) {
+        Ok(running) => running,
+        Err(panic) => return panicked(&*panic),
+    };
+    poll_fn(move |cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
+        polled.unwrap_or_else(|panic| Poll::Ready(panicked(&*panic)))
+    })
+    .await
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Reply {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text");
+    tracing::error!(panic = text, "a handler panicked");
+    Reply(Err(Failure::internal()))
+}
+
+/// What is told for an event without a handler.
+pub(crate) const UNKNOWN_EVENT: &str = "no handler for this event";

@@ -1,0 +1,110 @@
+//! What is unknown after a session was lost.
+
+use std::fmt;
+use std::pin::Pin;
+
+use trunkline_driver::sync::Arc;
+use trunkline_protocol::{
+    AckId, Code, Encoding, EventName, Frame, NamespaceName, Payload, Prepared, ResumeRefusal,
+    Sequenced,
+};
+
+/// A session was lost: what it had under way may or may not have arrived.
+///
+/// Its pending acks have ended with [`AckError::SessionLost`](crate::AckError::SessionLost). The
+/// sockets connect again in a fresh session by themselves, unless the client is at its end.
+///
+/// Specification: session.md, SES-047.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SessionLost {
+    /// How it was lost.
+    pub reason: LossReason,
+    /// Events that were not confirmed, in the order in which they were emitted.
+    pub events: Vec<LostEvent>,
+}
+
+/// How a session was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LossReason {
+    /// The server did not resume it.
+    NotResumed(Option<ResumeRefusal>),
+    /// Either side ended it with this code.
+    Ended(Code),
+    /// Somebody else resumed it with the same secret.
+    Twin,
+    /// The limit of attempts or of time was reached while it had no connection.
+    GaveUp,
+}
+
+/// An event of a lost session.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LostEvent {
+    /// Where it was emitted.
+    pub namespace: NamespaceName,
+    /// Its name.
+    pub event: EventName,
+    /// Its args, ready to be emitted again.
+    pub args: Payload,
+    /// Whether an ack was asked for.
+    pub asked_ack: bool,
+    /// Whether it had left: then it may have arrived. One that had not is only listed when the
+    /// client is at its end; otherwise it is sent in the fresh session.
+    pub sent: bool,
+    /// Whether the client sends it again by itself, as [`Builder::resend_lost`] asked.
+    ///
+    /// [`Builder::resend_lost`]: crate::Builder::resend_lost
+    pub resent: bool,
+}
+
+impl LostEvent {
+    /// Reads a frame that the session kept; none if it is no EVENT.
+    pub(crate) fn read(frame: &Prepared, depth: u32) -> Option<(Self, Option<AckId>)> {
+        let message = frame.to_message(Encoding::MessagePack, 1);
+        let Ok(Frame::Sequenced {
+            frame:
+                Sequenced::Event {
+                    namespace,
+                    ack_id,
+                    event,
+                    args,
+                },
+            ..
+        }) = Frame::decode(Encoding::MessagePack, &message)
+        else {
+            return None;
+        };
+        let event = Self {
+            namespace: NamespaceName::try_from(&*namespace).ok()?,
+            event: EventName::try_from(&*event).ok()?,
+            args: args.args(depth).ok()?,
+            asked_ack: ack_id.is_some(),
+            sent: true,
+            resent: false,
+        };
+        Some((event, ack_id))
+    }
+}
+
+impl fmt::Debug for LostEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LostEvent({} {})", self.namespace, self.event)
+    }
+}
+
+/// A hook's future.
+pub(crate) type HookFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A hook of one argument.
+pub(crate) type Hook<A> = Arc<dyn Fn(A) -> HookFuture + Send + Sync>;
+
+/// Makes a hook out of an async function or closure.
+pub(crate) fn hook<A, F, Fut>(function: F) -> Hook<A>
+where
+    F: Fn(A) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    Arc::new(move |argument| Box::pin(function(argument)))
+}

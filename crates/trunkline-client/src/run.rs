@@ -1,0 +1,302 @@
+//! The client's one task: attempts, connections, and the waits between them.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use trunkline_driver::Ended;
+use trunkline_driver::sync::Arc;
+use trunkline_protocol::{Close, Code, Disposition, Role};
+use trunkline_transport::DialError;
+
+use crate::address::Address;
+use crate::attempt::{Attached, Kept, Trouble, attempt};
+use crate::back_off::BackOff;
+use crate::drive::{Drive, Driven};
+use crate::lost::LossReason;
+use crate::shared::Shared;
+use crate::{STANDING, State};
+
+/// Why a client's task ends.
+pub(crate) enum End {
+    /// The application closed the client.
+    ByUs,
+    /// The server said a code after which nobody retries.
+    Closed(Box<Close>),
+    /// The transport says that trying again is of no use.
+    Dial(DialError),
+    /// The limit of attempts or of time was reached.
+    GaveUp {
+        /// Attempts in a row that came to nothing.
+        attempts: u32,
+        /// What ended the last one.
+        last: String,
+    },
+}
+
+/// Runs a client from its first connect until nothing is left to do.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let settings = &shared.config.settings;
+    let mut task = Task {
+        back_off: BackOff::new(settings.back_off_base, settings.back_off_cap),
+        kept: None,
+        moved: None,
+        failed: 0,
+        down_since: Instant::now(),
+        shared: Arc::clone(&shared),
+    };
+    if let Some(end) = task.run().await {
+        shared.finish(end);
+    }
+}
+
+struct Task {
+    shared: Arc<Shared>,
+    kept: Option<Kept>,
+    /// Where the server sent this client, until that fails.
+    moved: Option<Address>,
+    back_off: BackOff,
+    /// Attempts in a row that came to nothing.
+    failed: u32,
+    down_since: Instant,
+}
+
+impl Task {
+    /// None if the task ended quietly.
+    async fn run(&mut self) -> Option<End> {
+        loop {
+            let trouble = match self.attempt().await {
+                Ok(attached) => self.drive(attached).await,
+                Err(trouble) => {
+                    self.failed = self.failed.saturating_add(1);
+                    trouble
+                }
+            };
+            if self.shared.is_closing() {
+                return Some(End::ByUs);
+            }
+            tracing::debug!(%trouble, "no connection");
+            let delay = match self.judge(&trouble) {
+                Ok(delay) => delay,
+                Err(end) => return Some(end),
+            };
+            if self.shared.try_idle() {
+                return None;
+            }
+            if let Some(end) = self.limit_reached(delay, &trouble) {
+                return Some(end);
+            }
+            self.wait(delay).await;
+            if self.shared.is_closing() {
+                return Some(End::ByUs);
+            }
+            if self.shared.try_idle() {
+                return None;
+            }
+        }
+    }
+
+    async fn attempt(&mut self) -> Result<Attached, Trouble> {
+        let address = self.moved.as_ref().unwrap_or(&self.shared.config.address);
+        let tried = attempt(&self.shared, &mut self.kept, address).await;
+        if tried.is_err() {
+            self.moved = None;
+        }
+        tried
+    }
+
+    /// Drives connections until one ends without a successor.
+    async fn drive(&mut self, mut attached: Attached) -> Trouble {
+        loop {
+            self.failed = 0;
+            self.shared.state.send_replace(State::Connected {
+                resumed: attached.resumed,
+            });
+            let mut drive = Drive::new(Arc::clone(&self.shared), attached.driver);
+            let ended = match drive.run().await {
+                Driven::Ended(ended) => Err(ended),
+                Driven::Leave => self.switch(&mut drive).await,
+            };
+            if drive.since.elapsed() >= STANDING {
+                self.back_off.reset();
+            }
+            match ended {
+                Ok(successor) => {
+                    attached = successor;
+                    let former = drive.into_driver();
+                    // It only says farewell now, within the driver's limit.
+                    self.shared.tasks.spawn(async move {
+                        let _ = former.await;
+                    });
+                }
+                Err(ended) => {
+                    self.down_since = Instant::now();
+                    return Trouble::Ended(ended);
+                }
+            }
+        }
+    }
+
+    /// Makes a successor while the connection lives, as GOAWAY asks. What fails is tried again.
+    async fn switch(&mut self, drive: &mut Drive) -> Result<Attached, Ended> {
+        drive.leave();
+        let notice = self.shared.book.lock().go_away.clone();
+        self.moved = notice.and_then(|notice| self.moved_to(notice.url.as_deref()));
+        loop {
+            match drive.beside(self.attempt()).await {
+                Ok(Driven::Ended(ended)) => return Err(ended),
+                Ok(Driven::Leave) | Err(Err(_)) => {}
+                Err(Ok(attached)) => return Ok(attached),
+            }
+            let delay = self.next_delay(false);
+            match drive.beside(sleep(delay)).await {
+                Ok(Driven::Ended(ended)) => return Err(ended),
+                Ok(Driven::Leave) | Err(()) => {}
+            }
+        }
+    }
+
+    /// Decides what becomes of the session and when the next attempt is.
+    fn judge(&mut self, trouble: &Trouble) -> Result<Duration, End> {
+        match trouble {
+            Trouble::Closing => Err(End::ByUs),
+            Trouble::DialTimeout | Trouble::WelcomeTimeout => Ok(self.next_delay(false)),
+            Trouble::Dial(error) => self.judge_dial(error),
+            Trouble::Greeting(ended) => self.judge_end(ended, false),
+            Trouble::Ended(ended) => self.judge_end(ended, true),
+        }
+    }
+
+    fn judge_dial(&mut self, error: &DialError) -> Result<Duration, End> {
+        let retry_after = match error {
+            DialError::Url { .. } => return Err(End::Dial(error.clone())),
+            DialError::Refused {
+                status,
+                retry_after_s,
+                ..
+            } => {
+                if is_hopeless(*status) {
+                    return Err(End::Dial(error.clone()));
+                }
+                retry_after_s.map(Duration::from_secs)
+            }
+            _ => None,
+        };
+        Ok(self.no_sooner_than(retry_after))
+    }
+
+    /// `stood`: after WELCOME, so that a resume is tried at once.
+    fn judge_end(&mut self, ended: &Ended, stood: bool) -> Result<Duration, End> {
+        let close = match ended {
+            Ended::ByPeer(close) => Some(&**close),
+            _ => None,
+        };
+        if let Some(close) = close {
+            if let Some(moved) = self.moved_to(close.url.as_deref()) {
+                self.moved = Some(moved);
+            }
+            if close.code == Code::STALE_ATTACH
+                && let (Some(kept), Some(current)) = (&mut self.kept, close.attach)
+            {
+                // Specification: SES-041.
+                kept.attach = kept.attach.max(current);
+                return Ok(self.next_delay(false));
+            }
+            if self.is_twin(close) {
+                self.lose(LossReason::Twin);
+                return Ok(self.next_delay(false));
+            }
+        }
+        let retry_after = close.and_then(|close| close.retry_after);
+        let retry_after = retry_after.map(Duration::from_millis);
+        match ended.disposition(Role::Client) {
+            Disposition::Over => Err(End::Closed(Box::new(as_close(ended)))),
+            Disposition::Fresh => {
+                self.lose(LossReason::Ended(ended.code()));
+                Ok(self.no_sooner_than(retry_after))
+            }
+            Disposition::Resume => Ok(self.next_delay(stood)),
+            Disposition::ResumeLater => Ok(self.no_sooner_than(retry_after)),
+        }
+    }
+
+    /// Whether somebody else resumed the session. There is never a newer attempt of this client's
+    /// while it reads a connection, except in a switch, whose attach is the counter's.
+    ///
+    /// Specification: SES-040.
+    fn is_twin(&self, close: &Close) -> bool {
+        let Some(kept) = &self.kept else { return false };
+        close.code == Code::SUPERSEDED && close.attach.is_none_or(|winner| winner > kept.attach)
+    }
+
+    fn lose(&mut self, reason: LossReason) {
+        self.kept = None;
+        self.shared.lose(reason, None);
+    }
+
+    fn moved_to(&self, url: Option<&str>) -> Option<Address> {
+        self.shared.config.address.moved_to(url?)
+    }
+
+    fn next_delay(&mut self, at_once: bool) -> Duration {
+        let jitter = Arc::clone(&self.shared.config.settings.jitter);
+        self.back_off.next(at_once, &*jitter)
+    }
+
+    /// What the server asked for, and no less than back-off.
+    fn no_sooner_than(&mut self, retry_after: Option<Duration>) -> Duration {
+        let delay = self.next_delay(false);
+        retry_after.map_or(delay, |retry_after| retry_after.max(delay))
+    }
+
+    fn limit_reached(&self, delay: Duration, trouble: &Trouble) -> Option<End> {
+        let settings = &self.shared.config.settings;
+        let tired = settings.attempts_max.is_some_and(|max| self.failed >= max);
+        let late = settings
+            .give_up_after
+            .is_some_and(|limit| self.down_since.elapsed() + delay > limit);
+        (tired || late).then(|| End::GaveUp {
+            attempts: self.failed,
+            last: trouble.to_string(),
+        })
+    }
+
+    /// Waits for the next attempt, unless the application asks for one, or closes.
+    async fn wait(&mut self, delay: Duration) {
+        self.shared.book.lock().hurry = false;
+        self.shared.state.send_replace(State::Reconnecting {
+            attempt: self.back_off.attempts(),
+            delay,
+        });
+        let waiting = sleep(delay);
+        tokio::pin!(waiting);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.shared.bell.notified() => {}
+                () = &mut waiting => return,
+            }
+            let mut book = self.shared.book.lock();
+            let broken = book.broken.take();
+            let stop = book.hurry || book.is_closing() || book.wants_nothing();
+            drop(book);
+            if let Some(close) = broken {
+                self.lose(LossReason::Ended(close.code));
+            }
+            if stop {
+                return;
+            }
+        }
+    }
+}
+
+/// Whether a status says that the same request will never do.
+const fn is_hopeless(status: u16) -> bool {
+    matches!(status, 400..=499) && !matches!(status, 408 | 421 | 425 | 429)
+}
+
+fn as_close(ended: &Ended) -> Close {
+    match ended {
+        Ended::ByPeer(close) | Ended::Here(close) => (**close).clone(),
+        _ => Close::new(ended.code(), ended.to_string()),
+    }
+}

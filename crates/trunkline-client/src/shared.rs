@@ -1,0 +1,170 @@
+//! What a client's handles and its task share.
+
+use std::sync::{OnceLock, Weak};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use trunkline_driver::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering};
+use trunkline_driver::{Session, clock};
+use trunkline_protocol::{AckId, Close, Code, MAX_INTEGER, Prepared, PushError};
+
+use crate::book::{Book, Phase};
+use crate::builder::Config;
+use crate::client::Handle;
+use crate::lost::Hook;
+use crate::namespace::Namespace;
+use crate::tasks::Tasks;
+use crate::{SessionLost, Socket, State};
+
+/// What a client's handles and its task share. Handles count; this does not.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) state: watch::Sender<State>,
+    pub(crate) tasks: Tasks,
+    /// Wakes the client's task to look around.
+    pub(crate) bell: Notify,
+    pub(crate) on_lost: Mutex<Option<Hook<SessionLost>>>,
+    /// How many of the hooks for lost sessions are done.
+    pub(crate) hooks_done: watch::Sender<u64>,
+    /// After GOAWAY the client's task wants to know when a handler is done.
+    pub(crate) draining: AtomicBool,
+    pub(crate) book: Mutex<Book>,
+    handle: OnceLock<Weak<Handle>>,
+    next_ack: AtomicU64,
+    round_trip_ms: AtomicU64,
+    backlog: Mutex<Backlog>,
+}
+
+/// Events that wait for their handlers.
+#[derive(Default)]
+struct Backlog {
+    bytes: usize,
+    /// Receipts are withheld because of them.
+    held: bool,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config) -> Self {
+        let limits = config.settings.limits;
+        Self {
+            config,
+            state: watch::Sender::new(State::Idle),
+            tasks: Tasks::default(),
+            bell: Notify::new(),
+            on_lost: Mutex::default(),
+            hooks_done: watch::Sender::new(0),
+            draining: AtomicBool::new(false),
+            book: Mutex::new(Book::new(
+                limits.pending_acks as usize,
+                limits.latest_keys as usize,
+            )),
+            handle: OnceLock::new(),
+            next_ack: AtomicU64::new(1),
+            round_trip_ms: AtomicU64::new(NOT_MEASURED),
+            backlog: Mutex::default(),
+        }
+    }
+
+    /// Remembers how to make handles, without being one.
+    pub(crate) fn handled_by(&self, handle: &Weak<Handle>) {
+        // Set once, where the client is made.
+        let _ = self.handle.set(Weak::clone(handle));
+    }
+
+    /// A handle for a handler or a hook; none once the application has dropped all of its own.
+    pub(crate) fn socket(&self, namespace: &Arc<Namespace>, ahead: bool) -> Option<Socket> {
+        let handle = self.handle.get()?.upgrade()?;
+        Some(Socket::new(handle, Arc::clone(namespace), ahead))
+    }
+
+    /// Begins to close. False if there is no task to do it.
+    pub(crate) fn begin_closing(&self) {
+        let mut book = self.book.lock();
+        match book.phase {
+            Phase::Running => book.phase = Phase::Closing,
+            Phase::Idle => {
+                book.phase = Phase::Closed;
+                self.state.send_replace(State::Closed {
+                    code: Code::NORMAL,
+                    reason: String::new(),
+                });
+            }
+            Phase::Closing | Phase::Closed => {}
+        }
+        drop(book);
+        self.bell.notify_one();
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.book.lock().is_closing()
+    }
+
+    /// Ready when the application has closed the client.
+    pub(crate) async fn closing(&self) {
+        while !self.is_closing() {
+            self.bell.notified().await;
+        }
+    }
+
+    /// Pushes a frame that is not an event of the application's. A session that cannot hold it is
+    /// broken: the client's task ends it.
+    pub(crate) fn answer(&self, session: &Arc<Session>, frame: Prepared) {
+        let Err(error) = push(session, frame) else {
+            return;
+        };
+        let mut book = self.book.lock();
+        if book.is_current(session) {
+            book.broken.get_or_insert(error);
+            drop(book);
+            self.bell.notify_one();
+        }
+    }
+
+    /// An id that no event of this client had before.
+    pub(crate) fn next_ack_id(&self) -> Option<AckId> {
+        AckId::new(self.next_ack.fetch_add(1, Ordering::Relaxed) % MAX_INTEGER)
+    }
+
+    /// Takes the answer to a PING whose `t` was the time.
+    pub(crate) fn note_pong(&self, t: u64) {
+        if let Some(round_trip_ms) = clock::now().as_ms().checked_sub(t) {
+            self.round_trip_ms.store(round_trip_ms, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        let ms = self.round_trip_ms.load(Ordering::Relaxed);
+        (ms != NOT_MEASURED).then(|| Duration::from_millis(ms))
+    }
+
+    /// Notes that events of `added` bytes wait for handlers now, and of `removed` no more. While
+    /// more wait than `limits.inbound`, receipts are withheld, so that the rest waits at the server.
+    pub(crate) fn queued(&self, session: &Session, added: usize, removed: usize) {
+        let limit = self.config.settings.limits.inbound as usize;
+        let mut backlog = self.backlog.lock();
+        backlog.bytes = (backlog.bytes + added).saturating_sub(removed);
+        let hold = backlog.bytes > limit;
+        if backlog.held != hold {
+            backlog.held = hold;
+            session.hold_receipts(hold, clock::now());
+        }
+    }
+
+    /// A fresh session withholds nothing yet.
+    pub(crate) fn forget_hold(&self) {
+        self.backlog.lock().held = false;
+    }
+}
+
+/// Pushes; gives the CLOSE for a session that cannot hold the frame. One that has ended needs none.
+pub(crate) fn push(session: &Arc<Session>, frame: Prepared) -> Result<(), Close> {
+    match session.push(frame) {
+        Err(error @ PushError::Overflow { .. }) => {
+            Err(Close::new(Code::OVERFLOW, error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// In place of a round-trip time.
+const NOT_MEASURED: u64 = u64::MAX;

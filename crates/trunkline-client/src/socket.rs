@@ -1,0 +1,235 @@
+//! A namespace as the application sees it.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use trunkline_driver::sync::Arc;
+use trunkline_protocol::{
+    DecodeError, EncodeError, EventName, IntoArgs, NamespaceName, SocketId, Value,
+};
+
+use crate::client::Handle;
+use crate::emit::Asked;
+use crate::handler::any;
+use crate::lost::hook;
+use crate::membership::closed_here;
+use crate::namespace::Namespace;
+use crate::shared::Shared;
+use crate::{Acked, Client, ConnectError, EmitError, Handler, SocketState, Subscription, Watch};
+
+/// One namespace of a client. A cheap handle that keeps the client alive.
+///
+/// Its events are handled in order, one at a time. Acks are not behind them: a handler may await
+/// the ack of an event that it emits itself. (If the other side's handler then awaits one from
+/// here, both wait until one times out.)
+#[derive(Clone)]
+pub struct Socket {
+    handle: Arc<Handle>,
+    namespace: Arc<Namespace>,
+    /// Its events go ahead of the queue: the hook's that runs before it opens.
+    ahead: bool,
+}
+
+/// What the server said with CONNECTED.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connected {
+    id: SocketId,
+    data: Value,
+}
+
+impl Connected {
+    pub(crate) const fn new(id: SocketId, data: Value) -> Self {
+        Self { id, data }
+    }
+
+    /// The socket's public id. It stays the same as long as the session does.
+    #[must_use]
+    pub const fn id(&self) -> &SocketId {
+        &self.id
+    }
+
+    /// The data as it came; nil if there was none.
+    #[must_use]
+    pub const fn value(&self) -> &Value {
+        &self.data
+    }
+
+    /// The data as a `T`.
+    ///
+    /// # Errors
+    /// It does not fit.
+    pub fn data<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        self.data.decode()
+    }
+}
+
+impl Socket {
+    pub(crate) const fn new(handle: Arc<Handle>, namespace: Arc<Namespace>, ahead: bool) -> Self {
+        Self {
+            handle,
+            namespace,
+            ahead,
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.handle.shared()
+    }
+
+    pub(crate) fn space(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    pub(crate) const fn is_ahead(&self) -> bool {
+        self.ahead
+    }
+
+    /// The namespace's name.
+    #[must_use]
+    pub fn namespace(&self) -> &NamespaceName {
+        &self.namespace.name
+    }
+
+    /// The client it belongs to.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::from_handle(Arc::clone(&self.handle))
+    }
+
+    /// The socket's public id, while it is connected.
+    #[must_use]
+    pub fn id(&self) -> Option<SocketId> {
+        match &*self.namespace.state.borrow() {
+            SocketState::Connected { id } => Some(id.clone()),
+            _ => None,
+        }
+    }
+
+    /// What the socket is doing, now and from now on.
+    #[must_use]
+    pub fn state(&self) -> Watch<SocketState> {
+        Watch::new(self.namespace.state.subscribe())
+    }
+
+    /// Sets the credentials that go with every CONNECT from now on, also after a lost session.
+    ///
+    /// # Errors
+    /// They do not encode.
+    pub fn set_auth<T: Serialize + ?Sized>(&self, auth: &T) -> Result<(), EncodeError> {
+        let auth = Value::encode(auth)?;
+        self.shared().set_auth(&self.namespace.name, auth);
+        Ok(())
+    }
+
+    /// Connects the socket, and the client if it was not; at once if it is connected already.
+    ///
+    /// While the server cannot be reached it goes on trying, up to the limits of the
+    /// [`Builder`](crate::Builder): by default for ever. From then on it stays connected until
+    /// either side disconnects it, over as many connections and sessions as it takes.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    ///
+    /// # Cancel safety
+    /// Connecting goes on when the future is dropped; [`disconnect`](Self::disconnect) ends it.
+    pub async fn connect(&self) -> Result<Connected, ConnectError> {
+        let answer = self.shared().connect(&self.namespace.name)?;
+        // Every waiter is told; without one the client's task is gone with its runtime.
+        answer.await.unwrap_or_else(|_| Err(closed_here()))
+    }
+
+    /// Leaves the namespace. What was emitted before and could be sent still arrives; what waits
+    /// for the connection is dropped, and so are events that wait for a handler. Pending acks end
+    /// as [`Disconnected`](crate::AckError::Disconnected).
+    pub fn disconnect(&self) {
+        self.shared().disconnect(&self.namespace.name);
+    }
+
+    /// Handles the events of one name.
+    ///
+    /// # Panics
+    /// If the name is none, or has a handler already.
+    pub fn on<P, H: Handler<P>>(&self, event: &str, handler: H) -> Subscription {
+        let event = match EventName::try_from(event) {
+            Ok(event) => event,
+            Err(error) => panic!("{event:?} is no event: {error}"),
+        };
+        self.subscribe(Some(event), handler)
+    }
+
+    /// Handles all events that have no handler of their own; [`EventName`] is a parameter to take.
+    ///
+    /// # Panics
+    /// If there is such a handler already.
+    pub fn on_any<P, H: Handler<P>>(&self, handler: H) -> Subscription {
+        self.subscribe(None, handler)
+    }
+
+    fn subscribe<P, H: Handler<P>>(&self, event: Option<EventName>, handler: H) -> Subscription {
+        let route = self.namespace.subscribe(event.as_ref(), any(handler));
+        Subscription::new(Arc::clone(&self.namespace), event, route)
+    }
+
+    /// Sets what runs when the socket is connected again after its session was lost; instead of an
+    /// earlier one.
+    ///
+    /// What it emits on the socket it is given goes ahead of everything that waits; the queue opens
+    /// when it is done, so it must end.
+    pub fn on_reattach<F, Fut>(&self, function: F)
+    where
+        F: Fn(Self) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let before = self.namespace.on_reattach.lock().replace(hook(function));
+        // Outside the lock: it may hold handles.
+        drop(before);
+    }
+
+    /// Emits an event. It is sent exactly once and in order, for the life of the session; while
+    /// there is no connection it waits.
+    ///
+    /// # Errors
+    /// See [`EmitError`]: then it is not sent.
+    pub fn emit(&self, event: &str, args: impl IntoArgs) -> Result<(), EmitError> {
+        let event = EventName::try_from(event)?;
+        let args = args.into_args()?;
+        let taken = self
+            .shared()
+            .emit(&self.namespace, &event, &args, None, self.ahead);
+        taken.map(|_| ())
+    }
+
+    /// Emits an event that asks for an ack, and awaits it: the first arg of the answer as a `T`.
+    ///
+    /// It is emitted when it is first polled. [`Acked::payload`] gives all args of the answer.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example(socket: trunkline_client::Socket) -> Result<(), trunkline_client::AckError> {
+    /// let seen: u32 = socket.emit_with_ack("say", "hello").timeout(Duration::from_secs(5)).await?;
+    /// # let _ = seen;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn emit_with_ack<T: DeserializeOwned>(&self, event: &str, args: impl IntoArgs) -> Acked<T> {
+        Acked::new(self.ask(event, args))
+    }
+
+    fn ask(&self, event: &str, args: impl IntoArgs) -> Asked {
+        let asked = || Ok((EventName::try_from(event)?, args.into_args()?));
+        Asked::new(self.clone(), asked())
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("namespace", &self.namespace.name)
+            .field("state", &*self.namespace.state.borrow())
+            .finish()
+    }
+}

@@ -1,0 +1,112 @@
+//! What an application can watch.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use trunkline_protocol::{Code, SocketId};
+
+/// Where a client is in its life.
+///
+/// ```text
+///   Idle ──connect──> Connecting ──WELCOME──> Connected ──cut──> Reconnecting
+///    ^                    └──no connection──> Reconnecting ──WELCOME──> Connected
+///    │ no namespace is wanted                      └──limit reached──> GaveUp
+///    └──────────────────────────      any ──ended for good──> Closed
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// No namespace is wanted: nothing is dialled.
+    #[default]
+    Idle,
+    /// The first attempt is under way.
+    Connecting,
+    /// A connection is attached.
+    Connected {
+        /// Whether the session is the one of the connection before, so that nothing was missed.
+        resumed: bool,
+    },
+    /// The next attempt comes after a while. What is emitted meanwhile waits.
+    Reconnecting {
+        /// The number of the attempt since a connection last stood, from 1.
+        attempt: u32,
+        /// How long after this state was entered it begins.
+        delay: Duration,
+    },
+    /// The limit of attempts or of time was reached. A new `connect` begins anew.
+    GaveUp,
+    /// Ended, by either side.
+    Closed {
+        /// Why.
+        code: Code,
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+impl State {
+    /// Whether nothing more happens unless the application connects again.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self, Self::GaveUp | Self::Closed { .. })
+    }
+}
+
+/// Where a socket is in its life. It stays connected while its session has no connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SocketState {
+    /// Never connected yet.
+    #[default]
+    Idle,
+    /// Waiting for the server's answer.
+    Connecting,
+    /// Attached.
+    Connected {
+        /// The socket's public id.
+        id: SocketId,
+    },
+    /// Refused, left by either side, or at an end with its session.
+    Disconnected {
+        /// Why.
+        code: Code,
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// A value that changes, and can be waited for.
+///
+/// It does not keep the client alive. Values that come in quick succession may be skipped.
+#[derive(Clone, Debug)]
+pub struct Watch<T>(watch::Receiver<T>);
+
+impl<T: Clone> Watch<T> {
+    pub(crate) const fn new(receiver: watch::Receiver<T>) -> Self {
+        Self(receiver)
+    }
+
+    /// The present value, which then counts as seen.
+    #[must_use]
+    pub fn current(&mut self) -> T {
+        self.0.borrow_and_update().clone()
+    }
+
+    /// Waits for a value that was not seen yet; none once the client is gone.
+    ///
+    /// # Cancel safety
+    /// A value that was not returned is not seen.
+    pub async fn changed(&mut self) -> Option<T> {
+        self.0.changed().await.ok()?;
+        Some(self.current())
+    }
+
+    /// Waits until the value is one that `is_wanted`; none if the client is gone before.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost; calling it again looks at the present value first.
+    pub async fn wait_for(&mut self, is_wanted: impl FnMut(&T) -> bool) -> Option<T> {
+        let found = self.0.wait_for(is_wanted).await.ok()?;
+        Some(found.clone())
+    }
+}

@@ -1,0 +1,45 @@
+//! A registered handler.
+
+use std::fmt;
+
+use trunkline_driver::sync::Arc;
+use trunkline_protocol::EventName;
+
+use crate::namespace::{Namespace, Route};
+
+/// A handler's registration.
+///
+/// Dropping it changes nothing: the handler stays for the client's life. It does not keep the
+/// client alive.
+pub struct Subscription {
+    namespace: Arc<Namespace>,
+    event: Option<EventName>,
+    route: Arc<Route>,
+}
+
+impl Subscription {
+    pub(crate) const fn new(
+        namespace: Arc<Namespace>,
+        event: Option<EventName>,
+        route: Arc<Route>,
+    ) -> Self {
+        Self {
+            namespace,
+            event,
+            route,
+        }
+    }
+
+    /// Takes the handler away: it is not called any more, not for events that wait either. A call
+    /// under way goes on.
+    pub fn cancel(self) {
+        self.namespace.cancel(self.event.as_ref(), &self.route);
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let event = self.event.as_deref().unwrap_or("*");
+        write!(f, "Subscription({} {event})", self.namespace.name)
+    }
+}
