@@ -145,12 +145,18 @@ impl Outbound {
     /// # Errors
     /// A receipt for frames that were never sent.
     pub fn receive_receipt(&mut self, received: u64) -> Result<(), Violation> {
+        if matches!(self.state, State::Ended(_)) {
+            // Nothing is kept to confirm, and the peer may not know yet.
+            return Ok(());
+        }
         let sent = self.numbered();
         if received > sent {
             return Err(Violation::ReceiptBeyondSent { received, sent });
         }
         while self.confirmed < received {
-            let Some(frame) = self.log.pop_front() else { break };
+            let Some(frame) = self.log.pop_front() else {
+                break;
+            };
             self.confirmed += 1;
             self.log_bytes -= message_len(&frame, self.encoding, self.confirmed);
             self.sent = self.sent.saturating_sub(1);
@@ -229,7 +235,10 @@ impl Outbound {
         }
         let frame = &self.log[self.sent];
         let seq = self.confirmed + 1 + self.sent as u64;
-        write(&[&frame.prefix(self.encoding, seq), frame.suffix(self.encoding)]);
+        write(&[
+            &frame.prefix(self.encoding, seq),
+            frame.suffix(self.encoding),
+        ]);
         self.sent += 1;
         true
     }
@@ -367,7 +376,9 @@ impl Outbound {
             seq,
             hold: self.hold,
         };
-        let Some(frame) = self.queue.take(admission, self.encoding) else { return false };
+        let Some(frame) = self.queue.take(admission, self.encoding) else {
+            return false;
+        };
         self.log_bytes += message_len(&frame, self.encoding, seq);
         self.log.push_back(frame);
         true

@@ -1,0 +1,212 @@
+//! The replay log is the send window: what it lets through, what waits, what is too much.
+
+use trunkline_protocol::{Close, Code, Hold, PushError};
+
+use crate::frames::{
+    ack, attached, connect, connected, disconnect, event, event_of, expected, failed, limits, told,
+    words,
+};
+
+#[test]
+fn a_full_window_passes_answers_but_not_events() {
+    let mut outbound = attached(200, 10_000);
+    outbound.push(event_of("fills", 180)).unwrap();
+    outbound.push(event("waits")).unwrap();
+    outbound.push(ack(7)).unwrap();
+    outbound.push(connect("/b")).unwrap();
+    outbound.push(failed(8)).unwrap();
+    assert_eq!(
+        told(&mut outbound),
+        expected(&[(1, "fills"), (2, "ACK 7"), (3, "FAILED 8")])
+    );
+    outbound.receive_receipt(3).unwrap();
+    assert_eq!(
+        told(&mut outbound),
+        expected(&[(4, "waits"), (5, "CONNECT")])
+    );
+}
+
+#[test]
+fn answers_pass_up_to_twice_the_window() {
+    let mut outbound = attached(200, 10_000);
+    outbound.push(event_of("fills", 180)).unwrap();
+    for number in 0..100 {
+        outbound.push(ack(number)).unwrap();
+    }
+    let passed = told(&mut outbound).len();
+    assert!(passed > 10 && passed < 100, "{passed}");
+    assert!(
+        outbound.unconfirmed_bytes() <= 400,
+        "{}",
+        outbound.unconfirmed_bytes()
+    );
+    outbound.receive_receipt(passed as u64).unwrap();
+    let rest = told(&mut outbound).len();
+    assert!(rest > 0 && outbound.unconfirmed_bytes() <= 400);
+}
+
+#[test]
+fn answers_among_themselves_and_events_among_themselves_keep_their_order() {
+    let mut outbound = attached(200, 10_000);
+    outbound.push(event_of("fills", 180)).unwrap();
+    for number in 0..5 {
+        outbound.push(event(&format!("event {number}"))).unwrap();
+        outbound.push(ack(number)).unwrap();
+    }
+    let mut all = words(&mut outbound);
+    outbound.receive_receipt(outbound.numbered()).unwrap();
+    all.extend(words(&mut outbound));
+    let only = |first: char| -> Vec<String> {
+        all.iter()
+            .filter(|word| word.starts_with(first))
+            .cloned()
+            .collect()
+    };
+    assert_eq!(only('A'), ["ACK 0", "ACK 1", "ACK 2", "ACK 3", "ACK 4"]);
+    assert_eq!(
+        only('e'),
+        ["event 0", "event 1", "event 2", "event 3", "event 4"]
+    );
+}
+
+#[test]
+fn an_empty_log_admits_a_frame_of_any_size() {
+    let mut outbound = attached(100, 100_000);
+    outbound.push(event_of("huge", 5_000)).unwrap();
+    outbound.push(event("next")).unwrap();
+    assert_eq!(told(&mut outbound), expected(&[(1, "huge")]));
+    outbound.receive_receipt(1).unwrap();
+    assert_eq!(told(&mut outbound), expected(&[(2, "next")]));
+}
+
+#[test]
+fn the_window_is_the_smaller_of_what_one_side_keeps_and_the_other_takes() {
+    let (small, large) = (limits(150, 10_000), limits(100_000, 10_000));
+    for (ours, peers) in [(small, large), (large, small)] {
+        let mut outbound =
+            trunkline_protocol::Outbound::new(crate::frames::ENCODING, &ours, &peers);
+        outbound.attach(0).unwrap();
+        for number in 0..20 {
+            outbound.push(event_of(&number.to_string(), 40)).unwrap();
+        }
+        told(&mut outbound);
+        assert!(
+            outbound.unconfirmed_bytes() <= 150,
+            "{}",
+            outbound.unconfirmed_bytes()
+        );
+        assert!(outbound.numbered() >= 2);
+    }
+}
+
+#[test]
+fn disconnect_never_overtakes_events() {
+    let mut outbound = attached(100, 10_000);
+    outbound.push(event_of("fills", 90)).unwrap();
+    outbound.push(event("before")).unwrap();
+    outbound.push(disconnect("/")).unwrap();
+    assert_eq!(told(&mut outbound), expected(&[(1, "fills")]));
+    outbound.receive_receipt(1).unwrap();
+    assert_eq!(
+        told(&mut outbound),
+        expected(&[(2, "before"), (3, "DISCONNECT")])
+    );
+}
+
+#[test]
+fn connected_waits_behind_disconnect_and_behind_events() {
+    let mut outbound = attached(100, 10_000);
+    outbound.push(event_of("fills", 90)).unwrap();
+    outbound.push(event("of the old socket")).unwrap();
+    outbound.push(disconnect("/")).unwrap();
+    outbound.push(connected(9)).unwrap();
+    outbound.push(event("of the new socket")).unwrap();
+    assert_eq!(words(&mut outbound), ["fills"]);
+    outbound.receive_receipt(1).unwrap();
+    let mut rest = words(&mut outbound);
+    outbound.receive_receipt(outbound.numbered()).unwrap();
+    rest.extend(words(&mut outbound));
+    assert_eq!(
+        rest,
+        [
+            "of the old socket",
+            "DISCONNECT",
+            "CONNECTED",
+            "of the new socket"
+        ]
+    );
+}
+
+#[test]
+fn the_queue_overflows_at_twice_its_limit() {
+    let mut outbound = attached(100, 1_000);
+    outbound.push(event_of("fills", 90)).unwrap();
+    told(&mut outbound);
+    let refused = loop {
+        assert!(outbound.queued_bytes() <= 2_000);
+        if let Err(refused) = outbound.push(event_of("more", 80)) {
+            break refused;
+        }
+    };
+    assert!(matches!(refused, PushError::Overflow { queued, limit: 2_000 } if queued > 2_000));
+    assert!(outbound.is_over_limit());
+    // Nothing was lost by asking.
+    let kept = outbound.queued_bytes();
+    let lost = outbound.end(Code::OVERFLOW);
+    assert_eq!(lost.unconfirmed.len(), 1);
+    assert!(lost.queued.len() > 10 && kept > 1_900);
+    assert_eq!(
+        outbound.push(event("late")).unwrap_err(),
+        PushError::Ended(Code::OVERFLOW)
+    );
+    assert_eq!(
+        (outbound.queued_bytes(), outbound.unconfirmed_bytes()),
+        (0, 0)
+    );
+}
+
+#[test]
+fn a_single_frame_larger_than_the_queue_is_taken() {
+    let mut outbound = attached(100, 100);
+    outbound.push(event_of("huge", 5_000)).unwrap();
+    assert_eq!(words(&mut outbound), ["huge"]);
+}
+
+#[test]
+fn held_kinds_wait_and_answers_go() {
+    let mut outbound = attached(10_000, 10_000);
+    outbound.hold(Hold::Events);
+    outbound.push(connect("/")).unwrap();
+    outbound.push(event("waits")).unwrap();
+    outbound.push(ack(1)).unwrap();
+    assert_eq!(words(&mut outbound), ["CONNECT", "ACK 1"]);
+    outbound.hold(Hold::EventsAndConnects);
+    outbound.push(ack(2)).unwrap();
+    assert_eq!(words(&mut outbound), ["ACK 2"]);
+    outbound.hold(Hold::Nothing);
+    assert_eq!(words(&mut outbound), ["waits"]);
+}
+
+#[test]
+fn close_comes_after_what_may_still_be_sent_and_nothing_after_close() {
+    let mut outbound = attached(100, 10_000);
+    outbound.push(event("first")).unwrap();
+    outbound
+        .push(event_of("too large for the window now", 90))
+        .unwrap();
+    outbound.close(Close::new(Code::SLOW_CONSUMER, "the first one stands"));
+    outbound.close(Close::new(Code::ENDED, "and not the second"));
+    outbound.ping(1);
+    assert_eq!(words(&mut outbound), ["PING", "first", "CLOSE"]);
+    assert_eq!(
+        outbound.farewell().map(|close| close.code),
+        Some(Code::SLOW_CONSUMER)
+    );
+    outbound.receive_receipt(1).unwrap();
+    outbound.pong(2);
+    outbound.send_receipt(3);
+    assert!(words(&mut outbound).is_empty());
+    // The next connection begins afresh.
+    outbound.attach(1).unwrap();
+    assert_eq!(words(&mut outbound), ["too large for the window now"]);
+}
