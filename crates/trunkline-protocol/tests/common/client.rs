@@ -1,0 +1,783 @@
+//! The client: HELLO, first flight, resume, switch, back-off, lost sessions.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use trunkline_netem::{End, Link, Profile};
+use trunkline_protocol::{
+    AckTable, Answer, Beat, ClientHandshake, ClientNamespace, Close, Code, Hello, Hold, Limits,
+    Lost, Prepared, Resume, Role, Secret, Sequenced, SessionId, VERSION, Value, Welcome,
+};
+
+use super::app::{Ending, Half, NAMESPACES, known, name};
+use super::ledger::number_in;
+use super::line::Line;
+use super::session::{Attach, Handled, Session};
+use super::{CLOSE_LIMIT, Checked, Phase, Rule, Timer, World};
+
+#[derive(Default)]
+pub(crate) struct Client {
+    pub(crate) sessions: BTreeMap<usize, ClientSession>,
+    /// The session that is not lost, if there is one.
+    pub(crate) current: Option<usize>,
+    connections: Vec<Connection>,
+    /// The attempt under way.
+    pending: Option<usize>,
+    failures: u32,
+    dialling: bool,
+    /// Events that wait for a session.
+    pub(crate) backlog: VecDeque<u64>,
+}
+
+pub(crate) struct ClientSession {
+    pub(crate) half: Half,
+    id: SessionId,
+    secret: Secret,
+    /// Raised at every attempt.
+    counter: u64,
+    /// The highest that was ever offered.
+    offered: u64,
+    pub(crate) namespaces: [ClientNamespace; 2],
+    /// CONNECTs that have no answer yet.
+    pub(crate) unanswered: u32,
+    /// Sockets whose CONNECTED has arrived.
+    sockets: BTreeSet<String>,
+    heartbeat: (Duration, Duration),
+    /// The application's hook has run: events may be pushed.
+    pub(crate) ready: bool,
+}
+
+enum Connection {
+    Waiting {
+        handshake: ClientHandshake,
+        offer: Offer,
+    },
+    Live {
+        session: usize,
+        attach: u64,
+    },
+    Superseded {
+        session: usize,
+        attach: u64,
+    },
+    Closing {
+        session: Option<(usize, u64)>,
+        ending: Option<Ending>,
+    },
+    Over,
+}
+
+/// What a HELLO asked for.
+enum Offer {
+    Fresh {
+        flight: Vec<Prepared>,
+        acks: AckTable<u64>,
+    },
+    Resume {
+        session: usize,
+        attach: u64,
+    },
+}
+
+impl World {
+    pub(crate) fn client_dials_if_idle(&mut self) -> Checked {
+        self.client.dialling = false;
+        let attached = self.current_line().is_some();
+        if attached || self.client.pending.is_some() {
+            return Ok(());
+        }
+        self.client_dials(false)
+    }
+
+    /// The line of the present connection.
+    pub(crate) fn current_line(&self) -> Option<usize> {
+        let session = self.client.sessions.get(&self.client.current?)?;
+        session.half.session.line
+    }
+
+    pub(crate) fn client_switches(&mut self) -> Checked {
+        if self.current_line().is_none() || self.client.pending.is_some() {
+            return Ok(());
+        }
+        self.client_dials(true)
+    }
+
+    fn client_dials(&mut self, switch: bool) -> Checked {
+        let line = self.lines.len();
+        let mut profile = Profile::random(&mut self.rng);
+        if self.phase != Phase::Chaos {
+            profile.delay /= 4;
+        }
+        let link = Link::new(self.seed.part(1_000 + line as u64), profile);
+        self.lines.push(Line::new(link, self.config.encoding));
+        self.server_accepts();
+        self.curse(line);
+        self.client.pending = Some(line);
+        let give_up = Duration::from_secs(1) + self.random_ms(3_000);
+        self.after(give_up, Timer::AttemptEnds { line });
+        self.note(|| format!("dials line {line}, switch: {switch}"));
+        match self.client.current {
+            Some(session) => self.client_offers_resume(line, session, switch),
+            None => self.client_offers_flight(line),
+        }
+    }
+
+    fn hello(&self, resume: Option<Resume>) -> Hello {
+        Hello {
+            v: VERSION,
+            agent: "simulation".to_owned(),
+            auth: Value::nil(),
+            resume,
+            features: Vec::new(),
+            limits: self.config.client,
+            ping_interval: None,
+        }
+    }
+
+    fn client_says_hello(&mut self, line: usize, hello: &Hello, offer: Offer) -> Checked {
+        let encoding = self.config.encoding;
+        let handshake = ClientHandshake::sent(encoding, hello);
+        self.client
+            .connections
+            .push(Connection::Waiting { handshake, offer });
+        self.lines[line].send(End::Client, self.now, &[&hello.encode(encoding)])
+    }
+
+    fn client_offers_resume(&mut self, line: usize, session: usize, switch: bool) -> Checked {
+        let raises = !self.leaves_out(Rule::AttachIsRaised);
+        let strict = switch || self.rng.chance(1, 5);
+        let now = self.now;
+        let silent = !self.leaves_out(Rule::SilenceUntilWelcome);
+        let found = self
+            .client
+            .sessions
+            .get_mut(&session)
+            .ok_or("no session to resume")?;
+        found.counter += u64::from(raises);
+        let attach = if raises {
+            found.counter
+        } else {
+            found.counter + 1
+        };
+        found.offered = found.offered.max(attach);
+        let resume = Resume {
+            session: found.id.clone(),
+            secret: found.secret.clone(),
+            attach,
+            received: found.half.session.inbound.confirm(),
+            strict,
+        };
+        let heartbeat = found.heartbeat;
+        let hello = self.hello(Some(resume));
+        self.client_says_hello(line, &hello, Offer::Resume { session, attach })?;
+        if !silent
+            && !switch
+            && let Some(found) = self.client.sessions.get_mut(&session)
+        {
+            let early = Attach {
+                line,
+                attach,
+                received: 0,
+                heartbeat,
+            };
+            found
+                .half
+                .session
+                .attach(&mut self.lines, &early, now, |_| None)?;
+            found.half.session.transmit(&mut self.lines, now)?;
+            found.half.session.detach(attach);
+        }
+        Ok(())
+    }
+
+    /// A first HELLO, with a CONNECT and some events right behind it.
+    fn client_offers_flight(&mut self, line: usize) -> Checked {
+        let hello = self.hello(None);
+        let limit = self.config.client.pending_acks as usize;
+        let offer = Offer::Fresh {
+            flight: Vec::new(),
+            acks: AckTable::new(limit),
+        };
+        self.client_says_hello(line, &hello, offer)?;
+        let mut flight = vec![Prepared::connect(&name("/"), &Value::nil())];
+        let most = if self.rng.chance(1, 2) { 3 } else { 0 };
+        let mut acks = AckTable::new(limit);
+        while flight.len() <= most
+            && let Some(number) = self.client.backlog.pop_front()
+        {
+            let ack_id = trunkline_protocol::AckId::new(number).ok_or("a large number")?;
+            let asks = self.rng.chance(1, 2) && acks.insert(ack_id, name("/"), number).is_ok();
+            if asks {
+                self.ledger.ask(line, End::Client, number);
+                self.counts.acks += 1;
+            }
+            flight.push(self.event(number, "/", "", asks));
+            self.ledger.emit(line, End::Client, number);
+        }
+        for (index, frame) in flight.iter().enumerate() {
+            let message = frame.to_message(self.config.encoding, index as u64 + 1);
+            self.lines[line].send(End::Client, self.now, &[&message])?;
+        }
+        if let Some(Connection::Waiting { offer, .. }) = self.client.connections.last_mut() {
+            *offer = Offer::Fresh { flight, acks };
+        }
+        Ok(())
+    }
+
+    /// The attempt came to nothing.
+    pub(crate) fn client_gives_up(&mut self, line: usize) -> Checked {
+        if !matches!(self.client.connections[line], Connection::Waiting { .. }) {
+            return Ok(());
+        }
+        self.note(|| format!("gives line {line} up"));
+        let now = self.now;
+        self.lines[line].leave(End::Client, now);
+        self.attempt_failed(line)?;
+        self.back_off();
+        Ok(())
+    }
+
+    /// What was sent ahead is unknown now.
+    fn attempt_failed(&mut self, line: usize) -> Checked {
+        self.client.pending = self.client.pending.filter(|pending| *pending != line);
+        let before = std::mem::replace(&mut self.client.connections[line], Connection::Over);
+        let Connection::Waiting {
+            offer: Offer::Fresh { flight, mut acks },
+            ..
+        } = before
+        else {
+            return Ok(());
+        };
+        self.ledger.cause(line, "its WELCOME was never read");
+        self.ledger.hand_back(
+            line,
+            End::Client,
+            &Lost {
+                unconfirmed: flight,
+                queued: Vec::new(),
+            },
+        )?;
+        acks.drain()
+            .into_iter()
+            .try_for_each(|number| self.ledger.settle(End::Client, number, "lost"))
+    }
+
+    fn back_off(&mut self) {
+        self.client.failures += 1;
+        let most = (100 << self.client.failures.min(5)).min(2_000);
+        let delay = self.random_ms(most);
+        self.dial_after(delay);
+    }
+
+    fn dial_after(&mut self, delay: Duration) {
+        if !std::mem::replace(&mut self.client.dialling, true) {
+            self.after(delay, Timer::Dial);
+        }
+    }
+
+    pub(crate) fn client_reads(&mut self, line: usize) -> Checked {
+        loop {
+            match &self.client.connections[line] {
+                Connection::Waiting { .. } => {
+                    let Some(message) = self.lines[line].next_message(End::Client) else {
+                        return Ok(());
+                    };
+                    self.client_answered(line, &message)?;
+                }
+                Connection::Live { session, attach } => {
+                    let (session, attach) = (*session, *attach);
+                    if !self.client_handles(line, session, attach)? {
+                        let now = self.now;
+                        if let Some(found) = self.client.sessions.get_mut(&session) {
+                            found
+                                .half
+                                .session
+                                .turn_ends(attach, &mut self.lines[line], now);
+                        }
+                        return Ok(());
+                    }
+                }
+                Connection::Superseded { session, attach } => {
+                    let (session, attach) = (*session, *attach);
+                    if !self.client_handles(line, session, attach)? {
+                        return Ok(());
+                    }
+                }
+                Connection::Closing { .. } => {
+                    while self.lines[line].next_message(End::Client).is_some() {}
+                    return Ok(());
+                }
+                Connection::Over => return Ok(()),
+            }
+        }
+    }
+
+    fn client_answered(&mut self, line: usize, message: &[u8]) -> Checked {
+        let empty = Connection::Closing {
+            session: None,
+            ending: None,
+        };
+        let Connection::Waiting { handshake, offer } =
+            std::mem::replace(&mut self.client.connections[line], empty)
+        else {
+            return Ok(());
+        };
+        let answer = handshake
+            .read(message)
+            .map_err(|violation| format!("the client refuses the answer to HELLO: {violation}"))?;
+        match (answer, offer) {
+            (Answer::Resumed(welcome), Offer::Resume { session, attach }) => {
+                self.client.pending = None;
+                self.client_resumed(line, session, attach, *welcome)
+            }
+            (Answer::Fresh(welcome), Offer::Resume { session, .. }) => {
+                self.client.pending = None;
+                self.client_loses(session)?;
+                let acks = AckTable::new(self.config.client.pending_acks as usize);
+                self.client_begins(line, *welcome, Vec::new(), acks)
+            }
+            (Answer::Fresh(welcome), Offer::Fresh { flight, acks }) => {
+                self.client.pending = None;
+                self.client_begins(line, *welcome, flight, acks)
+            }
+            (Answer::Closed(close), offer) => self.client_refused(line, offer, &close),
+            (Answer::Resumed(_), Offer::Fresh { .. }) => {
+                Err("resumed what was not offered".to_owned())
+            }
+        }
+    }
+
+    fn client_refused(&mut self, line: usize, offer: Offer, close: &Close) -> Checked {
+        self.note(|| format!("line {line}: {} {:?}", close.code, close.reason));
+        let (session, attach) = match &offer {
+            Offer::Resume { session, attach } => (Some(*session), *attach),
+            Offer::Fresh { .. } => (None, 0),
+        };
+        let newest = session.and_then(|session| self.client.sessions.get(&session));
+        if close.code == Code::STALE_ATTACH && newest.is_some_and(|newest| newest.offered <= attach)
+        {
+            return Err(format!(
+                "the client's newest attempt {attach} is stale: {}",
+                close.reason
+            ));
+        }
+        if let Offer::Fresh { .. } = offer {
+            return Err(format!("a fresh session is refused: {}", close.code));
+        }
+        self.client.pending = None;
+        self.after(
+            CLOSE_LIMIT,
+            Timer::ClosingEnds {
+                line,
+                end: End::Client,
+            },
+        );
+        match session {
+            Some(session) if !close.code.disposition(Role::Server).keeps_session() => {
+                self.client_loses(session)?;
+            }
+            _ => {}
+        }
+        match close.retry_after {
+            Some(ms) => self.dial_after(Duration::from_millis(ms)),
+            None => self.back_off(),
+        }
+        Ok(())
+    }
+
+    fn client_resumed(
+        &mut self,
+        line: usize,
+        session: usize,
+        attach: u64,
+        welcome: Welcome,
+    ) -> Checked {
+        let now = self.now;
+        self.client.failures = 0;
+        self.counts.resumes += 1;
+        let Some(found) = self
+            .client
+            .sessions
+            .get_mut(&session)
+            .filter(|found| !found.half.ended)
+        else {
+            // It was ended meanwhile: nobody wants this connection.
+            self.lines[line].leave(End::Client, now);
+            return Ok(());
+        };
+        found.counter = found.counter.max(attach);
+        if let Some(secret) = welcome.secret {
+            found.secret = secret;
+        }
+        self.client.connections[line] = Connection::Live { session, attach };
+        let attach = Attach {
+            line,
+            attach,
+            received: welcome.received,
+            heartbeat: found.heartbeat,
+        };
+        let retired = found
+            .half
+            .session
+            .attach(&mut self.lines, &attach, now, |_| None)?;
+        self.note(|| format!("session {session} resumed at the client, line {line}"));
+        if let Some(retired) = retired {
+            self.counts.switches += 1;
+            self.client_retires(retired);
+        }
+        Ok(())
+    }
+
+    fn client_retires(&mut self, line: usize) {
+        let Connection::Live { session, attach } = self.client.connections[line] else {
+            return;
+        };
+        if self.rng.chance(1, 2) {
+            self.client.connections[line] = Connection::Superseded { session, attach };
+            self.after(
+                CLOSE_LIMIT,
+                Timer::ClosingEnds {
+                    line,
+                    end: End::Client,
+                },
+            );
+        } else {
+            self.client_begins_closing(line, Ending::Superseded);
+        }
+    }
+
+    fn client_begins(
+        &mut self,
+        line: usize,
+        welcome: Welcome,
+        flight: Vec<Prepared>,
+        acks: AckTable<u64>,
+    ) -> Checked {
+        self.client.failures = 0;
+        let ours: Limits = self.config.client;
+        let session = Session::new(End::Client, self.config.encoding, &ours, &welcome.limits);
+        let ms = Duration::from_millis;
+        let heartbeat = (ms(welcome.ping_interval), ms(welcome.ping_timeout));
+        let mut found = ClientSession {
+            half: Half {
+                acks,
+                ..Half::new(session)
+            },
+            id: welcome.session,
+            secret: welcome.secret.ok_or("a fresh session without a secret")?,
+            counter: 0,
+            offered: 0,
+            namespaces: Default::default(),
+            unanswered: 0,
+            sockets: BTreeSet::new(),
+            heartbeat,
+            ready: false,
+        };
+        let attach = Attach {
+            line,
+            attach: 0,
+            received: welcome.received,
+            heartbeat,
+        };
+        found
+            .half
+            .session
+            .attach(&mut self.lines, &attach, self.now, |_| None)?;
+        found.namespaces[0].connect();
+        found.unanswered = 1;
+        let flew = !flight.is_empty();
+        found.half.session.adopt(flight);
+        // The application's hook runs before anything that waits is sent.
+        found.half.session.hold(Hold::Events);
+        self.client.sessions.insert(line, found);
+        self.client.current = Some(line);
+        self.client.connections[line] = Connection::Live {
+            session: line,
+            attach: 0,
+        };
+        self.note(|| format!("session {line} begins at the client"));
+        if !flew {
+            let connect = Prepared::connect(&name("/"), &Value::nil());
+            self.push(End::Client, line, connect)?;
+        }
+        let delay = self.random_ms(50);
+        self.after(delay, Timer::HookDone { session: line });
+        Ok(())
+    }
+
+    pub(crate) fn client_hook_done(&mut self, session: usize) -> Checked {
+        if self.client.current != Some(session) {
+            return Ok(());
+        }
+        if let Some(found) = self.client.sessions.get_mut(&session) {
+            found.half.session.hold(Hold::Nothing);
+            found.ready = true;
+        }
+        while self.client.current == Some(session)
+            && let Some(number) = self.client.backlog.pop_front()
+        {
+            let frame = self.event(number, "/", "", false);
+            self.ledger.emit(session, End::Client, number);
+            if !self.push(End::Client, session, frame)? {
+                self.ledger.take_back(session, End::Client, number);
+            }
+        }
+        Ok(())
+    }
+
+    /// The server has said that the session is gone.
+    fn client_loses(&mut self, session: usize) -> Checked {
+        self.finish(End::Client, session, Code::SESSION_UNKNOWN, None)
+    }
+
+    pub(crate) fn client_session_over(&mut self, session: usize) {
+        if self.client.current == Some(session) {
+            self.client.current = None;
+            self.back_off();
+        }
+        let Some(found) = self.client.sessions.get_mut(&session) else {
+            return;
+        };
+        found.unanswered = 0;
+        // What is left of its connection has said farewell, or has nobody to hear it.
+        if let Some(line) = found.half.session.line
+            && !found.half.session.outbound.is_closing()
+        {
+            self.client_begins_closing(line, Ending::Superseded);
+        }
+    }
+
+    /// Handles one message; false if there is none, or the connection is no longer read.
+    fn client_handles(&mut self, line: usize, session: usize, attach: u64) -> Result<bool, String> {
+        let Some(message) = self.lines[line].next_message(End::Client) else {
+            return Ok(false);
+        };
+        let now = self.now;
+        let Some(found) = self.client.sessions.get_mut(&session) else {
+            return Ok(false);
+        };
+        let handled = found
+            .half
+            .session
+            .handle(attach, &message, now)
+            .map_err(|violation| {
+                format!("the client sees a violation on line {line}: {violation}")
+            })?;
+        match handled {
+            Handled::Nothing => {}
+            Handled::Superseded => {
+                self.client_begins_closing(line, Ending::Superseded);
+                return Ok(false);
+            }
+            Handled::Closed(close) => {
+                self.check_superseded(session, attach, &close)?;
+                self.client_begins_closing(line, Ending::ByPeer(close));
+                return Ok(false);
+            }
+            Handled::Sequenced { frame, .. } => self.client_takes(session, &frame)?,
+        }
+        Ok(true)
+    }
+
+    /// The newer attach wins, and nobody but this client has made one.
+    fn check_superseded(&self, session: usize, attach: u64, close: &Close) -> Checked {
+        let made = self
+            .client
+            .sessions
+            .get(&session)
+            .map_or(0, |found| found.offered);
+        match close.attach {
+            Some(winner)
+                if close.code == Code::SUPERSEDED && (winner <= attach || winner > made) =>
+            {
+                Err(format!(
+                    "attach {attach} of session {session} is superseded by {winner}, {made} were made"
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn client_takes(&mut self, session: usize, frame: &Sequenced<'_>) -> Checked {
+        let Some(found) = self.client.sessions.get_mut(&session) else {
+            return Ok(());
+        };
+        match frame {
+            Sequenced::Connected {
+                namespace,
+                socket_id,
+                ..
+            } => {
+                found.sockets.insert(socket_id.to_string());
+                found.unanswered = found
+                    .unanswered
+                    .checked_sub(1)
+                    .ok_or("an answer to no CONNECT")?;
+                found.namespaces[index(namespace)?].connected();
+                Ok(())
+            }
+            Sequenced::Refused { namespace, .. } => {
+                found.unanswered = found
+                    .unanswered
+                    .checked_sub(1)
+                    .ok_or("an answer to no CONNECT")?;
+                let refused = found.namespaces[index(namespace)?].refused();
+                if refused {
+                    self.leave_acks(End::Client, session, namespace)
+                } else {
+                    Ok(())
+                }
+            }
+            Sequenced::Disconnect { namespace, .. } => {
+                let left = found.namespaces[index(namespace)?].disconnected();
+                if left {
+                    self.leave_acks(End::Client, session, namespace)
+                } else {
+                    Ok(())
+                }
+            }
+            Sequenced::Event {
+                namespace, event, ..
+            } => {
+                let socket = event.split(' ').nth(1).unwrap_or_default();
+                if !found.sockets.contains(socket) {
+                    let number = number_in(event);
+                    return Err(format!(
+                        "event {number} of socket {socket} comes before its CONNECTED"
+                    ));
+                }
+                let connected = found.namespaces[index(namespace)?].is_connected();
+                self.event_arrives(End::Client, session, frame, connected)
+            }
+            Sequenced::Ack {
+                namespace, ack_id, ..
+            }
+            | Sequenced::Failed {
+                namespace, ack_id, ..
+            } => self.answer_arrives(End::Client, session, namespace, *ack_id),
+            Sequenced::Ignorable { .. } => Ok(()),
+            Sequenced::Connect { .. } => Err("the server sends CONNECT".to_owned()),
+        }
+    }
+
+    pub(crate) fn client_sees_cut(&mut self, line: usize) -> Checked {
+        match &self.client.connections[line] {
+            Connection::Waiting { .. } => {
+                self.note(|| format!("line {line} is cut before its answer"));
+                let now = self.now;
+                self.lines[line].leave(End::Client, now);
+                self.attempt_failed(line)?;
+                self.back_off();
+                Ok(())
+            }
+            Connection::Live { .. } | Connection::Superseded { .. } => {
+                self.client_begins_closing(line, Ending::Cut);
+                self.client_connection_over(line)
+            }
+            Connection::Closing { .. } => self.client_connection_over(line),
+            Connection::Over => Ok(()),
+        }
+    }
+
+    fn client_begins_closing(&mut self, line: usize, ending: Ending) {
+        let (Connection::Live { session, attach } | Connection::Superseded { session, attach }) =
+            self.client.connections[line]
+        else {
+            return;
+        };
+        let session = Some((session, attach));
+        self.client.connections[line] = Connection::Closing {
+            session,
+            ending: Some(ending),
+        };
+        self.after(
+            CLOSE_LIMIT,
+            Timer::ClosingEnds {
+                line,
+                end: End::Client,
+            },
+        );
+    }
+
+    /// The connection's task ends.
+    pub(crate) fn client_connection_over(&mut self, line: usize) -> Checked {
+        let now = self.now;
+        self.lines[line].leave(End::Client, now);
+        let before = std::mem::replace(&mut self.client.connections[line], Connection::Over);
+        let Connection::Closing {
+            session: Some((session, attach)),
+            ending: Some(ending),
+        } = before
+        else {
+            return Ok(());
+        };
+        let Some(found) = self.client.sessions.get_mut(&session) else {
+            return Ok(());
+        };
+        if !found.half.session.detach(attach) || found.half.ended {
+            return Ok(());
+        }
+        self.note(|| format!("session {session} is detached at the client"));
+        let keeps = match &ending {
+            Ending::ByPeer(close) => close.code.disposition(Role::Server).keeps_session(),
+            Ending::Here(close) => close.code.disposition(Role::Client).keeps_session(),
+            Ending::Superseded | Ending::Cut => true,
+        };
+        if !keeps {
+            return self.client_loses(session);
+        }
+        if self.client.pending.is_none() {
+            self.back_off();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn client_sweeps(&mut self) -> Checked {
+        let now = self.now;
+        for (session, found) in &mut self.client.sessions {
+            let beat = found.half.session.sweep(&mut self.lines, now, false);
+            let line = found.half.session.line;
+            if beat == Beat::Dead && line.is_some_and(|line| !self.lines[line].disturbed) {
+                return Err(format!(
+                    "the client takes session {session} on a whole connection for dead"
+                ));
+            }
+        }
+        // Whatever went wrong: a client without a connection goes on trying.
+        if self.current_line().is_none() && self.client.pending.is_none() {
+            self.dial_after(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn client_writes(&mut self) -> Checked {
+        let now = self.now;
+        let mut farewells = Vec::new();
+        for found in self.client.sessions.values_mut() {
+            let session = &mut found.half.session;
+            session.transmit(&mut self.lines, now)?;
+            if let (Some(line), Some(close)) = (session.line, session.outbound.farewell()) {
+                farewells.push((line, close.clone()));
+            }
+        }
+        for (line, close) in farewells {
+            if matches!(self.client.connections[line], Connection::Live { .. }) {
+                self.client_begins_closing(line, Ending::Here(close));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn client_is_dialling(&self) -> bool {
+        self.client.pending.is_some()
+    }
+}
+
+/// The place of a namespace among those of the run.
+pub(crate) fn index(namespace: &str) -> Result<usize, String> {
+    let namespace = known(namespace)?;
+    NAMESPACES
+        .iter()
+        .position(|known| *known == namespace)
+        .ok_or_else(|| format!("no namespace {namespace}"))
+}
