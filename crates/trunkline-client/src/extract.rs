@@ -66,7 +66,7 @@ impl<T: DeserializeOwned + Send + 'static> FromEvent for Data<T> {
         let decoded = event.args.first();
         decoded
             .map(Self)
-            .map_err(|problem| Failure::bad_args(&problem))
+            .map_err(|problem| Failure::bad_args(problem.to_string()))
     }
 }
 
@@ -75,7 +75,7 @@ impl<T: DeserializeOwned + Send + 'static> FromEvent for Args<T> {
         let decoded = event.args.decode();
         decoded
             .map(Self)
-            .map_err(|problem| Failure::bad_args(&problem))
+            .map_err(|problem| Failure::bad_args(problem.to_string()))
     }
 }
 

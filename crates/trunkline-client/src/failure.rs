@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 
 use serde::Serialize;
-use trunkline_protocol::{Code, EncodeError, Value};
+use trunkline_protocol::{Code, Value};
 
 /// Why a handler gives no ack: what the other side is told with FAILED.
 ///
@@ -21,9 +21,32 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure to tell the other side. Codes from 4000 to 4999 are the application's own.
+    /// A failure of the application's own kind, told to the other side.
+    ///
+    /// # Panics
+    /// If the code is none of the application's: 4000 to 4999.
     #[must_use]
-    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+    pub fn new(code: u16, message: impl Into<Cow<'static, str>>) -> Self {
+        assert!(
+            (4000..5000).contains(&code),
+            "an application's codes are 4000 to 4999, not {code}"
+        );
+        Self::told(Code::new(code), message)
+    }
+
+    /// The args are not what the handler takes, beyond what their type says. Code `bad-args`.
+    #[must_use]
+    pub fn bad_args(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::told(Code::BAD_ARGS, message)
+    }
+
+    /// Something went wrong that is not the other side's business. Code `internal`, without a text.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::told(Code::INTERNAL, "")
+    }
+
+    pub(crate) fn told(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -32,13 +55,18 @@ impl Failure {
         }
     }
 
-    /// Adds data for the other side.
+    /// Adds a value for the other side's program.
     ///
-    /// # Errors
-    /// The data does not serialise, or breaks the value model.
-    pub fn with_data<T: Serialize + ?Sized>(mut self, data: &T) -> Result<Self, EncodeError> {
-        self.data = Value::encode(data)?;
-        Ok(self)
+    /// One that does not encode makes the failure an internal one, whose log line says why.
+    #[must_use]
+    pub fn with_data<T: Serialize + ?Sized>(mut self, data: &T) -> Self {
+        match Value::encode(data) {
+            Ok(data) => {
+                self.data = data;
+                self
+            }
+            Err(error) => Self::from(error),
+        }
     }
 
     /// The code.
@@ -63,14 +91,6 @@ impl Failure {
     #[must_use]
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.source.as_deref()
-    }
-
-    pub(crate) fn bad_args(problem: &dyn fmt::Display) -> Self {
-        Self::new(Code::BAD_ARGS, problem.to_string())
-    }
-
-    pub(crate) fn internal() -> Self {
-        Self::new(Code::INTERNAL, "the handler failed")
     }
 }
 
@@ -101,13 +121,13 @@ mod tests {
     fn the_text_of_a_foreign_error_is_not_told() {
         let failure = Failure::from(std::io::Error::other("the database's password is 7"));
         assert_eq!(failure.code(), Code::INTERNAL);
-        assert_eq!(failure.message(), "the handler failed");
+        assert_eq!(failure.message(), "");
         assert!(failure.source().is_some());
     }
 
     #[test]
     fn a_failure_made_on_purpose_tells_its_text() {
-        let failure = Failure::new(Code::new(4001), "sold out");
+        let failure = Failure::new(4001, "sold out");
         assert_eq!(
             (failure.code().number(), failure.message()),
             (4001, "sold out")

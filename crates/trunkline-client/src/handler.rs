@@ -25,11 +25,12 @@ pub trait Handler<Parameters>: Clone + Send + Sync + 'static {
 
 macro_rules! handler_of {
     ($($parameter:ident)*) => {
-        impl<F, Fut, R, $($parameter),*> Handler<($($parameter,)*)> for F
+        impl<F, Fut, R, M, $($parameter),*> Handler<(M, $($parameter,)*)> for F
         where
             F: FnOnce($($parameter),*) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = R> + Send + 'static,
-            R: IntoReply + 'static,
+            R: IntoReply<M> + 'static,
+            M: 'static,
             $($parameter: FromEvent,)*
         {
             #[allow(non_snake_case, reason = "the parameters' types name them too")]

@@ -160,7 +160,7 @@ async fn handle(shared: &Shared, namespace: &Arc<Namespace>, incoming: Incoming)
     };
     let reply = if route.is_cancelled() {
         drop(socket);
-        Reply(Err(Failure::new(Code::UNKNOWN_EVENT, UNKNOWN_EVENT)))
+        Reply(Err(Failure::told(Code::UNKNOWN_EVENT, UNKNOWN_EVENT)))
     } else {
         let invocation = Invocation {
             socket,

@@ -59,7 +59,7 @@ pub use extract::{Data, FromEvent, Invocation};
 pub use failure::Failure;
 pub use handler::Handler;
 pub use lost::{LossReason, LostEvent, SessionLost};
-pub use reply::{Ack, IntoReply, Reply};
+pub use reply::{Ack, AckArgs, Encoded, IntoReply, One, Reply, Several};
 pub use socket::{Connected, Socket};
 pub use state::{SocketState, State, Watch};
 pub use subscription::Subscription;
