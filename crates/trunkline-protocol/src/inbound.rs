@@ -12,6 +12,8 @@ pub struct Inbound {
     counted: u64,
     credit: u64,
     unconfirmed_bytes: usize,
+    /// Bytes of frames that came again, since the last receipt was told.
+    repeated_bytes: usize,
     unconfirmed_since: Option<Time>,
     held: bool,
     due_bytes: usize,
@@ -36,6 +38,7 @@ impl Inbound {
             counted: 0,
             credit: 0,
             unconfirmed_bytes: 0,
+            repeated_bytes: 0,
             unconfirmed_since: None,
             held: false,
             due_bytes: window / 4,
@@ -49,6 +52,10 @@ impl Inbound {
     /// A gap, or a peer that sends on beyond its window.
     pub fn accept(&mut self, seq: u64, size: usize, now: Time) -> Result<Arrival, Violation> {
         if seq <= self.counted {
+            // The receipt for it went astray with an older connection: the peer's window must not
+            // wait for the next heartbeat.
+            self.repeated_bytes = self.repeated_bytes.saturating_add(size);
+            self.unconfirmed_since.get_or_insert(now);
             return Ok(Arrival::Repeated);
         }
         if seq != self.counted + 1 {
@@ -79,13 +86,13 @@ impl Inbound {
 
     /// Whether a RECEIVED frame is due: at once for a session's first frame, so that the peer knows
     /// early that the session is worth keeping; then at a quarter of the peer's window, or
-    /// [`RECEIPT_DELAY`] after the first unconfirmed frame.
+    /// [`RECEIPT_DELAY`] after the first unconfirmed frame. Frames that came again count too.
     #[must_use]
     pub fn is_receipt_due(&self, now: Time) -> bool {
         !self.held
             && self.unconfirmed_since.is_some_and(|since| {
                 self.credit == 0
-                    || self.unconfirmed_bytes >= self.due_bytes
+                    || self.unconfirmed_bytes.saturating_add(self.repeated_bytes) >= self.due_bytes
                     || now.since(since) >= RECEIPT_DELAY
             })
     }
@@ -104,6 +111,7 @@ impl Inbound {
         if !self.held {
             self.credit = self.counted;
             self.unconfirmed_bytes = 0;
+            self.repeated_bytes = 0;
             self.unconfirmed_since = None;
         }
         self.credit

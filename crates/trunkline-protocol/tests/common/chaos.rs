@@ -7,7 +7,7 @@ use trunkline_protocol::{Close, Code, EventName, Kind, Payload, Prepared, encode
 
 use super::app::{NAMESPACES, name};
 use super::client::index;
-use super::{Checked, HEALING_LIMIT, Phase, SWEEP, Timer, World};
+use super::{Checked, HEALING_LIMIT, Phase, Progress, STALL_LIMIT, SWEEP, Timer, World};
 
 impl World {
     /// One thing happens, of all that can.
@@ -306,6 +306,8 @@ impl World {
                     self.note(|| "everything is said".to_owned());
                     self.phase = Phase::Quiet { until };
                     self.after(Duration::ZERO, Timer::Datagram);
+                } else if self.is_stalled() {
+                    return Err(format!("stalled: {}", self.what_is_open()));
                 } else if self.now > until {
                     return Err(format!("not settled: {}", self.what_is_open()));
                 }
@@ -313,6 +315,37 @@ impl World {
             }
             Phase::Quiet { until } => Ok(self.now > until),
         }
+    }
+
+    /// Whether both sides have been on one whole connection for long, have something to say, and
+    /// say nothing.
+    fn is_stalled(&mut self) -> bool {
+        let line = self.current_line();
+        let (Some(session), Some(line)) = (self.client.current, line) else {
+            self.progress.since = self.now;
+            return false;
+        };
+        let (Some(ours), Some(theirs)) = (
+            self.client.sessions.get(&session),
+            self.server.sessions.get(&session),
+        ) else {
+            return false;
+        };
+        let sides = [&ours.half.session, &theirs.half.session];
+        let sum = sides
+            .iter()
+            .fold(self.ledger.arrivals + line as u64, |sum, side| {
+                sum + side.outbound.numbered() + side.confirmed
+            });
+        let whole = theirs.half.session.line == Some(line) && !self.lines[line].disturbed;
+        let waits = !sides.iter().all(|side| side.outbound.is_settled());
+        if sum != self.progress.sum || !whole || !waits {
+            self.progress = Progress {
+                since: self.now,
+                sum,
+            };
+        }
+        self.now > self.progress.since + STALL_LIMIT
     }
 
     fn is_settled(&self) -> Result<bool, String> {

@@ -100,6 +100,7 @@ struct World {
     open_work: usize,
     next_number: u64,
     phase: Phase,
+    progress: Progress,
     counts: Summary,
     trace: Option<Vec<String>>,
 }
@@ -113,6 +114,14 @@ enum Phase {
     Healing { until: Time },
     /// All is said: the connection must live on, though only datagrams travel.
     Quiet { until: Time },
+}
+
+/// When anything was last seen to go on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    since: Time,
+    /// What had arrived, been numbered and been confirmed by then.
+    sum: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -195,6 +204,7 @@ impl World {
             open_work: 0,
             next_number: 1,
             phase: Phase::Chaos,
+            progress: Progress::default(),
             counts: Summary::default(),
             trace,
         }
@@ -370,7 +380,7 @@ impl Config {
             encoding: *rng.pick(&Encoding::ALL),
             server: limits(rng),
             client: limits(rng),
-            ping_interval: Duration::from_millis(*rng.pick(&[1_000, 2_000, 5_000])),
+            ping_interval: Duration::from_millis(*rng.pick(&[1_000, 2_000, 5_000, 30_000])),
             ping_timeout: Duration::from_millis(*rng.pick(&[2_000, 4_000])),
             resume_window: Duration::from_millis(*rng.pick(&[1_000, 20_000, 60_000])),
             curses_percent: *rng.pick(&[0, 10, 40]),
@@ -387,6 +397,10 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// How long a farewell may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// On a whole connection something must go on before then, or both sides wait for each other: a
+/// receipt may wait for ten seconds, and for the next look at the time.
+const STALL_LIMIT: Duration = Duration::from_secs(13);
 
 /// By then a healed network has delivered everything, or something is stuck.
 const HEALING_LIMIT: Duration = Duration::from_secs(400);

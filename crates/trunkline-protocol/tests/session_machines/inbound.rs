@@ -160,3 +160,36 @@ fn withheld_receipts_stop_events_and_not_answers() {
     outbound.receive_receipt(inbound.confirm()).unwrap();
     assert!(!take(&mut inbound, &sent(&mut outbound)).is_empty());
 }
+
+#[test]
+fn a_receipt_that_went_astray_is_told_again_when_its_frames_come_again() {
+    // At a switch the client has counted on the old connection what the server replays on the new.
+    let (mut outbound, mut inbound) = (attached(200, 10_000), receiver(200));
+    for number in 0..10 {
+        outbound.push(event_of(&number.to_string(), 80)).unwrap();
+    }
+    let hello = inbound.confirm();
+    take(&mut inbound, &sent(&mut outbound));
+    assert!(inbound.is_receipt_due(NOW));
+    inbound.confirm();
+    // Its RECEIVED is lost with the old connection; the server knows only what HELLO said.
+    outbound.attach(hello).unwrap();
+    let replayed = sent(&mut outbound);
+    assert!(take(&mut inbound, &replayed).is_empty());
+    assert!(inbound.is_receipt_due(NOW), "or the window stays full");
+    outbound.receive_receipt(inbound.confirm()).unwrap();
+    assert!(!take(&mut inbound, &sent(&mut outbound)).is_empty());
+}
+
+#[test]
+fn a_few_bytes_that_come_again_are_confirmed_after_the_delay() {
+    let mut inbound = receiver(1_000);
+    inbound.accept(1, 10, NOW).unwrap();
+    inbound.confirm();
+    assert_eq!(inbound.accept(1, 10, NOW), Ok(Arrival::Repeated));
+    assert!(!inbound.is_receipt_due(NOW));
+    assert_eq!(inbound.receipt_due(), Some(NOW + RECEIPT_DELAY));
+    assert!(inbound.is_receipt_due(NOW + RECEIPT_DELAY));
+    assert_eq!(inbound.confirm(), 1);
+    assert_eq!(inbound.receipt_due(), None);
+}
