@@ -179,11 +179,12 @@ impl<'a> Emitter<'a> {
         let bad = |name: &&&str| name.is_empty() || name.len() > MAX_NAME_BYTES;
         match self.rooms.iter().chain(&self.except).find(bad) {
             None => Ok(()),
-            Some(name) if name.is_empty() => Err(InvalidName::Empty),
+            Some(&"") => Err(InvalidName::Empty),
             Some(name) => Err(InvalidName::TooLong { bytes: name.len() }),
         }
     }
 
+    #[expect(clippy::mutable_key_type, reason = "a socket's hash is its identity")]
     fn for_each(&self, mut each: impl FnMut(&Socket)) {
         let mut left_out = HashSet::new();
         for room in self

@@ -1,0 +1,10 @@
+//! The server as a client sees it: every test is a dialogue over the in-memory transport, in JSON.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod acks;
+mod handlers;
+mod life;
+mod order;
+mod peer;
+mod rooms;

@@ -1,0 +1,172 @@
+//! The order in which the events of a socket are handled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::{Semaphore, mpsc};
+use trunkline_server::{Ack, Data, Server, Socket};
+
+use crate::peer::{Answer, Peer};
+
+/// A server whose event "wait" ends when a permit is there, and tells when it begins and ends.
+fn gated(concurrent: Option<usize>) -> (Server, Arc<Semaphore>, mpsc::UnboundedReceiver<String>) {
+    let server = Server::new();
+    let gate = Arc::new(Semaphore::new(0));
+    let (told, hears) = mpsc::unbounded_channel();
+    let chat = server.namespace("/");
+    let begun = Arc::clone(&gate);
+    let told_by_quick = told.clone();
+    let waiting = chat.on("wait", |Data(name): Data<String>| async move {
+        told.send(format!("{name} begins")).unwrap();
+        begun.acquire().await.unwrap().forget();
+        told.send(format!("{name} ends")).unwrap();
+    });
+    if let Some(limit) = concurrent {
+        waiting.concurrent(limit);
+    }
+    chat.on("quick", |Data(name): Data<String>| async move {
+        told_by_quick.send(name).unwrap();
+    });
+    (server, gate, hears)
+}
+
+#[tokio::test]
+async fn events_of_a_socket_are_handled_one_at_a_time_and_in_order() {
+    let (server, gate, mut hears) = gated(None);
+    let mut peer = Peer::connect(&server).await;
+    peer.emit("wait", json!(["a"])).await;
+    peer.emit("wait", json!(["b"])).await;
+    peer.ask(1, "quick", json!(["c"])).await;
+    assert_eq!(hears.recv().await.unwrap(), "a begins");
+    gate.add_permits(2);
+    assert_eq!(
+        Answer::read(&peer.receive().await),
+        Answer::Acked(json!([]))
+    );
+    let rest = [
+        hears.recv().await,
+        hears.recv().await,
+        hears.recv().await,
+        hears.recv().await,
+    ];
+    assert_eq!(
+        rest.map(Option::unwrap),
+        ["a ends", "b begins", "b ends", "c"]
+    );
+}
+
+#[tokio::test]
+async fn sockets_do_not_wait_for_each_other() {
+    let (server, gate, mut hears) = gated(None);
+    let mut slow = Peer::connect(&server).await;
+    let mut other = Peer::connect(&server).await;
+    slow.emit("wait", json!(["a"])).await;
+    assert_eq!(hears.recv().await.unwrap(), "a begins");
+    assert_eq!(
+        other.call("quick", json!(["b"])).await,
+        Answer::Acked(json!([]))
+    );
+    gate.add_permits(1);
+    assert_eq!(hears.recv().await.unwrap(), "b");
+    assert_eq!(hears.recv().await.unwrap(), "a ends");
+}
+
+#[tokio::test]
+async fn a_concurrent_event_runs_beside_others_up_to_its_limit() {
+    let (server, gate, mut hears) = gated(Some(2));
+    let mut peer = Peer::connect(&server).await;
+    for name in ["a", "b", "c", "d"] {
+        peer.emit("wait", json!([name])).await;
+    }
+    // Whatever is in order passes all of them.
+    assert_eq!(
+        peer.call("quick", json!(["q"])).await,
+        Answer::Acked(json!([]))
+    );
+    let begun = [hears.recv().await, hears.recv().await, hears.recv().await];
+    assert_eq!(begun.map(Option::unwrap), ["a begins", "b begins", "q"]);
+    assert!(hears.try_recv().is_err(), "the third waits");
+    gate.add_permits(1);
+    assert_eq!(hears.recv().await.unwrap(), "a ends");
+    assert_eq!(hears.recv().await.unwrap(), "c begins");
+    gate.add_permits(3);
+    let mut rest = Vec::new();
+    while rest.len() < 4 {
+        rest.push(hears.recv().await.unwrap());
+    }
+    rest.sort();
+    assert_eq!(rest, ["b ends", "c ends", "d begins", "d ends"]);
+}
+
+#[tokio::test]
+async fn a_concurrent_event_starts_while_an_ordered_one_is_under_way() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    chat.on("ask", |socket: Socket| async move {
+        let answer: u8 = socket.emit_with_ack("question", ()).await?;
+        Ok(answer)
+    });
+    chat.on("help", || async { Ack("here") }).concurrent(1);
+    let mut peer = Peer::connect(&server).await;
+    peer.ask(1, "ask", json!([])).await;
+    let question = peer.receive().await;
+    assert_eq!(question[4], "question");
+    // The peer needs help before it can answer.
+    assert_eq!(
+        peer.call("help", json!([])).await,
+        Answer::Acked(json!(["here"]))
+    );
+    peer.ack(&question, json!([7])).await;
+    assert_eq!(
+        Answer::read(&peer.receive().await),
+        Answer::Acked(json!([7]))
+    );
+}
+
+#[tokio::test]
+async fn a_long_queue_of_ready_handlers_lets_others_run() {
+    let (server, gate, mut hears) = gated(None);
+    let mut peer = Peer::connect(&server).await;
+    peer.emit("wait", json!(["first"])).await;
+    for number in 0..500 {
+        peer.emit("quick", json!([number.to_string()])).await;
+    }
+    assert_eq!(hears.recv().await.unwrap(), "first begins");
+    gate.add_permits(1);
+    assert_eq!(
+        peer.call("quick", json!(["last"])).await,
+        Answer::Acked(json!([]))
+    );
+    assert_eq!(hears.recv().await.unwrap(), "first ends");
+    for number in 0..500 {
+        assert_eq!(hears.recv().await.unwrap(), number.to_string());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_waiting_bytes_hold_back_receipts_until_handlers_catch_up() {
+    let limits = trunkline_server::Limits {
+        inbound: 4_096,
+        ..Default::default()
+    };
+    let server = Server::builder().limits(limits).build();
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = Arc::clone(&gate);
+    server
+        .namespace("/")
+        .on("wait", move |_: Data<String>| async move {
+            opened.acquire().await.unwrap().forget();
+        });
+    let mut peer = Peer::connect(&server).await;
+    for _ in 0..6 {
+        peer.emit("wait", json!(["x".repeat(1_000)])).await;
+    }
+    // Receipts are due after 10 s at the latest; PONG tells the last one given.
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    let held = peer.ping().await;
+    assert!(held < 7, "receipts are withheld: {held}");
+    gate.add_permits(6);
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(peer.ping().await, 7, "CONNECT and six events");
+}

@@ -1,0 +1,223 @@
+//! A client made by hand: it writes and reads frames as JSON.
+
+use serde_json::{Value, json};
+use trunkline_server::{Request, Server};
+use trunkline_testkit::drive;
+use trunkline_transport::memory::{self, Config, Link};
+use trunkline_transport::{Connection, MessageKind};
+
+/// One session's client, in namespace "/" unless said otherwise.
+pub(crate) struct Peer {
+    connection: Connection,
+    link: Link,
+    /// Frames sent so far.
+    seq: u64,
+    /// Sequenced frames received so far.
+    received: u64,
+    pub(crate) welcome: Value,
+    pub(crate) socket_id: String,
+}
+
+impl Peer {
+    /// Connected to "/".
+    pub(crate) async fn connect(server: &Server) -> Self {
+        Self::connect_as(server, Value::Null).await
+    }
+
+    /// Connected to "/" with this auth.
+    pub(crate) async fn connect_as(server: &Server, auth: Value) -> Self {
+        let mut peer = Self::greet(server).await;
+        peer.send_connect(auth).await;
+        let connected = peer.receive().await;
+        assert_eq!(connected[0], 17, "{connected}");
+        peer.socket_id = connected[4].as_str().unwrap().to_owned();
+        peer
+    }
+
+    /// A session without a namespace.
+    pub(crate) async fn greet(server: &Server) -> Self {
+        Self::open(server, json!({"v": 1, "agent": "test"})).await
+    }
+
+    /// Resumes the session of a peer whose link was cut.
+    pub(crate) async fn resume(self, server: &Server, attach: u64) -> Self {
+        let resume = json!({
+            "session": self.welcome["session"], "secret": self.welcome["secret"],
+            "attach": attach, "received": self.received,
+        });
+        let hello = json!({"v": 1, "agent": "test", "resume": resume});
+        let resumed = Self::open(server, hello).await;
+        assert_eq!(resumed.welcome["resumed"], true, "{}", resumed.welcome);
+        Self {
+            connection: resumed.connection,
+            link: resumed.link,
+            ..self
+        }
+    }
+
+    async fn open(server: &Server, hello: Value) -> Self {
+        let config = Config {
+            protocol: "trunkline.v1.json".into(),
+            ..Config::default()
+        };
+        let (near, far, link) = memory::pair(config);
+        let server = server.clone();
+        tokio::spawn(async move { server.accept(near, Request::default()).await });
+        let mut peer = Self {
+            connection: far,
+            link,
+            seq: 0,
+            received: 0,
+            welcome: Value::Null,
+            socket_id: String::new(),
+        };
+        peer.send(json!([0, hello])).await;
+        let welcome = peer.receive().await;
+        assert_eq!(welcome[0], 1, "{welcome}");
+        peer.welcome = welcome[1].clone();
+        peer
+    }
+
+    /// Sends a frame as it is.
+    pub(crate) async fn send(&mut self, frame: Value) {
+        let text = frame.to_string();
+        let sender = &mut *self.connection.sender;
+        drive::send(sender, MessageKind::Text, text.as_bytes())
+            .await
+            .unwrap();
+    }
+
+    fn next_seq(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    /// Sends a CONNECT to "/".
+    pub(crate) async fn send_connect(&mut self, auth: Value) {
+        let seq = self.next_seq();
+        self.send(json!([16, seq, null, auth])).await;
+    }
+
+    /// Sends a DISCONNECT from "/".
+    pub(crate) async fn send_disconnect(&mut self) {
+        let seq = self.next_seq();
+        self.send(json!([19, seq, null, 3013, "bye"])).await;
+    }
+
+    /// Sends an event that asks for no ack.
+    pub(crate) async fn emit(&mut self, event: &str, args: Value) {
+        let seq = self.next_seq();
+        self.send(json!([20, seq, null, null, event, args])).await;
+    }
+
+    /// Sends an event that asks for an ack.
+    pub(crate) async fn ask(&mut self, ack_id: u64, event: &str, args: Value) {
+        let seq = self.next_seq();
+        self.send(json!([20, seq, null, ack_id, event, args])).await;
+    }
+
+    /// Sends an event that asks for an ack, and gives the answer, which must come next.
+    pub(crate) async fn call(&mut self, event: &str, args: Value) -> Answer {
+        let ack_id = 1_000 + self.seq;
+        self.ask(ack_id, event, args).await;
+        let answer = self.receive().await;
+        assert_eq!(answer[3], ack_id, "{answer}");
+        Answer::read(&answer)
+    }
+
+    /// Acks an event that asked for it.
+    pub(crate) async fn ack(&mut self, event: &Value, args: Value) {
+        let seq = self.next_seq();
+        self.send(json!([21, seq, null, event[3], args])).await;
+    }
+
+    /// Fails an event that asked for an ack.
+    pub(crate) async fn fail(&mut self, event: &Value, code: u16, message: &str) {
+        let seq = self.next_seq();
+        self.send(json!([22, seq, null, event[3], code, message, null]))
+            .await;
+    }
+
+    /// The next frame that is no PING, PONG or RECEIVED.
+    pub(crate) async fn receive(&mut self) -> Value {
+        loop {
+            let content = drive::content(&mut *self.connection.receiver).await;
+            let frame: Value = serde_json::from_slice(&content).unwrap();
+            match frame[0].as_u64().unwrap() {
+                2..=4 => {}
+                16..=127 => {
+                    self.received += 1;
+                    return frame;
+                }
+                _ => return frame,
+            }
+        }
+    }
+
+    /// The next frame, which must be this event; gives its args.
+    pub(crate) async fn expect(&mut self, event: &str) -> Value {
+        let frame = self.receive().await;
+        assert_eq!(
+            (&frame[0], &frame[4]),
+            (&json!(20), &json!(event)),
+            "{frame}"
+        );
+        frame[5].clone()
+    }
+
+    /// Tells the server what has arrived, so that it keeps the session after a cut.
+    pub(crate) async fn confirm(&mut self) {
+        self.send(json!([4, self.received])).await;
+    }
+
+    /// Sends a PING, and gives the receipt in its PONG: all that was sent before has been read.
+    pub(crate) async fn ping(&mut self) -> u64 {
+        self.send(json!([2, 77, self.received])).await;
+        loop {
+            let content = drive::content(&mut *self.connection.receiver).await;
+            let frame: Value = serde_json::from_slice(&content).unwrap();
+            match frame[0].as_u64().unwrap() {
+                3 => return frame[2].as_u64().unwrap(),
+                2 | 4 => {}
+                _ => panic!("a PONG is due, not {frame}"),
+            }
+        }
+    }
+
+    pub(crate) fn cut(&self) {
+        self.link.cut();
+    }
+}
+
+/// What came back for an event.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Answer {
+    Acked(Value),
+    Failed {
+        code: u64,
+        message: String,
+        data: Value,
+    },
+}
+
+impl Answer {
+    pub(crate) fn read(frame: &Value) -> Self {
+        match frame[0].as_u64().unwrap() {
+            21 => Self::Acked(frame[4].clone()),
+            22 => Self::Failed {
+                code: frame[4].as_u64().unwrap(),
+                message: frame[5].as_str().unwrap().to_owned(),
+                data: frame[6].clone(),
+            },
+            _ => panic!("no answer: {frame}"),
+        }
+    }
+
+    pub(crate) fn failed(code: u64, message: &str) -> Self {
+        Self::Failed {
+            code,
+            message: message.into(),
+            data: Value::Null,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Rooms, and events to many sockets.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+use trunkline_netem::Seed;
+use trunkline_server::{EmitError, JoinError, Limits, Namespace, Server, Socket};
+
+use crate::peer::Peer;
+
+async fn crowd<const N: usize>(server: &Server) -> [(Peer, Socket); N] {
+    let chat = server.namespace("/");
+    let mut crowd = Vec::new();
+    for _ in 0..N {
+        let peer = Peer::connect(server).await;
+        let socket = chat.socket(&peer.socket_id).unwrap();
+        crowd.push((peer, socket));
+    }
+    crowd.try_into().ok().unwrap()
+}
+
+/// The events each has got, by sending all a last one.
+async fn heard<const N: usize>(
+    chat: &Namespace,
+    crowd: &mut [(Peer, Socket); N],
+) -> Vec<Vec<String>> {
+    chat.emit("end", ()).unwrap();
+    let mut heard = Vec::new();
+    for (peer, _) in crowd {
+        let mut events = Vec::new();
+        loop {
+            let frame = peer.receive().await;
+            let event = frame[4].as_str().unwrap();
+            if event == "end" {
+                break;
+            }
+            events.push(event.to_owned());
+        }
+        heard.push(events);
+    }
+    heard
+}
+
+#[tokio::test]
+async fn each_addressing_reaches_whom_it_says_once() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let mut crowd = crowd::<4>(&server).await;
+    let [ada, bob, cyd, _dan] = crowd.each_ref().map(|(_, socket)| socket.clone());
+    for socket in [&ada, &bob] {
+        socket.join("a").unwrap();
+    }
+    for socket in [&bob, &cyd] {
+        socket.join("b").unwrap();
+    }
+    ada.to("a").emit("to", ()).unwrap();
+    ada.within("a").emit("within", ()).unwrap();
+    ada.to("a").to("b").emit("both", ()).unwrap();
+    ada.within("a").to("b").emit("all-of-both", ()).unwrap();
+    ada.broadcast().emit("broadcast", ()).unwrap();
+    ada.except("b").emit("except", ()).unwrap();
+    chat.to("a").except("b").emit("only-a", ()).unwrap();
+    chat.except("a").emit("not-a", ()).unwrap();
+    chat.to("nobody").emit("nobody", ()).unwrap();
+    chat.emit("everyone", ()).unwrap();
+    let heard = heard(&chat, &mut crowd).await;
+    assert_eq!(heard[0], ["within", "all-of-both", "only-a", "everyone"]);
+    assert_eq!(
+        heard[1],
+        [
+            "to",
+            "within",
+            "both",
+            "all-of-both",
+            "broadcast",
+            "everyone"
+        ]
+    );
+    assert_eq!(
+        heard[2],
+        ["both", "all-of-both", "broadcast", "not-a", "everyone"]
+    );
+    assert_eq!(heard[3], ["broadcast", "except", "not-a", "everyone"]);
+}
+
+#[tokio::test]
+async fn rooms_and_members_know_of_each_other() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let [(_ada_peer, ada), (_bob_peer, bob)] = crowd::<2>(&server).await;
+    assert!(ada.join("a").unwrap());
+    assert!(!ada.join("a").unwrap(), "it is in it already");
+    assert!(ada.join("b").unwrap() && bob.join("b").unwrap());
+    let mut rooms = ada.rooms();
+    rooms.sort();
+    assert_eq!(rooms, ["a", "b"]);
+    assert!(ada.is_in("a") && !bob.is_in("a"));
+    assert_eq!(
+        (chat.count_in("b"), chat.count_in("c"), chat.room_count()),
+        (2, 0, 2)
+    );
+    assert_eq!(chat.to("a").sockets(), [ada.clone()]);
+    assert_eq!(ada.to("b").sockets(), [bob.clone()]);
+    assert!(ada.leave("b") && !ada.leave("b"));
+    assert!(bob.leave("b"));
+    assert_eq!(chat.rooms(), ["a"]);
+    assert_eq!(chat.sockets().len(), 2);
+}
+
+#[tokio::test]
+async fn a_socket_is_in_a_limited_number_of_rooms() {
+    let limits = Limits {
+        rooms: 2,
+        ..Default::default()
+    };
+    let server = Server::builder().limits(limits).build();
+    let [(_peer, ada)] = crowd::<1>(&server).await;
+    ada.join("a").unwrap();
+    ada.join("b").unwrap();
+    assert_eq!(ada.join("a"), Ok(false), "it is in it already");
+    assert_eq!(ada.join("c"), Err(JoinError::TooManyRooms { limit: 2 }));
+    assert!(matches!(ada.join(""), Err(JoinError::InvalidName(_))));
+    ada.leave("a");
+    assert_eq!(ada.join("c"), Ok(true));
+}
+
+#[tokio::test]
+async fn an_emitter_tells_only_what_concerns_all() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let [(_peer, ada), (mut other, bob)] = crowd::<2>(&server).await;
+    assert!(matches!(
+        chat.to("").emit("x", ()),
+        Err(EmitError::InvalidName(_))
+    ));
+    assert!(matches!(chat.emit("", ()), Err(EmitError::InvalidName(_))));
+    ada.join("a").unwrap();
+    bob.join("a").unwrap();
+    ada.disconnect("gone");
+    chat.to("a").emit("still", &1).unwrap();
+    assert_eq!(other.expect("still").await, json!([1]));
+}
+
+#[tokio::test]
+async fn a_member_that_overflows_ends_alone() {
+    let limits = Limits {
+        replay: 10_000,
+        queue: 20_000,
+        ..Default::default()
+    };
+    let server = Server::builder().limits(limits).build();
+    let chat = server.namespace("/");
+    let [(silent, ada), (mut reading, bob)] = crowd::<2>(&server).await;
+    ada.join("a").unwrap();
+    bob.join("a").unwrap();
+    let text = "x".repeat(5_000);
+    for _ in 0..100 {
+        chat.to("a").emit("line", &text).unwrap();
+        assert_eq!(reading.expect("line").await, json!([text]));
+        reading.confirm().await;
+        reading.ping().await;
+    }
+    ada.closed().await;
+    assert_eq!(chat.to("a").sockets(), [bob]);
+    drop(silent);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn joining_leaving_and_emitting_at_once_leave_rooms_and_members_agreeing() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let crowd = crowd::<8>(&server).await;
+    let names = ["a", "b", "c"];
+    for seed in 0..50 {
+        std::thread::scope(|scope| {
+            for (number, (_, socket)) in crowd.iter().enumerate() {
+                let seed = Seed::new(seed).part(number as u64);
+                let chat = &chat;
+                scope.spawn(move || {
+                    let mut random = seed.rng();
+                    for _ in 0..100 {
+                        let room = names[random.below(3) as usize];
+                        match random.below(5) {
+                            0 | 1 => drop(socket.join(room)),
+                            2 | 3 => drop(socket.leave(room)),
+                            _ => assert!(chat.to(room).sockets().len() <= 8),
+                        }
+                    }
+                });
+            }
+        });
+        for room in names {
+            let members: HashSet<_> = chat
+                .to(room)
+                .sockets()
+                .iter()
+                .map(|socket| socket.id().clone())
+                .collect();
+            let inside = crowd.iter().filter(|(_, socket)| socket.is_in(room));
+            let inside: HashSet<_> = inside.map(|(_, socket)| socket.id().clone()).collect();
+            assert_eq!(members, inside, "room {room}, seed {seed}");
+            assert_eq!(
+                chat.rooms().iter().any(|name| name == room),
+                !members.is_empty(),
+                "{seed}"
+            );
+        }
+    }
+}
