@@ -6,7 +6,7 @@ use common::{Summary, run};
 use trunkline_netem::Seed;
 
 /// Seeds to run when `TRUNKLINE_SEEDS` does not say.
-const SEEDS: u64 = 4_000;
+const SEEDS: u64 = 6_000;
 
 fn number_of_seeds() -> u64 {
     let given = std::env::var("TRUNKLINE_SEEDS").ok();
@@ -27,6 +27,7 @@ fn add(sum: &mut Summary, other: &Summary) {
     sum.resumes += other.resumes;
     sum.switches += other.switches;
     sum.lost_sessions += other.lost_sessions;
+    sum.strangers += other.strangers;
     sum.acks += other.acks;
     sum.ended_at += other.ended_at;
 }

@@ -31,6 +31,7 @@ impl World {
             89..93 => self.sends_ignorable(),
             93..97 => self.client_emits_datagram(),
             97..98 => self.ends_a_session(),
+            98..99 => self.stranger_dials(),
             _ => Ok(()),
         }
     }
@@ -359,6 +360,8 @@ impl World {
             return Ok(false);
         };
         let settled = ours.ready
+            && !ours.half.ended
+            && !theirs.half.ended
             && ours.half.session.outbound.is_settled()
             && theirs.half.session.outbound.is_settled()
             && theirs.half.session.line == Some(line)

@@ -4,15 +4,19 @@
 //! |---|---|
 //! | `line.rs` | a connection: messages over a byte link that may die at any byte |
 //! | `session.rs` | the machines of one side, joined as the driver joins them |
-//! | `server.rs` | registry, authentication, the decision about a resume, namespaces |
-//! | `client.rs` | HELLO, first flight, resume, switch, back-off, lost sessions |
+//! | `server.rs` | the server's connections, sessions and namespaces |
+//! | `decision.rs` | its one decision: resumed, fresh or refused |
+//! | `client.rs` | the client's connections, sessions and namespaces |
+//! | `attempt.rs` | its attempts: HELLO, first flight, resume, switch, back-off; strangers |
 //! | `app.rs` | what both applications do: emit, answer, count |
 //! | `chaos.rs` | what the seed does to all of them, and how it ends |
 //! | `ledger.rs` | the promises: exactly once, in order, or said to be lost |
 
 mod app;
+mod attempt;
 mod chaos;
 mod client;
+mod decision;
 mod ledger;
 mod line;
 mod server;
@@ -61,6 +65,8 @@ pub(crate) struct Summary {
     pub(crate) switches: u64,
     /// Sessions that ended at either side before the end.
     pub(crate) lost_sessions: u64,
+    /// Resumes by who may not, all refused.
+    pub(crate) strangers: u64,
     /// Acks that were asked for.
     pub(crate) acks: u64,
     /// When the run was over, in microseconds.
