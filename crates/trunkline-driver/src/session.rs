@@ -375,10 +375,11 @@ impl Session {
         self.outbound.lock().machine.dropped_best_effort()
     }
 
-    /// The highest number received and counted, as a resume would tell it.
+    /// The receipt for a HELLO that offers to resume. What is due on the present connection stays
+    /// due: HELLO may be lost.
     #[must_use]
     pub fn confirm_received(&self) -> u64 {
-        self.inbound.lock().machine.confirm()
+        self.inbound.lock().machine.receipt()
     }
 
     /// Counts a sequenced frame of connection `attach`; none if that one was superseded.
@@ -420,11 +421,13 @@ impl Session {
 
     /// Answers a PING of connection `attach` on that connection, or not at all.
     pub(crate) fn pong(self: &Arc<Self>, attach: u64, t: u64) {
-        let received = self.inbound.lock().machine.confirm();
+        let mut receiving = self.inbound.lock();
         let mut sending = self.outbound.lock();
         if sending.attach != attach {
             return;
         }
+        let received = receiving.machine.confirm();
+        drop(receiving);
         sending.machine.set_receipt(received);
         sending.machine.pong(t);
         self.written_soon(sending);

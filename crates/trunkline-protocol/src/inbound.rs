@@ -117,6 +117,13 @@ impl Inbound {
         self.credit
     }
 
+    /// The receipt for a HELLO. Unlike [`confirm`](Self::confirm) it leaves a receipt due that is
+    /// due, since HELLO may be lost while an older connection goes on.
+    #[must_use]
+    pub const fn receipt(&self) -> u64 {
+        if self.held { self.credit } else { self.counted }
+    }
+
     /// The highest number counted.
     #[must_use]
     pub const fn counted(&self) -> u64 {

@@ -104,7 +104,7 @@ impl World {
             session: found.id.clone(),
             secret: found.secret.clone(),
             attach,
-            received: found.half.session.inbound.confirm(),
+            received: found.half.session.inbound.receipt(),
             strict,
         };
         let heartbeat = found.heartbeat;

@@ -201,8 +201,8 @@ impl Session {
             }
             Frame::Ping { t, received } => {
                 self.receive_receipt(received)?;
-                let received = self.inbound.confirm();
                 if self.attach == attach {
+                    let received = self.inbound.confirm();
                     self.outbound.set_receipt(received);
                     self.outbound.pong(t);
                 }

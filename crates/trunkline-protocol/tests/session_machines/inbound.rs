@@ -168,7 +168,7 @@ fn a_receipt_that_went_astray_is_told_again_when_its_frames_come_again() {
     for number in 0..10 {
         outbound.push(event_of(&number.to_string(), 80)).unwrap();
     }
-    let hello = inbound.confirm();
+    let hello = inbound.receipt();
     take(&mut inbound, &sent(&mut outbound));
     assert!(inbound.is_receipt_due(NOW));
     inbound.confirm();
@@ -192,4 +192,22 @@ fn a_few_bytes_that_come_again_are_confirmed_after_the_delay() {
     assert!(inbound.is_receipt_due(NOW + RECEIPT_DELAY));
     assert_eq!(inbound.confirm(), 1);
     assert_eq!(inbound.receipt_due(), None);
+}
+
+#[test]
+fn a_hello_that_may_be_lost_puts_off_no_receipt() {
+    let mut inbound = receiver(1_000);
+    inbound.accept(1, 10, NOW).unwrap();
+    inbound.confirm();
+    inbound.accept(2, 10, NOW).unwrap();
+    assert_eq!(inbound.receipt(), 2);
+    assert_eq!(inbound.receipt_due(), Some(NOW + RECEIPT_DELAY));
+    inbound.hold(true);
+    assert_eq!(
+        inbound.receipt(),
+        1,
+        "what is withheld is not told at a resume either"
+    );
+    inbound.hold(false);
+    assert_eq!(inbound.confirm(), 2);
 }
