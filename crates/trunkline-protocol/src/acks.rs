@@ -32,7 +32,11 @@ impl<W> AckTable<W> {
     /// An empty table for at most `limit` pending acks.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
-        Self { pending: BTreeMap::new(), limit, ignored: 0 }
+        Self {
+            pending: BTreeMap::new(),
+            limit,
+            ignored: 0,
+        }
     }
 
     /// Registers who waits for `ack_id`, before the event is pushed.
@@ -55,7 +59,10 @@ impl<W> AckTable<W> {
     /// Takes the waiter that an answer is for. An answer that nobody asked for in this namespace, or
     /// a second one, gives nothing and is counted.
     pub fn answer(&mut self, ack_id: AckId, namespace: &str) -> Option<W> {
-        let asked = self.pending.get(&ack_id).is_some_and(|p| p.namespace.as_str() == namespace);
+        let asked = self
+            .pending
+            .get(&ack_id)
+            .is_some_and(|p| p.namespace.as_str() == namespace);
         if !asked {
             self.ignored += 1;
             return None;
@@ -70,13 +77,18 @@ impl<W> AckTable<W> {
 
     /// Takes all that wait for an answer from a namespace that was left.
     pub fn leave(&mut self, namespace: &str) -> Vec<W> {
-        let left = self.pending.extract_if(.., |_, p| p.namespace.as_str() == namespace);
+        let left = self
+            .pending
+            .extract_if(.., |_, p| p.namespace.as_str() == namespace);
         left.map(|(_, pending)| pending.waiter).collect()
     }
 
     /// Takes all that wait: the session is over.
     pub fn drain(&mut self) -> Vec<W> {
-        std::mem::take(&mut self.pending).into_values().map(|pending| pending.waiter).collect()
+        std::mem::take(&mut self.pending)
+            .into_values()
+            .map(|pending| pending.waiter)
+            .collect()
     }
 
     /// How many wait.

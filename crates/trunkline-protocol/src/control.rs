@@ -74,7 +74,9 @@ impl Control {
 
     /// Encodes the farewell, once nothing else can go before it.
     pub(crate) fn last(&mut self, encoding: Encoding, into: &mut Vec<u8>) -> bool {
-        let Some(close) = self.close.as_ref().filter(|_| !self.closed) else { return false };
+        let Some(close) = self.close.as_ref().filter(|_| !self.closed) else {
+            return false;
+        };
         into.extend_from_slice(&close.encode(encoding));
         self.closed = true;
         true

@@ -8,12 +8,18 @@ use crate::{Close, Encoding, Frame, Hello, MAX_HELLO_BYTES, VERSION, Violation, 
 /// It is larger than [`MAX_HELLO_BYTES`], another frame, or of another version.
 pub fn read_hello(encoding: Encoding, message: &[u8]) -> Result<Hello, Violation> {
     if message.len() > MAX_HELLO_BYTES {
-        return Err(Violation::TooLarge { size: message.len(), limit: MAX_HELLO_BYTES });
+        return Err(Violation::TooLarge {
+            size: message.len(),
+            limit: MAX_HELLO_BYTES,
+        });
     }
     match Frame::decode(encoding, message)? {
         Frame::Hello(hello) if hello.v == VERSION => Ok(*hello),
         Frame::Hello(hello) => Err(Violation::Version { found: hello.v }),
-        other => Err(Violation::Unexpected { kind: other.kind(), when: "before HELLO" }),
+        other => Err(Violation::Unexpected {
+            kind: other.kind(),
+            when: "before HELLO",
+        }),
     }
 }
 
@@ -39,7 +45,10 @@ impl ClientHandshake {
     /// After this HELLO was sent.
     #[must_use]
     pub const fn sent(encoding: Encoding, hello: &Hello) -> Self {
-        Self { encoding, resuming: hello.resume.is_some() }
+        Self {
+            encoding,
+            resuming: hello.resume.is_some(),
+        }
     }
 
     /// Reads the server's first message.
@@ -58,7 +67,10 @@ impl ClientHandshake {
                 Ok(Answer::Fresh(welcome))
             }
             Frame::Close(close) => Ok(Answer::Closed(close)),
-            other => Err(Violation::Unexpected { kind: other.kind(), when: "in answer to HELLO" }),
+            other => Err(Violation::Unexpected {
+                kind: other.kind(),
+                when: "in answer to HELLO",
+            }),
         }
     }
 }

@@ -32,7 +32,12 @@ impl Heartbeat {
     /// For a connection that was attached at `now`.
     #[must_use]
     pub const fn new(interval: Duration, timeout: Duration, now: Time) -> Self {
-        Self { interval, timeout, pinged: now, awaiting: None }
+        Self {
+            interval,
+            timeout,
+            pinged: now,
+            awaiting: None,
+        }
     }
 
     /// Looks at the time and at `life`, the count of bytes moved so far.
@@ -70,7 +75,13 @@ impl Watchdog {
     /// For a connection that was attached at `now`.
     #[must_use]
     pub const fn new(interval: Duration, timeout: Duration, now: Time) -> Self {
-        Self { interval, timeout, life: 0, alive: now, probed: None }
+        Self {
+            interval,
+            timeout,
+            life: 0,
+            alive: now,
+            probed: None,
+        }
     }
 
     /// When to [`poll`](Self::poll) next.

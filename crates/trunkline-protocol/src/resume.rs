@@ -45,7 +45,12 @@ impl Attachment {
     /// For a fresh session, whose first connection has attach 0.
     #[must_use]
     pub fn new(secret: SecretHash, encoding: Encoding) -> Self {
-        Self { secret, encoding, attach: 0, recent: Recent::default() }
+        Self {
+            secret,
+            encoding,
+            attach: 0,
+            recent: Recent::default(),
+        }
     }
 
     /// Decides whether the connection that offers `resume` takes the session over, and notes that it
@@ -71,7 +76,10 @@ impl Attachment {
             return Err(AttachRefusal::Encoding);
         }
         if resume.attach <= self.attach {
-            return Err(AttachRefusal::Stale { offered: resume.attach, current: self.attach });
+            return Err(AttachRefusal::Stale {
+                offered: resume.attach,
+                current: self.attach,
+            });
         }
         self.recent.admit(now)?;
         self.attach = resume.attach;
@@ -96,11 +104,16 @@ impl Recent {
     fn admit(&mut self, now: Time) -> Result<(), AttachRefusal> {
         let age = now.since(self.since);
         if self.count == 0 || age >= ATTACHES_WINDOW {
-            *self = Self { since: now, count: 1 };
+            *self = Self {
+                since: now,
+                count: 1,
+            };
             return Ok(());
         }
         if self.count >= ATTACHES_MAX {
-            return Err(AttachRefusal::TooMany { retry_after: ATTACHES_WINDOW - age });
+            return Err(AttachRefusal::TooMany {
+                retry_after: ATTACHES_WINDOW - age,
+            });
         }
         self.count += 1;
         Ok(())
@@ -136,11 +149,16 @@ mod tests {
     fn an_attach_that_is_not_above_the_last_one_changes_nothing() {
         let mut attachment = attachment();
         let now = Time::default();
-        attachment.attach(&resume(2), true, Encoding::MessagePack, now).unwrap();
+        attachment
+            .attach(&resume(2), true, Encoding::MessagePack, now)
+            .unwrap();
         for stale in [0, 1, 2] {
             assert_eq!(
                 attachment.attach(&resume(stale), true, Encoding::MessagePack, now),
-                Err(AttachRefusal::Stale { offered: stale, current: 2 })
+                Err(AttachRefusal::Stale {
+                    offered: stale,
+                    current: 2
+                })
             );
         }
         assert_eq!(attachment.current(), 2);
@@ -149,7 +167,10 @@ mod tests {
     #[test]
     fn a_wrong_secret_and_another_principal_look_alike() {
         let mut attachment = attachment();
-        let forged = Resume { secret: Secret::new([8; 16]), ..resume(1) };
+        let forged = Resume {
+            secret: Secret::new([8; 16]),
+            ..resume(1)
+        };
         let now = Time::default();
         for (offer, same_principal) in [(&forged, true), (&resume(1), false)] {
             assert_eq!(
@@ -173,14 +194,21 @@ mod tests {
         let mut attachment = attachment();
         let start = Time::from_ms(1);
         for attach in 1..=u64::from(ATTACHES_MAX) {
-            attachment.attach(&resume(attach), true, Encoding::MessagePack, start).unwrap();
+            attachment
+                .attach(&resume(attach), true, Encoding::MessagePack, start)
+                .unwrap();
         }
         let soon = start + Duration::from_secs(4);
         assert_eq!(
             attachment.attach(&resume(11), true, Encoding::MessagePack, soon),
-            Err(AttachRefusal::TooMany { retry_after: Duration::from_secs(6) })
+            Err(AttachRefusal::TooMany {
+                retry_after: Duration::from_secs(6)
+            })
         );
         let later = start + ATTACHES_WINDOW;
-        assert_eq!(attachment.attach(&resume(11), true, Encoding::MessagePack, later), Ok(()));
+        assert_eq!(
+            attachment.attach(&resume(11), true, Encoding::MessagePack, later),
+            Ok(())
+        );
     }
 }
