@@ -134,8 +134,8 @@ impl Namespace {
         self.set_hook("on_resume", &self.0.hooks.resume, ErasedHandler::new(hook))
     }
 
-    /// Told exactly once that a socket is over, after the events that came before; never for one
-    /// that `on_connect` refused. The socket still lists its rooms, and leaves them afterwards.
+    /// Told exactly once that a socket is over, after the events that came before (it does not wait
+    /// for concurrent ones); never for one that `on_connect` refused. The socket still lists its rooms, and leaves them afterwards.
     ///
     /// A handler that is under way for longer than [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT) is
     /// not waited for, and events that wait behind it are dropped.
@@ -257,7 +257,7 @@ impl Registration {
             limit > 0,
             "event {event:?}: at least one handler must be able to run"
         );
-        self.route.concurrency.store(limit, Ordering::Relaxed);
+        self.route.set_concurrency(limit);
         self
     }
 }
@@ -335,8 +335,24 @@ impl Route {
         &self.handler
     }
 
+    pub(crate) fn set_concurrency(&self, limit: usize) {
+        self.concurrency.store(limit, Ordering::Relaxed);
+    }
+
     /// How many may run at once per socket; none if in order with all others.
     pub(crate) fn concurrency(&self) -> Option<usize> {
         NonZeroUsize::new(self.concurrency.load(Ordering::Relaxed)).map(NonZeroUsize::get)
+    }
+}
+
+#[cfg(test)]
+impl Route {
+    /// A route that does nothing.
+    pub(crate) fn idle(event: &str, concurrency: usize) -> Self {
+        Self {
+            event: EventName::try_from(event).expect("a test's name is good"),
+            handler: ErasedHandler::new::<OnEvent, _>(|| async {}),
+            concurrency: AtomicUsize::new(concurrency),
+        }
     }
 }

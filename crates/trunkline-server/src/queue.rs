@@ -31,7 +31,13 @@ pub(crate) enum Moment {
     Resumed,
 }
 
-/// Which line a job waits in.
+/// A job that may run now, and the line in which it takes a place.
+pub(crate) struct Admitted {
+    pub(crate) line: LineId,
+    pub(crate) job: Job,
+}
+
+/// Which line a job belongs to.
 #[derive(Clone)]
 pub(crate) enum LineId {
     /// The line of all that is handled in order.
@@ -70,7 +76,8 @@ impl Job {
         }
     }
 
-    pub(crate) fn line(&self) -> LineId {
+    /// Asked once for each job, when it comes: its event may be made concurrent meanwhile.
+    fn line(&self) -> LineId {
         match self {
             Self::Event(event) if event.route.concurrency().is_some() => {
                 LineId::Own(Arc::clone(&event.route))
@@ -82,12 +89,10 @@ impl Job {
 
 impl Lines {
     /// Gives the job back if it may run now; else it waits.
-    pub(crate) fn admit(&mut self, job: Job, paused: bool) -> Option<Job> {
-        let (line, limit) = match job.line() {
-            LineId::Own(route) => {
-                let limit = route.concurrency().unwrap_or(1);
-                (self.own_line(route), limit)
-            }
+    pub(crate) fn admit(&mut self, job: Job, paused: bool) -> Option<Admitted> {
+        let id = job.line();
+        let (line, limit) = match &id {
+            LineId::Own(route) => (self.own_line(route), limit_of(route)),
             LineId::Ordered | LineId::Alone => (&mut self.ordered, 1),
         };
         if paused || line.running >= limit || !line.waiting.is_empty() {
@@ -95,7 +100,7 @@ impl Lines {
             return None;
         }
         line.running += 1;
-        Some(job)
+        Some(Admitted { line: id, job })
     }
 
     /// What comes after a job that ended in this line; if nothing does, its place is free.
@@ -120,13 +125,14 @@ impl Lines {
     }
 
     /// All that may run now that the pause is over.
-    pub(crate) fn release(&mut self) -> Vec<Job> {
-        let mut jobs = Vec::new();
-        self.ordered.release(1, &mut jobs);
+    pub(crate) fn release(&mut self) -> Vec<Admitted> {
+        let mut released = Vec::new();
+        self.ordered.release(&LineId::Ordered, 1, &mut released);
         for (route, line) in &mut self.own {
-            line.release(route.concurrency().unwrap_or(1), &mut jobs);
+            let id = LineId::Own(Arc::clone(route));
+            line.release(&id, limit_of(route), &mut released);
         }
-        jobs
+        released
     }
 
     /// Takes all that waits.
@@ -153,13 +159,10 @@ impl Lines {
         self.ordered.waiting.len()
     }
 
-    fn own_line(&mut self, route: Arc<Route>) -> &mut Line {
-        let position = self
-            .own
-            .iter()
-            .position(|(own, _)| Arc::ptr_eq(own, &route));
+    fn own_line(&mut self, route: &Arc<Route>) -> &mut Line {
+        let position = self.own.iter().position(|(own, _)| Arc::ptr_eq(own, route));
         let position = position.unwrap_or_else(|| {
-            self.own.push((route, Line::default()));
+            self.own.push((Arc::clone(route), Line::default()));
             self.own.len() - 1
         });
         &mut self.own[position].1
@@ -176,16 +179,166 @@ impl Line {
         next
     }
 
-    fn release(&mut self, limit: usize, jobs: &mut Vec<Job>) {
+    fn release(&mut self, id: &LineId, limit: usize, released: &mut Vec<Admitted>) {
         while self.running < limit {
             let Some(job) = self.waiting.pop_front() else {
                 return;
             };
             self.running += 1;
-            jobs.push(job);
+            released.push(Admitted {
+                line: id.clone(),
+                job,
+            });
         }
     }
 }
 
+/// How many handlers of an event with a line of its own may run at once.
+fn limit_of(route: &Route) -> usize {
+    route.concurrency().unwrap_or(1)
+}
+
 /// What a place in a line counts beside its args: about what it takes in memory.
 const PLACE_BYTES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use trunkline_netem::Seed;
+    use trunkline_protocol::IntoArgs;
+
+    use super::*;
+
+    /// What runs, by the name of its line.
+    #[derive(Default)]
+    struct Running(HashMap<&'static str, Vec<LineId>>);
+
+    fn job(route: &Arc<Route>, number: u64) -> Job {
+        let args = (&number).into_args().unwrap();
+        Job::Event(EventJob {
+            route: Arc::clone(route),
+            ack_id: None,
+            args,
+        })
+    }
+
+    fn number_of(job: &Job) -> u64 {
+        let Job::Event(event) = job else {
+            panic!("only events are sent")
+        };
+        event.args.first().unwrap()
+    }
+
+    fn name_of(line: &LineId) -> &'static str {
+        match line {
+            LineId::Own(_) => "own",
+            LineId::Ordered => "ordered",
+            LineId::Alone => "alone",
+        }
+    }
+
+    /// Jobs come and end in a random order, with a pause at the beginning; gives the order in which
+    /// each line began.
+    fn run(seed: Seed) -> HashMap<&'static str, Vec<u64>> {
+        let mut random = seed.rng();
+        let in_order = Arc::new(Route::idle("in order", 0));
+        let beside = Arc::new(Route::idle("beside", 3));
+        let mut lines = Lines::default();
+        let mut running = Running::default();
+        let mut begun: HashMap<_, Vec<_>> = HashMap::new();
+        let pause = random.below(20);
+        for number in 0..JOBS {
+            if number == pause {
+                for Admitted { line, job } in lines.release() {
+                    begun
+                        .entry(name_of(&line))
+                        .or_default()
+                        .push(number_of(&job));
+                    running.0.entry(name_of(&line)).or_default().push(line);
+                }
+            }
+            let route = if random.chance(1, 2) {
+                &in_order
+            } else {
+                &beside
+            };
+            if let Some(Admitted { line, job }) = lines.admit(job(route, number), number < pause) {
+                begun
+                    .entry(name_of(&line))
+                    .or_default()
+                    .push(number_of(&job));
+                running.0.entry(name_of(&line)).or_default().push(line);
+            }
+            assert!(
+                running
+                    .0
+                    .get("ordered")
+                    .is_none_or(|lines| lines.len() <= 1),
+                "{seed}"
+            );
+            assert!(
+                running.0.get("own").is_none_or(|lines| lines.len() <= 3),
+                "{seed}"
+            );
+            for lines_running in running.0.values_mut() {
+                if !lines_running.is_empty() && random.chance(1, 2) {
+                    end_one(&mut lines, lines_running, &mut begun);
+                }
+            }
+        }
+        for lines_running in running.0.values_mut() {
+            while !lines_running.is_empty() {
+                end_one(&mut lines, lines_running, &mut begun);
+            }
+        }
+        assert!(lines.drain().is_empty() && lines.own.is_empty(), "{seed}");
+        begun
+    }
+
+    fn end_one(
+        lines: &mut Lines,
+        running: &mut Vec<LineId>,
+        begun: &mut HashMap<&'static str, Vec<u64>>,
+    ) {
+        let line = running.pop().unwrap();
+        if let Some(job) = lines.next(&line) {
+            begun
+                .entry(name_of(&line))
+                .or_default()
+                .push(number_of(&job));
+            running.push(line);
+        }
+    }
+
+    #[test]
+    fn every_job_begins_once_and_in_the_order_of_its_line() {
+        for number in 0..500 {
+            let seed = Seed::new(number);
+            let begun = run(seed);
+            assert!(begun.values().all(|line| line.is_sorted()), "{seed}");
+            assert_eq!(
+                begun.values().map(Vec::len).sum::<usize>(),
+                JOBS as usize,
+                "{seed}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_event_made_concurrent_while_it_runs_gives_its_place_back() {
+        let route = Arc::new(Route::idle("late", 0));
+        let mut lines = Lines::default();
+        let Admitted { line, .. } = lines.admit(job(&route, 0), false).unwrap();
+        route.set_concurrency(2);
+        assert!(
+            lines.admit(job(&route, 1), false).is_some(),
+            "it has a line of its own now"
+        );
+        assert!(lines.next(&line).is_none());
+        let in_order = Arc::new(Route::idle("in order", 0));
+        assert!(lines.admit(job(&in_order, 2), false).is_some());
+    }
+
+    const JOBS: u64 = 100;
+}

@@ -3,14 +3,13 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use tokio::runtime::Handle;
 use trunkline_driver::Turn;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{AckId, Code, Payload, Prepared, Value};
 
 use crate::handler::{Call, Guarded, Outcome};
 use crate::namespace::Route;
-use crate::queue::{EventJob, Job, LineId, Moment};
+use crate::queue::{Admitted, EventJob, Job, LineId, Moment};
 use crate::{EmitError, Failure, Socket};
 
 /// Works off one line of a socket: begins with a job, takes the next when it is done, and ends when
@@ -42,10 +41,10 @@ enum After {
 
 impl Worker {
     /// Works off the line of a job that was admitted.
-    pub(crate) fn new(socket: &Socket, job: Job) -> Self {
+    pub(crate) fn new(socket: &Socket, Admitted { line, job }: Admitted) -> Self {
         Self {
             socket: socket.clone(),
-            line: job.line(),
+            line,
             first: Some(job),
             underway: None,
         }
@@ -53,17 +52,13 @@ impl Worker {
 
     /// Runs a job by itself, whatever its line does.
     pub(crate) fn alone(socket: &Socket, job: Job) -> Self {
-        Self {
-            line: LineId::Alone,
-            ..Self::new(socket, job)
-        }
+        let line = LineId::Alone;
+        Self::new(socket, Admitted { line, job })
     }
 
-    /// Runs inline, and in a task from where it has to wait.
+    /// Runs inline, and in a task from where it has to wait. Handlers need the runtime that this is
+    /// called in.
     pub(crate) fn run(mut self) {
-        if Handle::try_current().is_err() {
-            return self.spawn();
-        }
         // A task polls again at once, with its own waker, so this one need not wake anybody.
         let mut cx = Context::from_waker(Waker::noop());
         if Pin::new(&mut self).poll(&mut cx).is_pending() {

@@ -93,15 +93,20 @@ impl NoState {
 
 /// A few values, one of each type. Takes no memory while empty.
 #[derive(Default)]
-pub(crate) struct TypeMap(Vec<(TypeId, Arc<dyn Any + Send + Sync>)>);
+pub(crate) struct TypeMap(Vec<(TypeId, AnyValue)>);
+
+type AnyValue = Arc<dyn Any + Send + Sync>;
 
 impl TypeMap {
-    /// Puts a value in, in place of the one of its type.
-    pub(crate) fn set<T: Send + Sync + 'static>(&mut self, value: Arc<T>) {
-        let id = TypeId::of::<T>();
+    /// Puts a value in, and gives the one of its type that was there.
+    pub(crate) fn set(&mut self, value: Arc<impl Send + Sync + 'static>) -> Option<AnyValue> {
+        let id = (*value).type_id();
         match self.0.iter_mut().find(|(present, _)| *present == id) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((id, value)),
+            Some((_, old)) => Some(std::mem::replace(old, value)),
+            None => {
+                self.0.push((id, value));
+                None
+            }
         }
     }
 
@@ -119,9 +124,9 @@ mod tests {
     #[test]
     fn a_type_map_keeps_one_value_of_each_type() {
         let mut map = TypeMap::default();
-        map.set(Arc::new(1_u8));
-        map.set(Arc::new("text"));
-        map.set(Arc::new(2_u8));
+        assert!(map.set(Arc::new(1_u8)).is_none());
+        assert!(map.set(Arc::new("text")).is_none());
+        assert!(map.set(Arc::new(2_u8)).is_some());
         assert_eq!(map.get::<u8>().as_deref(), Some(&2));
         assert_eq!(map.get::<&str>().as_deref(), Some(&"text"));
         assert_eq!(map.get::<u16>(), None);

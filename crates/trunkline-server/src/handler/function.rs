@@ -21,8 +21,10 @@ use crate::handler::{Answer, Answering, Call};
 #[diagnostic::on_unimplemented(
     message = "this is no handler",
     label = "not an async function of extractors for `{S}`",
-    note = "a handler is an async closure or function of up to 8 extractors, such as `Socket` or \
-            `Data<T>`, each with its type written out",
+    note = "a handler is an async closure or function of up to 8 extractors, each with its type \
+            written out",
+    note = "extractors are `Socket`, `Data<T>` and `Args<T>` where `T: serde::Deserialize`, \
+            `Payload`, `State<T>` and others; which there are in this stage stands at `Extract`",
     note = "it returns `()`, `Result<T, Failure>` or `Ack<T>`, where `T: serde::Serialize`",
     note = "it must be `Clone + Send + Sync + 'static`, and its future `Send`: no `Rc`, and no \
             `std::sync::MutexGuard` held across an await"

@@ -14,7 +14,7 @@ use crate::context::SessionContext;
 use crate::extract::TypeMap;
 use crate::handler::{Call, Guarded, Outcome};
 use crate::namespace::NamespaceInner;
-use crate::queue::{EventJob, Job, Lines, Moment};
+use crate::queue::{Admitted, EventJob, Job, LineId, Lines, Moment};
 use crate::worker::{Worker, log_failure, send_failure};
 use crate::{EmitError, Failure};
 
@@ -210,8 +210,8 @@ impl Socket {
                 let _ = self.0.context.push(frame);
             }
         };
-        for job in jobs {
-            Worker::new(self, job).run();
+        for admitted in jobs {
+            Worker::new(self, admitted).run();
         }
     }
 
@@ -350,7 +350,7 @@ impl Socket {
     }
 
     /// The job that follows in a line, if any.
-    pub(crate) fn next_job(&self, line: &crate::queue::LineId) -> Option<Job> {
+    pub(crate) fn next_job(&self, line: &LineId) -> Option<Job> {
         let mailbox = &mut *self.0.mailbox.lock();
         let was_waiting = mailbox.lines.next(line)?;
         self.0.context.queued(0, was_waiting.bytes());
@@ -371,14 +371,18 @@ impl Socket {
 
     /// Runs a job, or lets it wait for its turn.
     fn submit(&self, job: Job) {
-        if let Some(job) = self.admit(job) {
-            Worker::new(self, job).run();
+        if let Some(admitted) = self.admit(job) {
+            Worker::new(self, admitted).run();
         }
     }
 
-    fn admit(&self, job: Job) -> Option<Job> {
+    fn admit(&self, job: Job) -> Option<Admitted> {
         let bytes = job.bytes();
         let mailbox = &mut *self.0.mailbox.lock();
+        if mailbox.gate == Gate::Closed && !matches!(job, Job::Farewell(_)) {
+            // Nothing follows a farewell.
+            return None;
+        }
         let admitted = mailbox.lines.admit(job, mailbox.gate == Gate::Paused);
         if admitted.is_none() {
             // Under the lock, so that nobody counts it out before it is counted in.
@@ -387,14 +391,14 @@ impl Socket {
         admitted
     }
 
-    fn release(&self, lines: &mut Lines) -> Vec<Job> {
-        let jobs = lines.release();
-        self.uncount(&jobs);
-        jobs
+    fn release(&self, lines: &mut Lines) -> Vec<Admitted> {
+        let released = lines.release();
+        self.uncount(released.iter().map(|admitted| &admitted.job));
+        released
     }
 
-    fn uncount(&self, jobs: &[Job]) {
-        let bytes = jobs.iter().map(Job::bytes).sum();
+    fn uncount<'a>(&self, jobs: impl IntoIterator<Item = &'a Job>) {
+        let bytes = jobs.into_iter().map(Job::bytes).sum();
         if bytes > 0 {
             self.0.context.queued(0, bytes);
         }
@@ -402,8 +406,8 @@ impl Socket {
 
     /// `on_disconnect` after what came before, or after [`FAREWELL_LIMIT`].
     fn farewell_in_order(&self, reason: DisconnectReason) {
-        if let Some(job) = self.admit(Job::Farewell(reason)) {
-            return self.run_farewell(Worker::new(self, job));
+        if let Some(admitted) = self.admit(Job::Farewell(reason)) {
+            return self.run_farewell(Worker::new(self, admitted));
         }
         let socket = Arc::downgrade(&self.0);
         self.0.context.server.spawn(async move {

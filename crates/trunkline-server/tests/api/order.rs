@@ -1,11 +1,10 @@
 //! The order in which the events of a socket are handled.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
-use trunkline_server::{Ack, Data, Server, Socket};
+use trunkline_server::{Ack, Data, Limits, Server, Socket};
 
 use crate::peer::{Answer, Peer};
 
@@ -144,29 +143,31 @@ async fn a_long_queue_of_ready_handlers_lets_others_run() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn too_many_waiting_bytes_hold_back_receipts_until_handlers_catch_up() {
-    let limits = trunkline_server::Limits {
+    let limits = Limits {
         inbound: 4_096,
-        ..Default::default()
+        ..Limits::default()
     };
     let server = Server::builder().limits(limits).build();
     let gate = Arc::new(Semaphore::new(0));
+    let (told, mut hears) = mpsc::unbounded_channel();
     let opened = Arc::clone(&gate);
     server
         .namespace("/")
         .on("wait", move |_: Data<String>| async move {
+            told.send(()).unwrap();
             opened.acquire().await.unwrap().forget();
         });
     let mut peer = Peer::connect(&server).await;
     for _ in 0..6 {
         peer.emit("wait", json!(["x".repeat(1_000)])).await;
     }
-    // Receipts are due after 10 s at the latest; PONG tells the last one given.
-    tokio::time::sleep(Duration::from_secs(15)).await;
     let held = peer.ping().await;
     assert!(held < 7, "receipts are withheld: {held}");
     gate.add_permits(6);
-    tokio::time::sleep(Duration::from_secs(15)).await;
+    for _ in 0..6 {
+        hears.recv().await.unwrap();
+    }
     assert_eq!(peer.ping().await, 7, "CONNECT and six events");
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::json;
 use trunkline_netem::Seed;
-use trunkline_server::{EmitError, JoinError, Limits, Namespace, Server, Socket};
+use trunkline_server::{Data, EmitError, JoinError, Limits, Namespace, Server, Socket};
 
 use crate::peer::Peer;
 
@@ -99,8 +99,8 @@ async fn rooms_and_members_know_of_each_other() {
         (chat.count_in("b"), chat.count_in("c"), chat.room_count()),
         (2, 0, 2)
     );
-    assert_eq!(chat.to("a").sockets(), [ada.clone()]);
-    assert_eq!(ada.to("b").sockets(), [bob.clone()]);
+    assert_eq!(chat.to("a").sockets(), std::slice::from_ref(&ada));
+    assert_eq!(ada.to("b").sockets(), std::slice::from_ref(&bob));
     assert!(ada.leave("b") && !ada.leave("b"));
     assert!(bob.leave("b"));
     assert_eq!(chat.rooms(), ["a"]);
@@ -206,4 +206,46 @@ async fn joining_leaving_and_emitting_at_once_leave_rooms_and_members_agreeing()
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plain_thread_may_emit_and_disconnect() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let (left, mut leaves) = tokio::sync::mpsc::unbounded_channel();
+    chat.on_disconnect(|socket: Socket| async move {
+        tokio::task::yield_now().await;
+        left.send(socket).unwrap();
+    });
+    let [(mut peer, ada)] = crowd::<1>(&server).await;
+    let thread = std::thread::spawn({
+        let ada = ada.clone();
+        move || {
+            chat.emit("all", &1).unwrap();
+            ada.emit("one", &2).unwrap();
+            ada.disconnect("enough");
+        }
+    });
+    assert_eq!(peer.expect("all").await, json!([1]));
+    assert_eq!(peer.expect("one").await, json!([2]));
+    assert_eq!(peer.receive().await[0], 19);
+    assert_eq!(leaves.recv().await, Some(ada));
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_best_effort_event_runs_its_handler() {
+    let server = Server::new();
+    let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    server
+        .namespace("/")
+        .on("move", |Data(place): Data<u8>| async move {
+            told.send(place).unwrap();
+        });
+    let mut peer = Peer::connect(&server).await;
+    peer.send(json!([32, null, "move", [7]])).await;
+    peer.send(json!([32, null, "unknown", [8]])).await;
+    peer.send(json!([33, null, "move", "key", 1, [9]])).await;
+    assert_eq!(hears.recv().await, Some(7));
+    assert_eq!(hears.recv().await, Some(9));
 }
