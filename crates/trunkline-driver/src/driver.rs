@@ -152,12 +152,14 @@ impl Driver {
                 self.dispatch.pong(session, t);
             }
             Frame::Received { received } => session.receive_receipt(received)?,
-            Frame::GoAway(go_away) => self.dispatch.go_away(session, *go_away),
             Frame::Close(close) => return Ok(Some(Ended::ByPeer(close))),
             // Never taken from a connection that was superseded.
-            Frame::Datagram { .. } | Frame::Latest { .. } if !session.is_present(self.attach) => {
+            Frame::GoAway(_) | Frame::Datagram { .. } | Frame::Latest { .. }
+                if !session.is_present(self.attach) =>
+            {
                 return Ok(Some(Ended::Superseded));
             }
+            Frame::GoAway(go_away) => self.dispatch.go_away(session, *go_away),
             Frame::Datagram {
                 namespace,
                 event,

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use trunkline_netem::End;
-use trunkline_protocol::{Close, Code, EventName, Kind, Payload, Prepared, encode_ignorable};
+use trunkline_protocol::{
+    Close, Code, EventName, GoAway, Hold, Kind, Payload, Prepared, encode_ignorable,
+};
 
 use super::app::{NAMESPACES, name};
 use super::client::index;
@@ -25,7 +27,8 @@ impl World {
             30..60 => self.server_emits(),
             60..66 => self.holds(),
             66..76 => self.client_switches(),
-            76..80 => Ok(()),
+            76..79 => Ok(()),
+            79..80 => self.server_goes_away(),
             80..86 => self.client_changes_namespace(),
             86..89 => self.server_leaves_namespace(),
             89..93 => self.sends_ignorable(),
@@ -260,6 +263,29 @@ impl World {
         if let Some(half) = self.half(End::Client, session) {
             half.session.outbound.push_best_effort(datagram);
         }
+        Ok(())
+    }
+
+    /// The server asks the client to come back on another connection.
+    fn server_goes_away(&mut self) -> Checked {
+        let slot = self.rng.below(700);
+        let Some(session) = self.client.current else {
+            return Ok(());
+        };
+        let Some(found) = self.server.sessions.get_mut(&session) else {
+            return Ok(());
+        };
+        let session = &mut found.half.session;
+        if session.line.is_none() || session.outbound.is_closing() {
+            return Ok(());
+        }
+        session.hold(Hold::EventsAndConnects);
+        session.outbound.go_away(GoAway {
+            reason: "the server goes away".to_owned(),
+            slot,
+            deadline: 60_000,
+            url: None,
+        });
         Ok(())
     }
 

@@ -44,6 +44,8 @@ pub(crate) struct ClientSession {
     pub(crate) heartbeat: (Duration, Duration),
     /// The application's hook has run: events may be pushed.
     pub(crate) ready: bool,
+    /// The line on which the server said GOAWAY.
+    pub(crate) leaving: Option<usize>,
 }
 
 pub(crate) enum Connection {
@@ -155,6 +157,13 @@ impl World {
             received: welcome.received,
             heartbeat: found.heartbeat,
         };
+        let hold = if found.ready {
+            Hold::Nothing
+        } else {
+            Hold::Events
+        };
+        found.half.session.hold(hold);
+        found.leaving = None;
         let retired = found
             .half
             .session
@@ -211,6 +220,7 @@ impl World {
             sockets: BTreeSet::new(),
             heartbeat,
             ready: false,
+            leaving: None,
         };
         let attach = Attach {
             line,
@@ -244,12 +254,29 @@ impl World {
         Ok(())
     }
 
+    /// The slot of a GOAWAY has come: a successor is made while the connection lives.
+    pub(crate) fn client_leaves(&mut self, line: usize) -> Checked {
+        if self.current_line() != Some(line) {
+            return Ok(());
+        }
+        if let Some(found) = self
+            .client
+            .current
+            .and_then(|of| self.client.sessions.get_mut(&of))
+        {
+            found.leaving = Some(line);
+        }
+        self.client_switches()
+    }
+
     pub(crate) fn client_hook_done(&mut self, session: usize) -> Checked {
         if self.client.current != Some(session) {
             return Ok(());
         }
         if let Some(found) = self.client.sessions.get_mut(&session) {
-            found.half.session.hold(Hold::Nothing);
+            if found.half.session.held != Hold::EventsAndConnects {
+                found.half.session.hold(Hold::Nothing);
+            }
             found.ready = true;
         }
         while self.client.current == Some(session)
@@ -314,6 +341,11 @@ impl World {
                 return Ok(false);
             }
             Handled::Sequenced { frame, .. } => self.client_takes(session, &frame)?,
+            Handled::GoAway { slot } => {
+                found.half.session.hold(Hold::EventsAndConnects);
+                self.note(|| format!("line {line} is to be left"));
+                self.after(slot, Timer::Leave { line });
+            }
         }
         Ok(true)
     }
@@ -485,6 +517,16 @@ impl World {
                     "the client takes session {session} on a whole connection for dead"
                 ));
             }
+        }
+        if let Some(session) = self.client.current
+            && let Some(line) = self
+                .client
+                .sessions
+                .get(&session)
+                .and_then(|found| found.leaving)
+        {
+            // The attempt to leave came to nothing.
+            self.client_leaves(line)?;
         }
         // Whatever went wrong: a client without a connection goes on trying.
         if self.current_line().is_none() && self.client.pending.is_none() {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use trunkline_netem::End;
 use trunkline_protocol::{
-    AttachRefusal, Attachment, Close, Code, Datagrams, Disposition, Hello, Resume, ResumeRefusal,
-    Role, Secret, ServerNamespaces, SessionId, VERSION, Welcome,
+    AttachRefusal, Attachment, Close, Code, Datagrams, Disposition, Hello, Hold, Resume,
+    ResumeRefusal, Role, Secret, ServerNamespaces, SessionId, VERSION, Welcome,
 };
 
 use super::app::{Ending, Half};
@@ -167,6 +167,7 @@ impl World {
             welcome.secret = Some(new_secret);
         }
         found.generation += 1;
+        found.half.session.hold(Hold::Nothing);
         let first = |received| {
             Some(
                 Welcome {

@@ -156,6 +156,10 @@ enum Timer {
     AttemptEnds {
         line: usize,
     },
+    /// The slot of a GOAWAY.
+    Leave {
+        line: usize,
+    },
     /// The application's hook after a lost session has run.
     HookDone {
         session: usize,
@@ -296,6 +300,7 @@ impl World {
             Timer::Datagram => self.client_emits_datagram(),
             Timer::Dial => self.client_dials_if_idle(),
             Timer::AttemptEnds { line } => self.client_gives_up(line),
+            Timer::Leave { line } => self.client_leaves(line),
             Timer::HookDone { session } => self.client_hook_done(session),
             Timer::Authenticated { line } => self.server_decides(line),
             Timer::ClosingEnds {

@@ -145,6 +145,7 @@ impl World {
                 self.server_begins_closing(line, Ending::ByPeer(close));
                 return Ok(false);
             }
+            Handled::GoAway { .. } => return Err("the client says GOAWAY".to_owned()),
             Handled::Sequenced { seq, frame } => self.server_takes(session, seq, &frame)?,
         }
         Ok(true)

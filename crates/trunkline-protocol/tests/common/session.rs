@@ -29,6 +29,7 @@ pub(crate) struct Session {
     life_at_last_sweep: u64,
     /// Closed as a slow consumer's, and not again before the queue has been within its limit.
     slow: bool,
+    pub(crate) held: Hold,
     /// The highest receipt taken.
     pub(crate) confirmed: u64,
 }
@@ -53,6 +54,7 @@ pub(crate) enum Handled<'a> {
     Superseded,
     Sequenced { seq: u64, frame: Sequenced<'a> },
     Closed(Close),
+    GoAway { slot: Duration },
 }
 
 impl Session {
@@ -71,6 +73,7 @@ impl Session {
             life: 0,
             life_at_last_sweep: 0,
             slow: false,
+            held: Hold::Nothing,
             confirmed: 0,
         }
     }
@@ -218,10 +221,16 @@ impl Session {
                     when: "after the handshake",
                 });
             }
-            Frame::GoAway(_)
-            | Frame::Datagram { .. }
-            | Frame::Latest { .. }
-            | Frame::Ignorable { .. } => {}
+            Frame::GoAway(_) | Frame::Datagram { .. } | Frame::Latest { .. }
+                if self.reads != attach =>
+            {
+                return Ok(Handled::Superseded);
+            }
+            Frame::GoAway(go_away) => {
+                let slot = Duration::from_millis(go_away.slot);
+                return Ok(Handled::GoAway { slot });
+            }
+            Frame::Datagram { .. } | Frame::Latest { .. } | Frame::Ignorable { .. } => {}
         }
         Ok(Handled::Nothing)
     }
@@ -279,6 +288,7 @@ impl Session {
     }
 
     pub(crate) fn hold(&mut self, hold: Hold) {
+        self.held = hold;
         self.outbound.hold(hold);
     }
 
