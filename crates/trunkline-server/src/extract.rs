@@ -3,15 +3,15 @@
 //! | extractor | gives | where |
 //! |---|---|---|
 //! | [`Socket`] | the socket | everywhere |
-//! | [`Data<T>`] | the first arg (in `on_connect` the CONNECT's auth) | events, `on_connect` |
+//! | [`Data<T>`](Data) | the first arg (in `on_connect` the CONNECT's auth) | events, `on_connect` |
 //! | `Option<Data<T>>` | the same, or `None` if there is none or it is nil | events, `on_connect` |
-//! | [`Args<T>`] | all args, as a tuple or a `Vec` | events, `on_connect` |
-//! | [`Payload`] | the args as they came | events, `on_connect` |
+//! | [`Args<T>`](trunkline_protocol::Args) | all args, as a tuple or a `Vec` | events, `on_connect` |
+//! | [`Payload`](trunkline_protocol::Payload) | the args as they came | events, `on_connect` |
 //! | [`EventName`] | the event's name | events |
-//! | [`State<T>`] | the program's state of type `T` | everywhere |
-//! | [`SocketState<T>`], `Option<SocketState<T>>` | the socket's state of type `T` | everywhere |
-//! | [`Principal`], `Option<Principal>` | on whose behalf the session acts | everywhere |
-//! | `Arc<`[`Handshake`]`>`, [`PeerAddress`] | what the session's first connection brought | everywhere |
+//! | [`State<T>`](State) | the program's state of type `T` | everywhere |
+//! | [`SocketState<T>`](SocketState), `Option<SocketState<T>>` | the socket's state of type `T` | everywhere |
+//! | [`Principal`](crate::Principal), `Option<Principal>` | on whose behalf the session acts | everywhere |
+//! | `Arc<`[`Handshake`](crate::Handshake)`>`, [`PeerAddress`] | what the session's first connection brought | everywhere |
 //! | [`DisconnectReason`] | why the socket is over | `on_disconnect` |
 
 mod connection;
