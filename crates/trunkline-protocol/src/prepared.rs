@@ -3,6 +3,8 @@
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
+use smallvec::SmallVec;
+
 use crate::ignorable::FILLER;
 use crate::json::write_value;
 use crate::message_pack::{Reader, write};
@@ -23,8 +25,9 @@ struct Shared {
     kind: Kind,
     /// The length of the frame's array.
     length: u8,
-    message_pack: Vec<u8>,
-    json: OnceLock<Vec<u8>>,
+    /// Small ones lie in the shared allocation itself: one is what an ack costs.
+    message_pack: SmallVec<[u8; INLINE_BYTES]>,
+    json: OnceLock<Box<[u8]>>,
 }
 
 impl Prepared {
@@ -185,7 +188,7 @@ impl Prepared {
             Encoding::Json => self
                 .0
                 .json
-                .get_or_init(|| json_suffix(&self.0.message_pack)),
+                .get_or_init(|| json_suffix(&self.0.message_pack).into()),
         }
     }
 
@@ -294,11 +297,17 @@ impl Suffix {
         Prepared(Arc::new(Shared {
             kind,
             length,
-            message_pack: bytes,
+            message_pack: match bytes.len() {
+                ..=INLINE_BYTES => SmallVec::from_slice(&bytes),
+                _ => SmallVec::from_vec(bytes),
+            },
             json,
         }))
     }
 }
+
+/// Bytes of MessagePack that need no allocation of their own.
+const INLINE_BYTES: usize = 96;
 
 /// The suffix in JSON: the same fields, each after a comma, and the array's end.
 fn json_suffix(message_pack: &[u8]) -> Vec<u8> {
