@@ -219,10 +219,11 @@ fn resumed(
     let attach = attach(connection, welcome, kept.attach);
     shared.draining.store(false, Ordering::Relaxed);
     shared.book.lock().forget_connection();
-    session.hold(Hold::Nothing);
     let inlet = Arc::new(Inlet(Arc::clone(shared)));
     match session.attach(attach, inlet, clock::now(), |_| None) {
         Ok(driver) => {
+            // Not before: what waits must not leave on a connection that is being left.
+            session.hold(Hold::Nothing);
             session.probe(clock::now());
             Ok(Attached {
                 driver,

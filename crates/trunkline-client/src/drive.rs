@@ -26,6 +26,7 @@ pub(crate) struct Drive {
     told: bool,
     /// It is being left: a switch is under way.
     leaving: bool,
+    over: bool,
 }
 
 /// What a connection came to.
@@ -48,6 +49,7 @@ impl Drive {
             closing_since: None,
             told: false,
             leaving: false,
+            over: false,
         }
     }
 
@@ -84,8 +86,9 @@ impl Drive {
         self.leaving = true;
     }
 
-    pub(crate) fn into_driver(self) -> Driver {
-        self.driver
+    /// The driver, if its connection is not over.
+    pub(crate) fn into_driver(self) -> Option<Driver> {
+        (!self.over).then_some(self.driver)
     }
 
     fn session(&self) -> &Arc<Session> {
@@ -95,6 +98,7 @@ impl Drive {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Driven> {
         loop {
             if let Poll::Ready(ended) = Pin::new(&mut self.driver).poll(cx) {
+                self.over = true;
                 return Poll::Ready(Driven::Ended(ended));
             }
             let now = Instant::now();

@@ -42,9 +42,7 @@ impl Inbox {
     /// Drops what waits. A handler under way goes on.
     pub(crate) fn clear(&self, shared: &Shared) {
         let events = std::mem::take(&mut self.0.lock().events);
-        for incoming in events {
-            shared.queued(&incoming.session, 0, incoming.size());
-        }
+        shared.handled(events.iter().map(Incoming::size).sum());
     }
 
     /// Whether no handler is under way and none waits.
@@ -106,7 +104,7 @@ pub(crate) fn deliver(
     incoming: Incoming,
     cx: &mut Context<'_>,
 ) {
-    shared.queued(&incoming.session, incoming.size(), 0);
+    shared.queued(&incoming.session, incoming.size());
     if !namespace.inbox.push(incoming) {
         return;
     }
@@ -134,9 +132,9 @@ pub(crate) fn fail(
 
 async fn work(shared: Arc<Shared>, namespace: Arc<Namespace>) {
     while let Some(incoming) = namespace.inbox.next() {
-        let (session, size) = (Arc::clone(&incoming.session), incoming.size());
+        let size = incoming.size();
         handle(&shared, &namespace, incoming).await;
-        shared.queued(&session, 0, size);
+        shared.handled(size);
     }
     if shared.draining.load(Ordering::Relaxed) {
         shared.bell.notify_one();

@@ -226,7 +226,6 @@ impl Shared {
     /// A fresh session has begun; `flight` went ahead of its WELCOME.
     pub(crate) fn adopt(&self, session: &Arc<Session>, flight: Vec<Prepared>) {
         let _turn = Turn::enter();
-        self.forget_hold();
         let mut book = self.book.lock();
         session.adopt(flight);
         let mut broken = None;

@@ -1,5 +1,6 @@
 //! The client's one task: attempts, connections, and the waits between them.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -122,11 +123,12 @@ impl Task {
             match ended {
                 Ok(successor) => {
                     attached = successor;
-                    let former = drive.into_driver();
-                    // It only says farewell now, within the driver's limit.
-                    self.shared.tasks.spawn(async move {
-                        let _ = former.await;
-                    });
+                    if let Some(former) = drive.into_driver() {
+                        // It only says farewell now, within the driver's limit.
+                        self.shared.tasks.spawn(async move {
+                            let _ = former.await;
+                        });
+                    }
                 }
                 Err(ended) => {
                     self.down_since = Instant::now();
@@ -142,16 +144,28 @@ impl Task {
         let notice = self.shared.book.lock().go_away.clone();
         self.moved = notice.and_then(|notice| self.moved_to(notice.url.as_deref()));
         loop {
-            match drive.beside(self.attempt()).await {
-                Ok(Driven::Ended(ended)) => return Err(ended),
-                Ok(Driven::Leave) | Err(Err(_)) => {}
-                Err(Ok(attached)) => return Ok(attached),
+            if let Some(outcome) = self.attempt_beside(drive).await {
+                return outcome;
             }
             let delay = self.next_delay(false);
             match drive.beside(sleep(delay)).await {
                 Ok(Driven::Ended(ended)) => return Err(ended),
                 Ok(Driven::Leave) | Err(()) => {}
             }
+        }
+    }
+
+    /// One attempt while the connection lives; none if it came to nothing and that still does.
+    async fn attempt_beside(&mut self, drive: &mut Drive) -> Option<Result<Attached, Ended>> {
+        let mut attempt = pin!(self.attempt());
+        match drive.beside(attempt.as_mut()).await {
+            // It may be the attempt itself that ended it: then the answer is on its way.
+            Ok(Driven::Ended(ended)) if ended.keeps_session(Role::Client) => {
+                Some(attempt.await.map_err(|_trouble| ended))
+            }
+            Ok(Driven::Ended(ended)) => Some(Err(ended)),
+            Ok(Driven::Leave) | Err(Err(_)) => None,
+            Err(Ok(attached)) => Some(Ok(attached)),
         }
     }
 
@@ -267,8 +281,7 @@ impl Task {
             attempt: self.back_off.attempts(),
             delay,
         });
-        let waiting = sleep(delay);
-        tokio::pin!(waiting);
+        let mut waiting = pin!(sleep(delay));
         loop {
             tokio::select! {
                 biased;

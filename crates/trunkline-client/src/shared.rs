@@ -1,5 +1,6 @@
 //! What a client's handles and its task share.
 
+use std::pin::pin;
 use std::sync::{OnceLock, Weak};
 use std::time::Duration;
 
@@ -39,8 +40,8 @@ pub(crate) struct Shared {
 #[derive(Default)]
 struct Backlog {
     bytes: usize,
-    /// Receipts are withheld because of them.
-    held: bool,
+    /// The session whose receipts are withheld because of them.
+    held: Option<Arc<Session>>,
 }
 
 impl Shared {
@@ -92,6 +93,8 @@ impl Shared {
             Phase::Closing | Phase::Closed => {}
         }
         drop(book);
+        // In a switch two wait for it: the connection, and the attempt beside it.
+        self.bell.notify_waiters();
         self.bell.notify_one();
     }
 
@@ -101,8 +104,14 @@ impl Shared {
 
     /// Ready when the application has closed the client.
     pub(crate) async fn closing(&self) {
-        while !self.is_closing() {
-            self.bell.notified().await;
+        loop {
+            // Listening comes first, or the bell could ring between looking and listening.
+            let mut rung = pin!(self.bell.notified());
+            rung.as_mut().enable();
+            if self.is_closing() {
+                return;
+            }
+            rung.await;
         }
     }
 
@@ -137,22 +146,32 @@ impl Shared {
         (ms != NOT_MEASURED).then(|| Duration::from_millis(ms))
     }
 
-    /// Notes that events of `added` bytes wait for handlers now, and of `removed` no more. While
-    /// more wait than `limits.inbound`, receipts are withheld, so that the rest waits at the server.
-    pub(crate) fn queued(&self, session: &Session, added: usize, removed: usize) {
-        let limit = self.config.settings.limits.inbound as usize;
+    /// Notes that an event of `size` bytes waits for its handler. While more wait than
+    /// `limits.inbound`, receipts are withheld, so that the rest waits at the server.
+    pub(crate) fn queued(&self, session: &Arc<Session>, size: usize) {
         let mut backlog = self.backlog.lock();
-        backlog.bytes = (backlog.bytes + added).saturating_sub(removed);
-        let hold = backlog.bytes > limit;
-        if backlog.held != hold {
-            backlog.held = hold;
-            session.hold_receipts(hold, clock::now());
+        backlog.bytes += size;
+        let held = backlog.held.as_ref();
+        let is_held = held.is_some_and(|held| Arc::ptr_eq(held, session));
+        if backlog.bytes > self.backlog_limit() && !is_held {
+            backlog.held = Some(Arc::clone(session));
+            session.hold_receipts(true, clock::now());
         }
     }
 
-    /// A fresh session withholds nothing yet.
-    pub(crate) fn forget_hold(&self) {
-        self.backlog.lock().held = false;
+    /// Notes that events of `size` bytes do not wait any more.
+    pub(crate) fn handled(&self, size: usize) {
+        let mut backlog = self.backlog.lock();
+        backlog.bytes -= size;
+        if backlog.bytes <= self.backlog_limit()
+            && let Some(session) = backlog.held.take()
+        {
+            session.hold_receipts(false, clock::now());
+        }
+    }
+
+    fn backlog_limit(&self) -> usize {
+        self.config.settings.limits.inbound as usize
     }
 }
 

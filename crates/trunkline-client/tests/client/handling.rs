@@ -1,0 +1,349 @@
+//! The server's events and their handlers.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::support::*;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use trunkline_client::{
+    Ack, Args, Client, Code, Data, EventName, Failure, Limits, Payload, Socket,
+};
+use trunkline_protocol::Prepared;
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Line {
+    text: String,
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_take_what_they_ask_for_and_their_values_are_the_acks() {
+    let mut server = Server::new();
+    let client = server.client();
+    let root = client.socket("/");
+    root.on("nothing", || async {});
+    root.on("value", |Data(line): Data<Line>| async move {
+        Ok::<_, Failure>(line.text.len())
+    });
+    root.on("several", |Args((a, b)): Args<(u8, String)>| async move {
+        Ack(Args((b, a)))
+    });
+    root.on(
+        "raw",
+        |name: EventName, args: Payload, socket: Socket| async move {
+            assert_eq!(socket.namespace(), "/");
+            Ack((name.to_string(), args.count()))
+        },
+    );
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    let line = Line {
+        text: "four".into(),
+    };
+    peer.push(&event("nothing", Some(1), &7)).await;
+    peer.push(&event("value", Some(2), &line)).await;
+    peer.push(&event("several", Some(3), Args((1, "b")))).await;
+    peer.push(&event("raw", Some(4), Args((1, 2, 3)))).await;
+    let mut answer = async || match peer.next().await {
+        Got::Ack { ack, args, .. } => (ack, args),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(answer().await, (1, Payload::empty()));
+    assert_eq!(answer().await.1.first(), Ok(4));
+    assert_eq!(answer().await.1.decode(), Ok(("b".to_owned(), 1)));
+    assert_eq!(answer().await.1.first(), Ok(("raw".to_owned(), 3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_handled_is_failed_with_its_reason_and_harms_nothing() {
+    let mut server = Server::new();
+    let client = server.client();
+    let root = client.socket("/");
+    root.on("line", |Data(_): Data<Line>| async {});
+    root.on("panic", || async { fail() });
+    root.on("late panic", || async {
+        tokio::task::yield_now().await;
+        fail()
+    });
+    root.on("foreign", || async {
+        Err::<(), Failure>(std::io::Error::other("inner secret").into())
+    });
+    root.on("on purpose", || async {
+        Err::<(), _>(Failure::new(4001, "sold out"))
+    });
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    let wrong = std::collections::BTreeMap::from([("text", 5)]);
+    let mut cases = vec![
+        ("unknown", Code::UNKNOWN_EVENT, "no handler"),
+        ("panic", Code::INTERNAL, ""),
+        ("late panic", Code::INTERNAL, ""),
+        ("foreign", Code::INTERNAL, ""),
+        ("on purpose", Code::new(4001), "sold out"),
+    ];
+    for (name, expected, text) in cases.drain(..) {
+        peer.push(&event(name, Some(1), ())).await;
+        // Without an ack asked for nothing is said.
+        peer.push(&event(name, None, ())).await;
+        let Got::Failed { code, message, .. } = peer.next().await else {
+            panic!("{name}")
+        };
+        assert_eq!(code, expected, "{name}");
+        assert!(
+            message.contains(text) && !message.contains("secret"),
+            "{message}"
+        );
+    }
+    peer.push(&event("line", Some(2), &wrong)).await;
+    let Got::Failed { code, message, .. } = peer.next().await else {
+        panic!("FAILED")
+    };
+    assert_eq!(code, Code::BAD_ARGS);
+    assert!(message.contains("text"), "{message}");
+    peer.push(&event_in("/elsewhere", "line", Some(3), ()))
+        .await;
+    let Got::Failed { code, .. } = peer.next().await else {
+        panic!("FAILED")
+    };
+    assert_eq!(code, Code::NOT_CONNECTED);
+    assert!(!server.was_dialled(), "the connection stands");
+}
+
+#[tokio::test(start_paused = true)]
+async fn poisoned_args_are_answered_and_close_nothing() {
+    let mut server = Server::new();
+    let client = server.client();
+    client.socket("/").on("line", || async {});
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    // An EVENT whose args hold the byte that begins nothing.
+    let mut poisoned =
+        event("line", Some(1), &1).to_message(trunkline_client::Encoding::MessagePack, 2);
+    *poisoned.last_mut().unwrap() = 0xc1;
+    peer.send(&poisoned).await;
+    peer.next_seq = 3;
+    let Got::Failed { code, .. } = peer.next().await else {
+        panic!("FAILED")
+    };
+    assert_eq!(code, Code::BAD_ARGS);
+    peer.push(&event("line", Some(2), ())).await;
+    assert!(matches!(peer.next().await, Got::Ack { ack: 2, .. }));
+}
+
+fn fail() {
+    panic!("this panic belongs to the test");
+}
+
+/// Notes what it is told, in order.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    fn add(&self, note: impl Into<String>) {
+        self.0.lock().unwrap().push(note.into());
+    }
+
+    fn taken(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_handled_in_order_one_at_a_time_and_acks_are_not_behind_them() {
+    let mut server = Server::new();
+    let client = server.client();
+    let notes = Notes::default();
+    let noted = notes.clone();
+    client.socket("/").on(
+        "tick",
+        move |Data(number): Data<u32>, socket: Socket| async move {
+            noted.add(format!("begin {number}"));
+            let answer: u32 = socket.emit_with_ack("ask", &number).await.unwrap();
+            noted.add(format!("end {number} {answer}"));
+        },
+    );
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    for number in 0..3 {
+        peer.push(&event("tick", None, &number)).await;
+    }
+    for number in 0..3_u32 {
+        let (_, _, ack) = peer.next_event().await;
+        settle().await;
+        assert_eq!(notes.taken(), [format!("begin {number}")]);
+        peer.ack(ack, &(number + 10)).await;
+        settle().await;
+        let ended = notes.0.lock().unwrap().remove(0);
+        assert_eq!(ended, format!("end {number} {}", number + 10));
+    }
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn namespaces_do_not_wait_for_each_other() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (socket, mut peer) = connect(&client, &mut server).await;
+    let other = client.socket("/other");
+    let (connected, _) = tokio::join!(other.connect(), peer.attach("/other"));
+    connected.unwrap();
+    socket.on("slow", || std::future::pending::<()>());
+    other.on("quick", || async {});
+    peer.push(&event("slow", Some(1), ())).await;
+    peer.push(&event_in("/other", "quick", Some(2), ())).await;
+    assert!(matches!(peer.next().await, Got::Ack { ack: 2, .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_is_inert_when_dropped_and_ends_when_cancelled() {
+    let mut server = Server::new();
+    let client = server.client();
+    let gate = Arc::new(Notify::new());
+    let root = client.socket("/");
+    let waits = gate.clone();
+    drop(root.on("wait", move || async move { waits.notified().await }));
+    let tick = root.on("tick", || async { Ack("first") });
+    let (socket, mut peer) = connect(&client, &mut server).await;
+    peer.push(&event("wait", Some(1), ())).await;
+    peer.push(&event("tick", Some(2), ())).await;
+    settle().await;
+    tick.cancel();
+    socket.on("tick", || async { Ack("second") });
+    gate.notify_one();
+    assert!(matches!(peer.next().await, Got::Ack { ack: 1, .. }));
+    assert!(matches!(
+        peer.next().await,
+        Got::Failed {
+            ack: 2,
+            code: Code::UNKNOWN_EVENT,
+            ..
+        }
+    ));
+    peer.push(&event("tick", Some(3), ())).await;
+    let Got::Ack { args, .. } = peer.next().await else {
+        panic!("ACK")
+    };
+    assert_eq!(args.first(), Ok("second".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_for_all_takes_what_others_do_not() {
+    let mut server = Server::new();
+    let client = server.client();
+    let root = client.socket("/");
+    root.on("named", || async { Ack("named") });
+    root.on_any(|name: EventName| async move { Ack(format!("any {name}")) });
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    for (name, expected) in [("named", "named"), ("other", "any other")] {
+        peer.push(&event(name, Some(1), ())).await;
+        let Got::Ack { args, .. } = peer.next().await else {
+            panic!("ACK")
+        };
+        assert_eq!(args.first(), Ok(expected.to_owned()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "has a handler already")]
+async fn registering_an_event_twice_panics() {
+    let client = Server::new().client();
+    let socket = client.socket("/");
+    socket.on("said", || async {});
+    socket.on("said", || async {});
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_withholds_receipts_until_it_is_worked_off() {
+    let mut server = Server::new();
+    let limits = Limits {
+        inbound: 10_000,
+        ..Limits::default()
+    };
+    let client = server.builder().limits(limits).build().unwrap();
+    let gate = Arc::new(Notify::new());
+    let waits = gate.clone();
+    client.socket("/").on(
+        "load",
+        move |_: Payload| async move { waits.notified().await },
+    );
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    let load = vec![7_u8; 4_000];
+    for _ in 0..4 {
+        peer.push(&event("load", None, &load)).await;
+    }
+    settle().await;
+    // Drains what had been confirmed before the backlog was too long.
+    while tokio::time::timeout(Duration::from_secs(15), peer.next_of_any())
+        .await
+        .is_ok()
+    {}
+    let before = peer.receipt;
+    assert!(before < 5, "{before}");
+    for _ in 0..4 {
+        gate.notify_one();
+        settle().await;
+    }
+    while tokio::time::timeout(Duration::from_secs(15), peer.next_of_any())
+        .await
+        .is_ok()
+    {}
+    assert_eq!(peer.receipt, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn datagrams_reach_handlers_and_stale_latest_values_do_not() {
+    let mut server = Server::new();
+    let client = server.client();
+    let notes = Notes::default();
+    let noted = notes.clone();
+    let handler = move |Data(note): Data<String>| async move { noted.add(note) };
+    client.socket("/").on("moved", handler);
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    let root = namespace("/");
+    let name = EventName::try_from("moved").unwrap();
+    let args = |text: &str| trunkline_client::IntoArgs::into_args(text).unwrap();
+    let key = trunkline_protocol::Key::try_from("k").unwrap();
+    let encoding = trunkline_client::Encoding::MessagePack;
+    let frames = [
+        Prepared::datagram(&root, &name, &args("datagram")),
+        Prepared::latest(&root, &name, &key, 5, &args("five")),
+        Prepared::latest(&root, &name, &key, 4, &args("four")),
+        Prepared::latest(&root, &name, &key, 6, &args("six")),
+        Prepared::datagram(&namespace("/elsewhere"), &name, &args("elsewhere")),
+    ];
+    for frame in frames {
+        peer.send(&frame.to_message(encoding, 0)).await;
+    }
+    settle().await;
+    assert_eq!(notes.taken(), ["datagram", "five", "six"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_may_close_the_client_and_goes_on() {
+    let mut server = Server::new();
+    let client = server.client();
+    let notes = Notes::default();
+    let noted = notes.clone();
+    client
+        .socket("/")
+        .on("stop", move |socket: Socket| async move {
+            socket.client().close().await;
+            noted.add("closed");
+        });
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    peer.push(&event("stop", None, ())).await;
+    assert!(matches!(peer.next().await, Got::Close(close) if close.code == Code::NORMAL));
+    peer.close_transport(1000).await;
+    settle().await;
+    assert_eq!(notes.taken(), ["closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn handles_may_be_shared_between_threads() {
+    fn shareable<T: Send + Sync + 'static>() {}
+    shareable::<Client>();
+    shareable::<Socket>();
+    shareable::<trunkline_client::Subscription>();
+    fn sendable<T: Send>(_: &T) {}
+    let client = Server::new().client();
+    let socket = client.socket("/");
+    sendable(&socket.connect());
+    sendable(&socket.emit_with_ack::<u32>("ask", ()));
+    sendable(&client.close());
+}

@@ -1,0 +1,12 @@
+//! The client against a server that is played by hand, in virtual time.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod acks;
+mod backing_off;
+mod connecting;
+mod going_away;
+mod handling;
+mod losing;
+mod resuming;
+mod support;
+mod waiting;

@@ -1,0 +1,150 @@
+//! What waits while there is no connection, and what does not fit.
+
+use crate::support::*;
+use trunkline_client::{AckError, Client, EmitError, Limits};
+use trunkline_protocol::Welcome;
+
+#[tokio::test(start_paused = true)]
+async fn the_queue_of_an_unconnected_socket_is_bounded_in_bytes() {
+    let mut server = Server::new();
+    let client = server.builder().queue_bytes(1_000).build().unwrap();
+    let (socket, other) = (client.socket("/"), client.socket("/other"));
+    let args = "x".repeat(300);
+    socket.emit("first", &args).unwrap();
+    other.emit("second", &args).unwrap();
+    let full = other.emit("third", &"x".repeat(500));
+    let Err(EmitError::QueueFull {
+        queued,
+        limit: 1_000,
+    }) = full
+    else {
+        panic!("{full:?}")
+    };
+    assert!((600..1_000).contains(&queued), "{queued}");
+    let asked = socket.emit_with_ack::<()>("fourth", &"x".repeat(500)).await;
+    assert!(
+        matches!(asked, Err(AckError::Emit(EmitError::QueueFull { .. }))),
+        "{asked:?}"
+    );
+    let (connected, mut peer) = tokio::join!(socket.connect(), server.accept_fresh());
+    connected.unwrap();
+    assert_eq!(peer.next_event().await.1, "first");
+    socket.emit("room again", &"x".repeat(500)).unwrap();
+    assert_eq!(peer.next_event().await.1, "room again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_queue_of_a_session_without_a_connection_has_the_same_bound() {
+    let mut server = Server::new();
+    let client = server.builder().queue_bytes(1_000).build().unwrap();
+    let (socket, peer) = connect(&client, &mut server).await;
+    peer.cut();
+    settle().await;
+    let args = "x".repeat(300);
+    for _ in 0..3 {
+        socket.emit("waits", &args).unwrap();
+    }
+    assert!(matches!(
+        socket.emit("no", &args),
+        Err(EmitError::QueueFull { limit: 1_000, .. })
+    ));
+    let mut peer = server.accept_resume(1).await;
+    for _ in 0..3 {
+        assert_eq!(peer.next_event().await.1, "waits");
+    }
+    socket.emit("room again", &args).unwrap();
+    assert_eq!(peer.next_event().await.1, "room again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_servers_window_holds_events_back_and_its_receipts_let_them_go() {
+    let mut server = Server::new();
+    let client = server.client();
+    let socket = client.socket("/");
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.hello().await;
+        let limits = Limits {
+            inbound: 1_000,
+            ..Limits::default()
+        };
+        peer.welcome(Welcome {
+            limits,
+            ..fresh("session-1")
+        })
+        .await;
+        peer.attach("/").await;
+        peer
+    };
+    let (connected, mut peer) = tokio::join!(socket.connect(), script);
+    connected.unwrap();
+    for _ in 0..4 {
+        socket.emit("wide", &"x".repeat(450)).unwrap();
+    }
+    for seq in [2, 3] {
+        assert_eq!(peer.next_event().await.0, seq);
+    }
+    let early = tokio::time::timeout(PING_TIMEOUT / 2, peer.next()).await;
+    assert!(early.is_err(), "{early:?}");
+    peer.received(3).await;
+    assert_eq!(peer.next_event().await.0, 4);
+    assert_eq!(peer.next_event().await.0, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_larger_than_the_server_takes_is_refused_at_once_or_when_that_is_known() {
+    let mut server = Server::new();
+    let client = server.client();
+    let socket = client.socket("/");
+    let large = "x".repeat(3_000);
+    let early = socket.emit_with_ack::<()>("large", &large);
+    let early = tokio::spawn(early);
+    settle().await;
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.hello().await;
+        let limits = Limits {
+            frame: 2_000,
+            ..Limits::default()
+        };
+        peer.welcome(Welcome {
+            limits,
+            ..fresh("session-1")
+        })
+        .await;
+        peer.attach("/").await;
+        peer
+    };
+    let (connected, mut peer) = tokio::join!(socket.connect(), script);
+    connected.unwrap();
+    let refused = early.await.unwrap();
+    assert!(matches!(
+        refused,
+        Err(AckError::Emit(EmitError::TooLarge { limit: 2_000, .. }))
+    ));
+    assert!(matches!(
+        socket.emit("large", &large),
+        Err(EmitError::TooLarge { limit: 2_000, .. })
+    ));
+    socket.emit("small", ()).unwrap();
+    assert_eq!(peer.next_event().await.1, "small");
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_and_urls_are_checked() {
+    let client = Server::new().client();
+    let socket = client.socket("/");
+    assert!(matches!(socket.emit("", ()), Err(EmitError::Name(_))));
+    assert!(client.try_socket("no slash").is_err());
+    assert!(
+        Client::builder("https://server.example").build().is_err(),
+        "no dialer"
+    );
+    let server = Server::new();
+    assert!(
+        Client::builder("not a url")
+            .dialer(server.dialer.clone())
+            .build()
+            .is_err()
+    );
+}
