@@ -364,3 +364,23 @@ async fn a_handler_may_hold_a_lock_that_on_disconnect_takes() {
     assert_eq!(other.receive().await[0], 19);
     assert!(*state.lock().unwrap() >= 10);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ends_from_all_sides_at_once_are_one_farewell() {
+    let (server, mut hears) = telling();
+    let chat = server.namespace("/");
+    for _ in 0..50 {
+        let mut peer = Peer::connect(&server).await;
+        let socket = chat.socket(&peer.socket_id).unwrap();
+        let link = peer.link();
+        peer.send_disconnect().await;
+        std::thread::scope(|scope| {
+            scope.spawn(|| socket.disconnect("from here"));
+            scope.spawn(|| socket.close(trunkline_server::Code::new(4000), "the session too"));
+            scope.spawn(move || link.cut());
+        });
+        assert!(next(&mut hears).await.ends_with("in [\"lobby\"]"));
+    }
+    drop((server, chat));
+    assert_eq!(hears.recv().await, None, "one each");
+}

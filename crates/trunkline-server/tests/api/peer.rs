@@ -187,6 +187,11 @@ impl Peer {
     pub(crate) fn cut(&self) {
         self.link.cut();
     }
+
+    /// For cutting it from another thread.
+    pub(crate) fn link(&self) -> Link {
+        self.link.clone()
+    }
 }
 
 /// What came back for an event.
