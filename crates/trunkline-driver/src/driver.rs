@@ -93,7 +93,7 @@ impl Driver {
                 return Some(Ended::Superseded);
             };
             link.transmit(machine);
-            link.flush();
+            link.resume();
             if let Some(end) = link.end() {
                 return Some(Ended::Transport(end.clone()));
             }

@@ -84,6 +84,13 @@ impl Link {
         self.wake();
     }
 
+    /// Goes on with what an earlier write left, and with what the transport has to send for itself.
+    pub(crate) fn resume(&mut self) {
+        if self.sender.buffered() > 0 {
+            self.flush();
+        }
+    }
+
     /// Hands what is buffered to the transport; true if it took all.
     pub(crate) fn flush(&mut self) -> bool {
         if self.end.is_some() {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::control::Control;
 use crate::inbound::window;
-use crate::queue::{Admission, Queue, message_len};
+use crate::queue::{Admission, Queue};
 use crate::{Close, Code, Encoding, GoAway, Kind, Limits, Prepared, Violation};
 
 /// What leaves in a session.
@@ -158,7 +158,7 @@ impl Outbound {
                 break;
             };
             self.confirmed += 1;
-            self.log_bytes -= message_len(&frame, self.encoding, self.confirmed);
+            self.log_bytes -= frame.message_len(self.encoding, self.confirmed);
             self.sent = self.sent.saturating_sub(1);
         }
         if self.log.is_empty() && self.log.capacity() > KEPT_CAPACITY {
@@ -171,7 +171,7 @@ impl Outbound {
     /// right behind its HELLO.
     pub fn adopt(&mut self, frames: Vec<Prepared>) {
         for frame in frames {
-            self.log_bytes += message_len(&frame, self.encoding, self.numbered() + 1);
+            self.log_bytes += frame.message_len(self.encoding, self.numbered() + 1);
             self.log.push_back(frame);
         }
         self.sent = self.log.len();
@@ -379,7 +379,7 @@ impl Outbound {
         let Some(frame) = self.queue.take(admission, self.encoding) else {
             return false;
         };
-        self.log_bytes += message_len(&frame, self.encoding, seq);
+        self.log_bytes += frame.message_len(self.encoding, seq);
         self.log.push_back(frame);
         true
     }

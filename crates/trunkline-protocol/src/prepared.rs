@@ -1,5 +1,6 @@
 //! A frame encoded once for all its recipients.
 
+use std::cell::Cell;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
@@ -226,6 +227,15 @@ impl Prepared {
         prefix
     }
 
+    /// The length of a numbered frame's message.
+    pub(crate) fn message_len(&self, encoding: Encoding, seq: u64) -> usize {
+        let prefix = match encoding {
+            Encoding::MessagePack => 2 + unsigned_len(seq),
+            Encoding::Json => self.prefix(encoding, seq).len(),
+        };
+        prefix + self.len(encoding)
+    }
+
     /// The whole frame as a message: for tests and for what is sent once.
     #[must_use]
     pub fn to_message(&self, encoding: Encoding, seq: u64) -> Vec<u8> {
@@ -249,7 +259,7 @@ impl Suffix {
         Self {
             kind,
             length,
-            bytes: Vec::with_capacity(usual + ROOM),
+            bytes: take_scratch(usual + ROOM),
         }
     }
 
@@ -293,16 +303,41 @@ impl Suffix {
             length,
             bytes,
         } = self;
-        let json = OnceLock::new();
+        let message_pack = SmallVec::from_slice(&bytes);
+        SCRATCH.set(bytes);
         Prepared(Arc::new(Shared {
             kind,
             length,
-            message_pack: match bytes.len() {
-                ..=INLINE_BYTES => SmallVec::from_slice(&bytes),
-                _ => SmallVec::from_vec(bytes),
-            },
-            json,
+            message_pack,
+            json: OnceLock::new(),
         }))
+    }
+}
+
+thread_local! {
+    /// Where a suffix is put together, so that only what is kept is allocated.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+fn take_scratch(room: usize) -> Vec<u8> {
+    let mut scratch = SCRATCH.take();
+    scratch.clear();
+    scratch.shrink_to(SCRATCH_BYTES);
+    scratch.reserve(room);
+    scratch
+}
+
+/// Bytes of scratch that a thread keeps after a larger frame.
+const SCRATCH_BYTES: usize = 4096;
+
+/// The length of an integer in its shortest MessagePack format.
+const fn unsigned_len(number: u64) -> usize {
+    match number {
+        0..=0x7f => 1,
+        0x80..=0xff => 2,
+        0x100..=0xffff => 3,
+        0x1_0000..=0xffff_ffff => 5,
+        _ => 9,
     }
 }
 
@@ -449,6 +484,10 @@ mod tests {
             assert_eq!(&*event.prefix(Encoding::MessagePack, seq), expected);
             let expected = format!("[20,{seq}");
             assert_eq!(&*event.prefix(Encoding::Json, seq), expected.as_bytes());
+            for encoding in Encoding::ALL {
+                let message = event.to_message(encoding, seq);
+                assert_eq!(event.message_len(encoding, seq), message.len());
+            }
         }
     }
 

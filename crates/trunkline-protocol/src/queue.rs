@@ -90,7 +90,7 @@ impl Queue {
 
     fn choose(&self, admission: Admission, encoding: Encoding) -> Option<Line> {
         let fits =
-            |queued: &Queued, room| message_len(&queued.frame, encoding, admission.seq) <= room;
+            |queued: &Queued, room| queued.frame.message_len(encoding, admission.seq) <= room;
         let asking = self.asking.front().filter(|queued| {
             fits(queued, admission.asking) && admission.hold.allows(queued.frame.kind())
         });
@@ -105,11 +105,6 @@ impl Queue {
             (None, None) => None,
         }
     }
-}
-
-/// The length of a numbered frame's message.
-pub(crate) fn message_len(frame: &Prepared, encoding: Encoding, seq: u64) -> usize {
-    frame.prefix(encoding, seq).len() + frame.len(encoding)
 }
 
 /// Frames of capacity that an empty queue keeps.
