@@ -8,5 +8,6 @@ mod going_away;
 mod handling;
 mod losing;
 mod resuming;
+mod soak;
 mod support;
 mod waiting;

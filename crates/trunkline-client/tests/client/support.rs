@@ -282,7 +282,7 @@ pub(crate) enum Got {
 
 /// One connection, seen from the server.
 pub(crate) struct Peer {
-    connection: Connection,
+    pub(crate) connection: Connection,
     pub(crate) link: Link,
     pub(crate) request: DialRequest,
     encoding: Encoding,
