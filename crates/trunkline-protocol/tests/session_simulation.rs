@@ -1,4 +1,7 @@
 //! Thousands of seeds in which everything goes wrong that can: nothing is lost without a word.
+//!
+//! `TRUNKLINE_SEEDS` says how many; `TRUNKLINE_SEED` names one to see again, and with
+//! `TRUNKLINE_TRACE=1` what happened in it is printed when it fails.
 
 mod common;
 
@@ -6,7 +9,7 @@ use common::{Summary, run};
 use trunkline_netem::Seed;
 
 /// Seeds to run when `TRUNKLINE_SEEDS` does not say.
-const SEEDS: u64 = 6_000;
+const SEEDS: u64 = 4_000;
 
 fn number_of_seeds() -> u64 {
     let given = std::env::var("TRUNKLINE_SEEDS").ok();

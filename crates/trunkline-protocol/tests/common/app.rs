@@ -16,6 +16,8 @@ pub(crate) struct Half {
     pub(crate) session: Session,
     pub(crate) acks: AckTable<u64>,
     pub(crate) ended: bool,
+    /// What had been counted when the application began to withhold receipts.
+    pub(crate) withheld_from: Option<u64>,
 }
 
 impl Half {
@@ -25,6 +27,7 @@ impl Half {
             session,
             acks: AckTable::new(limit),
             ended: false,
+            withheld_from: None,
         }
     }
 }
@@ -156,7 +159,7 @@ impl World {
         &mut self,
         end: End,
         session: usize,
-        namespace: &str,
+        namespace: &'static str,
         number: u64,
     ) -> Result<bool, String> {
         let Some(half) = self.half(end, session).filter(|half| !half.ended) else {
@@ -166,7 +169,7 @@ impl World {
         if half.acks.insert(ack_id, name(namespace), number).is_err() {
             return Ok(false);
         }
-        self.ledger.ask(session, end, number);
+        self.ledger.ask(session, end, number, namespace);
         self.counts.acks += 1;
         Ok(true)
     }
@@ -269,7 +272,7 @@ impl World {
             .unwrap_or_default();
         waiting
             .into_iter()
-            .try_for_each(|number| self.ledger.settle(end, number, "disconnected"))
+            .try_for_each(|number| self.ledger.settle_left(end, number, namespace))
     }
 
     /// Ends a session from this side, with a CLOSE to its connection.
@@ -325,10 +328,32 @@ impl World {
         Ok(())
     }
 
+    /// Receipts that are withheld have not been told.
+    pub(crate) fn check_withheld(&mut self) -> Checked {
+        let Some(session) = self.client.current else {
+            return Ok(());
+        };
+        for end in [End::Client, End::Server] {
+            let withheld_from = self.half(end, session).and_then(|half| half.withheld_from);
+            let told = self
+                .half(end.peer(), session)
+                .map(|half| half.session.confirmed);
+            if let (Some(from), Some(told)) = (withheld_from, told)
+                && told > from
+            {
+                return Err(format!(
+                    "the {end:?} withholds receipts from {from} on and tells {told}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Withholds receipts, or gives them again.
     pub(crate) fn hold_receipts(&mut self, end: End, session: usize, held: bool) -> Checked {
         let now = self.now;
         if let Some(half) = self.half(end, session) {
+            half.withheld_from = held.then(|| half.session.inbound.counted());
             half.session.hold_receipts(held, now);
         }
         self.note(|| format!("{end:?} holds receipts of session {session}: {held}"));

@@ -148,7 +148,7 @@ impl World {
             let ack_id = AckId::new(number).ok_or("a large number")?;
             let asks = self.rng.chance(1, 2) && acks.insert(ack_id, name("/"), number).is_ok();
             if asks {
-                self.ledger.ask(line, End::Client, number);
+                self.ledger.ask(line, End::Client, number, "/");
                 self.counts.acks += 1;
             }
             flight.push(self.event(number, "/", "", asks));

@@ -39,6 +39,7 @@ struct HandedBack {
 
 struct Ack {
     session: usize,
+    namespace: &'static str,
     outcome: Option<&'static str>,
 }
 
@@ -69,15 +70,23 @@ impl Ledger {
         Ok(())
     }
 
-    pub(crate) fn ask(&mut self, session: usize, end: End, number: u64) {
-        self.acks.insert(
-            (from(end), number),
-            Ack {
-                session,
-                outcome: None,
-            },
-        );
+    pub(crate) fn ask(&mut self, session: usize, end: End, number: u64, namespace: &'static str) {
+        let ack = Ack {
+            session,
+            namespace,
+            outcome: None,
+        };
+        self.acks.insert((from(end), number), ack);
         self.open_acks += 1;
+    }
+
+    /// The ack is settled because its namespace was left.
+    pub(crate) fn settle_left(&mut self, end: End, number: u64, left: &str) -> Checked {
+        let asked = self.acks.get(&(from(end), number)).map(|ack| ack.namespace);
+        if asked != Some(left) {
+            return Err(format!("leaving {left} settles ack {number} of {asked:?}"));
+        }
+        self.settle(end, number, "disconnected")
     }
 
     /// The ack of the event `number` that `end` emitted is settled, for good.

@@ -341,7 +341,8 @@ impl World {
     /// The end of a turn: writes what was pushed, and looks which connections are to close.
     fn settle_turn(&mut self) -> Checked {
         self.server_writes()?;
-        self.client_writes()
+        self.client_writes()?;
+        self.check_withheld()
     }
 
     fn after(&mut self, delay: Duration, timer: Timer) {

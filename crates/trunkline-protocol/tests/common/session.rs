@@ -162,7 +162,7 @@ impl Session {
         let Some(line) = self.line else { return Ok(()) };
         let line = &mut lines[line];
         let mut written = Ok(());
-        while !line.is_blocked(self.end) {
+        while written.is_ok() && !line.is_blocked(self.end) {
             let end = self.end;
             if !self.outbound.transmit(&mut |parts| {
                 if written.is_ok() {

@@ -210,3 +210,16 @@ fn close_comes_after_what_may_still_be_sent_and_nothing_after_close() {
     outbound.attach(1).unwrap();
     assert_eq!(words(&mut outbound), ["too large for the window now"]);
 }
+
+#[test]
+fn an_open_window_keeps_the_order_of_pushing() {
+    let mut outbound = attached(10_000, 10_000);
+    outbound.push(event("one")).unwrap();
+    outbound.push(ack(2)).unwrap();
+    outbound.push(event("three")).unwrap();
+    outbound.push(failed(4)).unwrap();
+    outbound.push(disconnect("/")).unwrap();
+    outbound.push(ack(6)).unwrap();
+    let order = ["one", "ACK 2", "three", "FAILED 4", "DISCONNECT", "ACK 6"];
+    assert_eq!(words(&mut outbound), order);
+}
