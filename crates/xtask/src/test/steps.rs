@@ -42,7 +42,7 @@ pub(super) fn all(root: &Path, install: bool) -> Result<Vec<Step>> {
         step(
             "needs",
             "what the other steps use",
-            300,
+            420,
             Action::Needs(Needs { install }),
         ),
         step("fmt", "formatting", 60, cargo(&["fmt", "--all", "--check"])),
@@ -204,7 +204,7 @@ fn interop(root: &Path) -> Result<Vec<Step>> {
         step(
             &format!("interop-{name}"),
             "real processes, talking",
-            240,
+            300,
             action,
         )
     });

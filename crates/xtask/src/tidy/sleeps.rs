@@ -1,4 +1,5 @@
-//! No sleep in tests: a sleep means that a clock or a gate is missing.
+//! No sleep in tests: a sleep means that a clock or a gate is missing. One on tokio's paused clock
+//! is none, it takes no time: allowed where every test of the file has that clock.
 
 use crate::problem::Problem;
 use crate::repository::Repository;
@@ -22,11 +23,13 @@ fn in_file(path: &str, text: &str) -> Vec<Problem> {
     let code = code_only(text);
     let lines: Vec<&str> = text.lines().collect();
     let first_test_line = first_test_line(path, &code);
+    let paused = only_paused_tests(&code);
     let never = NEVER.iter().any(|folder| path.starts_with(folder));
     let mut problems = Vec::new();
     for (index, line) in code.lines().enumerate().skip(first_test_line) {
         let allowed = !never && is_allowed(&lines[index.saturating_sub(1)..=index]);
-        if sleeps(line) && !allowed {
+        let virtual_time = paused && !never && !line.contains("thread::sleep");
+        if sleeps(line) && !allowed && !virtual_time {
             problems.push(Problem::at_line(path, index + 1, message(never)));
         }
     }
@@ -41,6 +44,13 @@ const fn message(never: bool) -> &'static str {
                   `tidy: allow sleep: <reason>`"
         }
     }
+}
+
+/// The file has tests, and tokio's clock is paused in all of them.
+fn only_paused_tests(code: &str) -> bool {
+    let is_test = |line: &&str| *line == "#[test]" || line.starts_with("#[tokio::test");
+    let mut tests = code.lines().map(str::trim).filter(is_test).peekable();
+    tests.peek().is_some() && tests.all(|line| line.contains("start_paused = true"))
 }
 
 fn sleeps(line: &str) -> bool {
@@ -102,6 +112,29 @@ mod tests {
         let allowed = SLEEP.replace("sleep", "// tidy: allow sleep: lazy\n    sleep");
         assert_eq!(
             problems("crates/trunkline-driver/tests/cork.rs", &allowed),
+            1
+        );
+    }
+
+    #[test]
+    fn a_sleep_on_a_paused_clock_takes_no_time() {
+        let paused = format!("#[tokio::test(start_paused = true)]\n{SLEEP}");
+        assert_eq!(
+            problems("crates/trunkline-client/tests/waits.rs", &paused),
+            0
+        );
+        assert_eq!(
+            problems("crates/trunkline-driver/tests/waits.rs", &paused),
+            1
+        );
+        let mixed = format!("{paused}#[tokio::test]\nfn g() {{}}\n");
+        assert_eq!(
+            problems("crates/trunkline-client/tests/waits.rs", &mixed),
+            1
+        );
+        let blocking = paused.replace("sleep", "std::thread::sleep");
+        assert_eq!(
+            problems("crates/trunkline-client/tests/waits.rs", &blocking),
             1
         );
     }
