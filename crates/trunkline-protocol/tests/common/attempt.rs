@@ -291,6 +291,10 @@ impl World {
     /// Somebody offers to resume the client's session who may not: with a guessed secret, in the
     /// other encoding, or with a HELLO that was said before.
     pub(crate) fn stranger_dials(&mut self) -> Checked {
+        if self.left_out.is_some() {
+            // What a missing rule does among honest peers is asked then.
+            return Ok(());
+        }
         let Some(session) = self.client.current else {
             return Ok(());
         };
