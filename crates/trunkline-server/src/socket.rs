@@ -326,6 +326,6 @@ mod tests {
         assert!(bytes <= IDLE_BYTES_MAX, "{bytes} bytes");
     }
 
-    /// Ten thousand idle sockets take 4 MB at most.
-    const IDLE_BYTES_MAX: usize = 400;
+    /// Ten thousand idle sockets take 3.2 MB at most.
+    const IDLE_BYTES_MAX: usize = 320;
 }
