@@ -175,11 +175,17 @@ fn mill_about(chat: &Namespace, socket: &Socket, rooms: &[&str], seed: Seed) {
         match random.below(5) {
             0 | 1 => {
                 socket.join(room).unwrap();
-                assert!(chat.to(room).sockets().contains(socket), "lost in {room}, seed {seed}");
+                assert!(
+                    chat.to(room).sockets().contains(socket),
+                    "lost in {room}, seed {seed}"
+                );
             }
             2 | 3 => {
                 socket.leave(room);
-                assert!(!chat.to(room).sockets().contains(socket), "still in {room}, seed {seed}");
+                assert!(
+                    !chat.to(room).sockets().contains(socket),
+                    "still in {room}, seed {seed}"
+                );
             }
             _ => assert!(chat.to(room).sockets().len() <= 8),
         }
