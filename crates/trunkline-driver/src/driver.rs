@@ -127,14 +127,7 @@ impl Driver {
         cx: &mut Context<'_>,
     ) -> Result<Option<Ended>, Violation> {
         let session = &self.session;
-        let limit = session.limits().frame as usize;
-        if message.bytes.len() > limit {
-            let size = message.bytes.len();
-            return Err(Violation::TooLarge { size, limit });
-        }
-        check_kind(session.encoding(), message.kind)?;
-        let frame = Frame::decode(session.encoding(), &message.bytes)?;
-        check_direction(session.role(), &frame)?;
+        let frame = self.decode(message)?;
         match frame {
             Frame::Sequenced { seq, frame } => {
                 match session.accept(self.attach, seq, message.bytes.len(), now)? {
@@ -160,35 +153,7 @@ impl Driver {
                 return Ok(Some(Ended::Superseded));
             }
             Frame::GoAway(go_away) => self.dispatch.go_away(session, *go_away),
-            Frame::Datagram {
-                namespace,
-                event,
-                args,
-            } => {
-                let frame = BestEffort {
-                    namespace: &namespace,
-                    event: &event,
-                    latest: None,
-                    args,
-                };
-                self.dispatch.best_effort(session, frame, cx);
-            }
-            Frame::Latest {
-                namespace,
-                event,
-                key,
-                version,
-                args,
-            } => {
-                let latest = Some((&*key, version));
-                let frame = BestEffort {
-                    namespace: &namespace,
-                    event: &event,
-                    latest,
-                    args,
-                };
-                self.dispatch.best_effort(session, frame, cx);
-            }
+            Frame::Datagram { .. } | Frame::Latest { .. } => self.dispatch_best_effort(&frame, cx),
             Frame::Ignorable { .. } => {}
             Frame::Hello(_) | Frame::Welcome(_) => {
                 let kind = frame.kind();
@@ -199,6 +164,43 @@ impl Driver {
             }
         }
         Ok(None)
+    }
+
+    fn decode<'a>(&self, message: &'a Message) -> Result<Frame<'a>, Violation> {
+        let session = &self.session;
+        let (size, limit) = (message.bytes.len(), session.limits().frame as usize);
+        if size > limit {
+            return Err(Violation::TooLarge { size, limit });
+        }
+        check_kind(session.encoding(), message.kind)?;
+        let frame = Frame::decode(session.encoding(), &message.bytes)?;
+        check_direction(session.role(), &frame)?;
+        Ok(frame)
+    }
+
+    fn dispatch_best_effort(&self, frame: &Frame<'_>, cx: &mut Context<'_>) {
+        let (namespace, event, latest, args) = match frame {
+            Frame::Datagram {
+                namespace,
+                event,
+                args,
+            } => (namespace, event, None, *args),
+            Frame::Latest {
+                namespace,
+                event,
+                key,
+                version,
+                args,
+            } => (namespace, event, Some((&**key, *version)), *args),
+            _ => return,
+        };
+        let frame = BestEffort {
+            namespace,
+            event,
+            latest,
+            args,
+        };
+        self.dispatch.best_effort(&self.session, frame, cx);
     }
 
     fn dispatch_sequenced(&self, seq: u64, frame: Sequenced<'_>, cx: &mut Context<'_>) {

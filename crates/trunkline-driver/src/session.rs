@@ -183,6 +183,8 @@ impl Session {
     /// The session is over, or its queue holds twice its limit: it cannot keep its promise, and the
     /// caller ends it with `overflow`.
     pub fn push(self: &Arc<Self>, frame: Prepared) -> Result<(), PushError> {
+        // JSON is made on first use: before the lock, not under it.
+        let _ = frame.suffix(self.encoding);
         let mut sending = self.outbound.lock();
         sending.machine.push(frame)?;
         if sending.machine.is_over_limit() {

@@ -1,5 +1,7 @@
 //! A session over connections that come and go.
 
+#![allow(clippy::unwrap_used, reason = "what a test does not expect ends it")]
+
 mod common;
 
 use common::{event, join, large_event, pair};

@@ -10,8 +10,8 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::message_pack::{Reader, Token, write};
 use crate::Value;
+use crate::message_pack::{Reader, Token, write};
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -81,7 +81,6 @@ impl Server {
     }
 
     /// Builds a server with other settings.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -99,8 +98,7 @@ impl Server {
             Err(invalid) => panic!("namespace {name:?}: {invalid}"),
         };
         let entry = self.inner.namespaces.entry(name.clone());
-        let namespace =
-            entry.or_insert_with(|| NamespaceInner::new(name));
+        let namespace = entry.or_insert_with(|| NamespaceInner::new(name));
         Namespace::new(Arc::clone(&namespace))
     }
 
@@ -140,7 +138,10 @@ impl Server {
         self.inner.registry.all(&mut sessions);
         Stats {
             sessions: sessions.len(),
-            pending_acks: sessions.iter().map(|context| context.acks.lock().len()).sum(),
+            pending_acks: sessions
+                .iter()
+                .map(|context| context.acks.lock().len())
+                .sum(),
             lost_unconfirmed: counters.lost_unconfirmed.load(Ordering::Relaxed),
             lost_queued: counters.lost_queued.load(Ordering::Relaxed),
         }
@@ -163,13 +164,17 @@ impl Default for Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("stats", &self.stats()).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
     }
 }
 
 impl ServerInner {
     pub(crate) fn find_namespace(&self, name: &str) -> Option<Arc<NamespaceInner>> {
-        self.namespaces.get(name).map(|namespace| Arc::clone(&namespace))
+        self.namespaces
+            .get(name)
+            .map(|namespace| Arc::clone(&namespace))
     }
 
     /// Runs a task among the connections, from any thread. None runs before the first connection.
@@ -187,8 +192,12 @@ impl ServerInner {
 
     pub(crate) fn count_lost(&self, lost: &Lost) {
         let counters = &self.counters;
-        counters.lost_unconfirmed.fetch_add(lost.unconfirmed.len() as u64, Ordering::Relaxed);
-        counters.lost_queued.fetch_add(lost.queued.len() as u64, Ordering::Relaxed);
+        counters
+            .lost_unconfirmed
+            .fetch_add(lost.unconfirmed.len() as u64, Ordering::Relaxed);
+        counters
+            .lost_queued
+            .fetch_add(lost.queued.len() as u64, Ordering::Relaxed);
     }
 }
 
@@ -307,6 +316,8 @@ impl Builder {
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }

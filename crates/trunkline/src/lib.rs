@@ -1,1 +1,24 @@
-//! trunkline
+//! Trunkline: named events with acks, namespaces and rooms, over pluggable transports.
+//!
+//! This is the crate to add. It brings the parts together with default backends:
+//!
+//! | module | feature | what it holds |
+//! |---|---|---|
+//! | [`server`] | `server` | [`Server`](server::Server), handlers, rooms; [`Bind`](server::Bind) listens |
+//! | [`client`] | `client` | [`Client`](client::Client), sockets; [`Dial`](client::Dial) gives it its transports |
+//! | [`protocol`] | | frames, limits, codes: the words both sides share |
+//! | [`transport`] | | what a transport is, for those who bring their own |
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "server")]
+pub mod server;
+
+pub use trunkline_protocol as protocol;
+pub use trunkline_transport as transport;
+
+/// The README's examples, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,2 +1,85 @@
-//! stub
-fn main() {}
+//! A chat room: `cargo run --release -p example-chat` serves it, with a web page; `… -- join` enters
+//! it from a terminal.
+
+mod page;
+mod room;
+mod terminal;
+mod words;
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use trunkline::server::{Bind, Server};
+
+/// A chat room, served to browsers and terminals.
+#[derive(Debug, Parser)]
+struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serving: Serving,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Enter the room from this terminal.
+    Join(terminal::Joining),
+}
+
+#[derive(Debug, Args)]
+struct Serving {
+    /// The address to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    listen: String,
+    /// Milliseconds between PINGs.
+    #[arg(long, default_value_t = 25_000)]
+    ping_interval: u64,
+    /// Milliseconds a client may leave a PING unanswered.
+    #[arg(long, default_value_t = 20_000)]
+    ping_timeout: u64,
+    /// Milliseconds a session waits to be resumed.
+    #[arg(long, default_value_t = 120_000)]
+    resume_window: u64,
+    /// Also answer GET /counts: the sessions, acks, tasks and descriptors there are.
+    #[arg(long)]
+    counts: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+    let options = Options::parse();
+    match options.command {
+        Some(Command::Join(joining)) => terminal::join(joining).await,
+        None => serve(options.serving).await,
+    }
+}
+
+async fn serve(serving: Serving) -> Result<(), Box<dyn Error>> {
+    let server = Server::builder()
+        .ping_interval(Duration::from_millis(serving.ping_interval))
+        .ping_timeout(Duration::from_millis(serving.ping_timeout))
+        .resume_window(Duration::from_millis(serving.resume_window))
+        .state(room::Lobby::default())
+        .build();
+    room::register(&server.namespace("/"));
+    let bound = server.bind(&*serving.listen).await?;
+    println!("Chat on http://{}", bound.local_addr());
+    println!("Open it in two tabs, or enter from a terminal: cargo run -p example-chat -- join");
+    let counted = serving.counts.then(|| server.clone());
+    let serving = bound
+        .with_http(move |request| page::answer(request, counted.as_ref()))
+        .serve();
+    tokio::select! {
+        served = serving => served?,
+        _ = tokio::signal::ctrl_c() => server.shut_down(),
+    }
+    Ok(())
+}

@@ -1,2 +1,52 @@
-//! stub
-fn main() {}
+//! The server that every test, benchmark and foreign client talks to.
+//!
+//! What it does is written in `protocol/conformance.md`; a client in any language is tested against
+//! it.
+
+mod events;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+use trunkline::server::{Bind, Server};
+
+/// The fixture server of Trunkline's tests: see protocol/conformance.md.
+#[derive(Debug, Parser)]
+struct Options {
+    /// The port to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Milliseconds between PINGs.
+    #[arg(long, default_value_t = 25_000)]
+    ping_interval: u64,
+    /// Milliseconds a client may leave a PING unanswered.
+    #[arg(long, default_value_t = 20_000)]
+    ping_timeout: u64,
+    /// Milliseconds a session waits to be resumed.
+    #[arg(long, default_value_t = 120_000)]
+    resume_window: u64,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+    let options = Options::parse();
+    let server = Server::builder()
+        .ping_interval(Duration::from_millis(options.ping_interval))
+        .ping_timeout(Duration::from_millis(options.ping_timeout))
+        .resume_window(Duration::from_millis(options.resume_window))
+        .build();
+    events::register(&server.namespace("/"));
+    let bound = server.bind(("127.0.0.1", options.port)).await?;
+    println!("listening on {}", bound.local_addr());
+    io::stdout().flush()?;
+    bound.serve().await?;
+    Ok(())
+}

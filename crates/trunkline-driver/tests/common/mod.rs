@@ -1,6 +1,6 @@
 //! Two sessions joined by a link that tests hold in their hands.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
@@ -27,7 +27,6 @@ pub(crate) struct Side {
 /// Notes the names of events, and echoes those that begin with "echo".
 pub(crate) struct Inbox {
     arrived: mpsc::UnboundedSender<String>,
-    pub(crate) threads: Mutex<usize>,
 }
 
 impl Dispatch for Inbox {
@@ -56,10 +55,7 @@ impl Side {
     pub(crate) fn new(role: Role, limits: Limits) -> Self {
         let (arrived, events) = mpsc::unbounded_channel();
         let session = Session::new(role, Encoding::MessagePack, &limits, &limits);
-        let inbox = Arc::new(Inbox {
-            arrived,
-            threads: Mutex::default(),
-        });
+        let inbox = Arc::new(Inbox { arrived });
         Self {
             session: Arc::new(session),
             inbox,

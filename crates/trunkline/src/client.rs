@@ -1,0 +1,9 @@
+//! The client: sockets, events and acks over sessions that reconnect.
+
+pub use trunkline_client::*;
+
+#[cfg(feature = "websocket")]
+mod dial;
+
+#[cfg(feature = "websocket")]
+pub use dial::Dial;

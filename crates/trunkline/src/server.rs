@@ -1,0 +1,13 @@
+//! The server: namespaces, handlers, rooms, and listening.
+
+pub use trunkline_server::*;
+
+#[cfg(feature = "websocket")]
+mod bind;
+#[cfg(feature = "websocket")]
+mod origin;
+
+#[cfg(feature = "websocket")]
+pub use bind::{Bind, Bound};
+#[cfg(feature = "websocket")]
+pub use trunkline_websocket::{Config as WebSocketConfig, ListenerConfig, StopHandle};

@@ -1,0 +1,155 @@
+//! The server's side of the chat: who is in the room, and what was said.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use trunkline::server::{Data, Failure, Namespace, Socket, SocketState, State};
+
+use crate::words::{Join, Joined, LOBBY, Member, Receipt, Said, Say, Who};
+
+/// The program's state.
+#[derive(Default)]
+pub(crate) struct Lobby(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    members: BTreeMap<String, Member>,
+    lines: VecDeque<Said>,
+    newest: u64,
+}
+
+/// A socket's state: the name it has in the room.
+struct Name(String);
+
+pub(crate) fn register(chat: &Namespace) {
+    chat.on("join", join);
+    chat.on("say", say);
+    chat.on(
+        "typing",
+        |socket: Socket, SocketState(me): SocketState<Name>| async move {
+            socket
+                .to(LOBBY)
+                .emit("typing", &Who { name: me.0.clone() })?;
+            Ok::<_, Failure>(())
+        },
+    );
+    chat.on_detach(
+        |socket: Socket, State(lobby): State<Lobby>, me: SocketState<Name>| async move {
+            show_away(&socket, &lobby, &me.0, true);
+        },
+    );
+    chat.on_resume(
+        |socket: Socket, State(lobby): State<Lobby>, me: SocketState<Name>| async move {
+            show_away(&socket, &lobby, &me.0, false);
+        },
+    );
+    chat.on_disconnect(
+        |socket: Socket, State(lobby): State<Lobby>, me: SocketState<Name>| async move {
+            lobby.lock().members.remove(&me.0.0);
+            let _ = socket.to(LOBBY).emit(
+                "left",
+                &Who {
+                    name: me.0.0.clone(),
+                },
+            );
+        },
+    );
+}
+
+async fn join(
+    socket: Socket,
+    State(lobby): State<Lobby>,
+    Data(Join { name, after }): Data<Join>,
+) -> Result<Joined, Failure> {
+    if name.is_empty() || name.chars().count() > NAME_MAX {
+        return Err(Failure::new(
+            4000,
+            format!("a name is 1 to {NAME_MAX} characters long"),
+        ));
+    }
+    let joined = {
+        let mut lobby = lobby.lock();
+        if lobby.members.contains_key(&name) {
+            return Err(Failure::new(4001, format!("{name} is here already")));
+        }
+        let member = Member {
+            name: name.clone(),
+            away: false,
+        };
+        lobby.members.insert(name.clone(), member);
+        Joined {
+            members: lobby.members.values().cloned().collect(),
+            missed: lobby
+                .lines
+                .iter()
+                .filter(|said| said.id > after)
+                .cloned()
+                .collect(),
+        }
+    };
+    socket.set(Name(name.clone()));
+    socket.join(LOBBY)?;
+    socket.to(LOBBY).emit("joined", &Who { name })?;
+    Ok(joined)
+}
+
+async fn say(
+    socket: Socket,
+    State(lobby): State<Lobby>,
+    SocketState(me): SocketState<Name>,
+    Data(Say { text }): Data<Say>,
+) -> Result<Receipt, Failure> {
+    if text.chars().count() > TEXT_MAX {
+        return Err(Failure::new(
+            4002,
+            format!("a line has at most {TEXT_MAX} characters"),
+        ));
+    }
+    let said = lobby.lock().add(&me.0, text);
+    socket.to(LOBBY).emit("said", &said)?;
+    Ok(Receipt { id: said.id })
+}
+
+fn show_away(socket: &Socket, lobby: &Lobby, me: &Name, away: bool) {
+    let member = {
+        let mut lobby = lobby.lock();
+        let Some(member) = lobby.members.get_mut(&me.0) else {
+            return;
+        };
+        member.away = away;
+        member.clone()
+    };
+    // The room's members are told as well as can be.
+    let _ = socket.to(LOBBY).emit("away", &member);
+}
+
+impl Lobby {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn add(&mut self, from: &str, text: String) -> Said {
+        self.newest += 1;
+        let said = Said {
+            id: self.newest,
+            from: from.to_owned(),
+            text,
+        };
+        self.lines.push_back(said.clone());
+        if self.lines.len() > LINES_MAX {
+            self.lines.pop_front();
+        }
+        said
+    }
+}
+
+/// Characters of a name.
+const NAME_MAX: usize = 32;
+
+/// Characters of a line.
+const TEXT_MAX: usize = 2000;
+
+/// Lines kept for those who come later.
+const LINES_MAX: usize = 100;

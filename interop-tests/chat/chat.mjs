@@ -1,0 +1,141 @@
+// A page in a headless Chromium and the terminal client chat; the page's network is a black hole for
+// longer than the heartbeat allows, and it comes back with nothing missing and nothing twice.
+// Argument: the example-chat program. With SCREENSHOT=FILE the page's picture is kept.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+import { startRelay } from "./relay.mjs";
+
+const [program] = process.argv.slice(2);
+const PING_INTERVAL_MS = 1000;
+const PING_TIMEOUT_MS = 800;
+const LIMIT_MS = 30_000;
+
+// Waits for a condition that something else brings about, within a limit; the pause is between looks.
+async function until(what, condition) {
+  const end = Date.now() + LIMIT_MS;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    assert.ok(Date.now() < end, `${what}: not within ${LIMIT_MS} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function start(args) {
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = [];
+  createInterface({ input: child.stdout }).on("line", (line) => lines.push(line));
+  return { child, lines, say: (text) => child.stdin.write(`${text}\n`) };
+}
+
+async function counts(port) {
+  return (await fetch(`http://127.0.0.1:${port}/counts`, { headers: { connection: "close" } })).json();
+}
+
+const server = start([
+  "--listen", "127.0.0.1:0", "--counts",
+  "--ping-interval", `${PING_INTERVAL_MS}`, "--ping-timeout", `${PING_TIMEOUT_MS}`,
+]);
+const address = await until("the server", () => server.lines[0]?.match(/:(\d+)$/));
+const port = Number(address[1]);
+const relay = await startRelay(port);
+const profile = await mkdtemp(join(tmpdir(), "trunkline-chat-"));
+let browser;
+let terminal;
+try {
+  const before = await counts(port);
+  browser = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    viewport: { width: 1000, height: 720 },
+    args: [
+      "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ],
+  });
+  const page = await browser.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(`${error}`));
+  await page.goto(`http://127.0.0.1:${relay.port}/`);
+  await page.fill("#name", "Ada");
+  await page.click("#join button");
+  const state = () => page.textContent("#state");
+  await until("the page connects", async () => (await state()) === "connected");
+
+  terminal = start(["join", `http://127.0.0.1:${port}`, "--name", "Rust"]);
+  await until("the terminal sees Ada", () => terminal.lines.some((line) => /in the room: .*Ada/.test(line)));
+
+  const fromRust = [];
+  const fromAda = [];
+  const rustSays = (text) => { fromRust.push(text); terminal.say(text); };
+  const adaSays = async (text) => {
+    fromAda.push(text);
+    await page.fill("#text", text);
+    await page.click("#say button");
+  };
+  // Everything each has heard of the other, in order: whole lists, so that a loss, a repetition and a
+  // wrong order all show.
+  const heardByAda = () => page.$$eval("#lines li:not(.mine):not(.note) .text", (all) => all.map((one) => one.textContent));
+  const heardByRust = () => terminal.lines.filter((line) => line.startsWith("Ada: ")).map((line) => line.slice(5));
+  const settled = async () => (await heardByAda()).length >= fromRust.length && heardByRust().length >= fromAda.length;
+
+  for (let number = 1; number <= 5; number += 1) {
+    rustSays(`hello ${number} from Rust`);
+    await adaSays(`hello ${number} from Ada`);
+  }
+  await until("both hear each other", settled);
+
+  relay.swallow();
+  for (let number = 1; number <= 3; number += 1) await adaSays(`into the void ${number}`);
+  for (let number = 1; number <= 20; number += 1) rustSays(`while Ada is away ${number}`);
+  await until("the server misses Ada", () => terminal.lines.includes("* Ada was cut off"));
+  await until("the page misses the server", async () => (await state()) === "reconnecting");
+  await adaSays("typed while offline");
+  assert.ok(!heardByRust().includes("into the void 1"), "the hole is black");
+
+  relay.heal();
+  await until("the page is back", async () => (await state()) === "connected");
+  rustSays("welcome back");
+  await until("all has arrived", settled);
+  assert.deepEqual(await heardByAda(), fromRust);
+  assert.deepEqual(heardByRust(), fromAda);
+  assert.ok(terminal.lines.includes("* Ada is back"), "the session was resumed");
+  await until("every line of Ada's has its tick", async () =>
+    (await page.locator('.tick[data-sent="yes"]').count()) === fromAda.length);
+  assert.equal(await page.locator('.tick[data-sent="unknown"]').count(), 0);
+  assert.deepEqual(await page.$$eval("#people li", (all) => all.map((one) => one.textContent)), ["Ada (you)", "Rust"]);
+  assert.deepEqual(complaints, []);
+  if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT });
+
+  await page.close();
+  terminal.child.stdin.end();
+  await once(terminal.child, "exit");
+  const after = await until("nothing is left", async () => {
+    const now = await counts(port);
+    const clean = now.sessions === 0 && now.pending_acks === 0 && now.tasks <= before.tasks + 1 && now.descriptors <= before.descriptors;
+    return clean && now;
+  }).catch(async (error) => {
+    throw new Error(`${error.message}: before ${JSON.stringify(before)}, now ${JSON.stringify(await counts(port))}`);
+  });
+  console.log(`ok chat: before ${JSON.stringify(before)}, after ${JSON.stringify(after)}`);
+  console.log("1 passed, 0 failed");
+} catch (error) {
+  console.log(`not ok chat: ${error.stack}`);
+  console.log(`terminal: ${terminal?.lines.join("\n          ")}`);
+  console.log("0 passed, 1 failed");
+  process.exitCode = 1;
+} finally {
+  await browser?.close();
+  terminal?.child.kill();
+  server.child.kill();
+  relay.close();
+  await rm(profile, { recursive: true, force: true });
+}

@@ -1,0 +1,161 @@
+//! The events of namespace "/", in the order of `protocol/conformance.md`.
+
+use std::future::pending;
+use std::time::Duration;
+
+use serde::Serialize;
+use trunkline::protocol::{Code, Encoding};
+use trunkline::server::{
+    Ack, AckError, Args, Data, Failure, Namespace, Payload, Socket, SocketState, Value,
+};
+
+/// The room that every socket is in.
+const ROOM: &str = "room";
+
+/// Events of one socket that may wait without holding up the others.
+const WAITING_MAX: usize = 1024;
+
+pub(crate) fn register(namespace: &Namespace) {
+    namespace.on_connect(connected);
+    register_rooms(namespace);
+    register_acks(namespace);
+    register_rest(namespace);
+}
+
+/// What a socket came with.
+struct Came {
+    auth: Value,
+}
+
+async fn connected(socket: Socket, auth: Payload) -> Result<(), Failure> {
+    let auth = auth.first()?;
+    socket.set(Came { auth });
+    socket.join(ROOM)?;
+    Ok(())
+}
+
+fn register_rooms(namespace: &Namespace) {
+    namespace.on("bcast", |socket: Socket, args: Payload| async move {
+        socket.within(ROOM).emit("msg", args)?;
+        Ok::<_, Failure>(())
+    });
+    namespace.on(
+        "join",
+        |socket: Socket, Data(room): Data<String>| async move {
+            socket.join(&room)?;
+            Ok::<_, Failure>(true)
+        },
+    );
+    namespace.on(
+        "leave",
+        |socket: Socket, Data(room): Data<String>| async move {
+            socket.leave(&room);
+            Ok::<_, Failure>(true)
+        },
+    );
+    namespace.on("to", |socket: Socket, args: Payload| async move {
+        let mut values = args.iter();
+        let room = text(values.next())?;
+        let event = text(values.next())?;
+        socket
+            .to(&room)
+            .emit(&event, Payload::from_values(values)?)?;
+        Ok::<_, Failure>(())
+    });
+}
+
+fn register_acks(namespace: &Namespace) {
+    namespace.on("echo", |args: Payload| async move { Ack(args) });
+    namespace.on("ask", ask).concurrent(WAITING_MAX);
+    namespace.on("never", pending::<()>).concurrent(WAITING_MAX);
+    namespace.on("slow", |Data(ms): Data<u64>| async move {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    });
+    namespace.on(
+        "fail",
+        |Args((code, message)): Args<(u16, String)>| async move {
+            if (4000..5000).contains(&code) {
+                return Err::<(), _>(Failure::new(code, message));
+            }
+            Err(Failure::bad_args(format!(
+                "{code} is no application's code"
+            )))
+        },
+    );
+    namespace.on("panic", panics);
+}
+
+fn register_rest(namespace: &Namespace) {
+    namespace.on(
+        "whoami",
+        |socket: Socket, SocketState(came): SocketState<Came>| async move {
+            let handshake = socket.handshake();
+            Ok::<_, Failure>(WhoAmI {
+                socket_id: socket.id().to_string(),
+                namespace: socket.namespace().name().to_string(),
+                transport: handshake.transport().to_string(),
+                encoding: match handshake.encoding() {
+                    Encoding::MessagePack => "messagepack",
+                    Encoding::Json => "json",
+                },
+                resumed: socket.is_resumed(),
+                auth: came.auth.clone(),
+            })
+        },
+    );
+    namespace.on(
+        "close",
+        |socket: Socket, Args((code, reason)): Args<(u16, String)>| async move {
+            socket.close(Code::new(code), &reason);
+        },
+    );
+    namespace.on(
+        "count",
+        |socket: Socket, Args((n, ms)): Args<(u64, u64)>| async move {
+            for number in 1..=n {
+                socket.emit("tick", &number)?;
+                if ms > 0 {
+                    tokio::time::sleep(Duration::from_millis(ms)).await;
+                }
+            }
+            Ok::<_, Failure>(())
+        },
+    );
+}
+
+#[derive(Serialize)]
+struct WhoAmI {
+    socket_id: String,
+    namespace: String,
+    transport: String,
+    encoding: &'static str,
+    resumed: bool,
+    auth: Value,
+}
+
+async fn ask(socket: Socket, args: Payload) -> Result<Payload, Failure> {
+    let mut values = args.iter();
+    let event = text(values.next())?;
+    let answer = socket
+        .emit_with_ack(&event, Payload::from_values(values)?)
+        .payload()
+        .await;
+    match answer {
+        Ok(payload) => Ok(payload),
+        Err(AckError::Failed { code, message, .. }) => {
+            Err(Failure::new(4000, format!("{code}: {message}")))
+        }
+        Err(error) => Err(Failure::new(4000, error.to_string())),
+    }
+}
+
+async fn panics() {
+    panic!("asked to");
+}
+
+fn text(value: Option<Value>) -> Result<String, Failure> {
+    let value = value.ok_or_else(|| Failure::bad_args("an arg is missing"))?;
+    value
+        .decode()
+        .map_err(|error| Failure::bad_args(error.to_string()))
+}
