@@ -7,8 +7,8 @@ use std::time::Duration;
 use trunkline_driver::sync::Arc;
 use trunkline_driver::{Attach, CLOSE_LIMIT, Driver, Session, clock};
 use trunkline_protocol::{
-    AttachRefusal, Close, Code, Datagrams, Disposition, Encoding, Hello, MAX_HELLO_BYTES,
-    Resume, ResumeRefusal, Role, Secret, SessionId, VERSION, Value, Violation, Welcome, read_hello,
+    AttachRefusal, Close, Code, Datagrams, Disposition, Encoding, Hello, MAX_HELLO_BYTES, Resume,
+    ResumeRefusal, Role, Secret, SessionId, VERSION, Value, Violation, Welcome, read_hello,
 };
 use trunkline_transport::{Connection, ConnectionEnd, Message, MessageKind};
 
@@ -27,7 +27,11 @@ pub(crate) async fn accept(
     let (encoding, greeting) = greet(server, &mut connection).await;
     let close = match greeting {
         Ok(hello) => {
-            let arrival = Arrival { server, request, encoding };
+            let arrival = Arrival {
+                server,
+                request,
+                encoding,
+            };
             match arrival.admit(connection, hello).await {
                 Ok((context, driver)) => {
                     tokio::spawn(drive(context, driver));
@@ -59,7 +63,11 @@ async fn greet(
 ) -> (Encoding, Result<Hello, Option<Close>>) {
     let Some(encoding) = Encoding::from_subprotocol(&connection.protocol) else {
         let text = connection.protocol.ends_with(".json");
-        let encoding = if text { Encoding::Json } else { Encoding::MessagePack };
+        let encoding = if text {
+            Encoding::Json
+        } else {
+            Encoding::MessagePack
+        };
         return (encoding, Err(Some(unsupported(&connection.protocol))));
     };
     let limit = server.config.handshake_timeout;
@@ -164,7 +172,9 @@ impl Arrival<'_> {
         &mut self,
         handshake: &Arc<Handshake>,
     ) -> Result<Option<Principal>, Close> {
-        let Some(hook) = &self.server.authenticate else { return Ok(None) };
+        let Some(hook) = &self.server.authenticate else {
+            return Ok(None);
+        };
         let headers = std::mem::take(&mut self.request.headers);
         let verdict = hook.judge(Arc::clone(handshake), headers).await;
         verdict.map_err(|failure| refusal(&failure))
@@ -196,7 +206,13 @@ impl Arrival<'_> {
         };
         let welcome = |received| {
             let welcome = self.welcome(context.id.clone(), received, interval);
-            Some(Welcome { resumed: true, ..welcome }.encode(self.encoding))
+            Some(
+                Welcome {
+                    resumed: true,
+                    ..welcome
+                }
+                .encode(self.encoding),
+            )
         };
         let inbox = Arc::new(Inbox(Arc::clone(&context)));
         // The life of the session is held too: it must not end between the decision and the swap.
@@ -266,11 +282,25 @@ impl Arrival<'_> {
         let (interval, timeout) = self.heartbeat(hello);
         let welcome = |received| {
             let welcome = self.welcome(id, received, interval);
-            Some(Welcome { secret: Some(secret), reason, ..welcome }.encode(self.encoding))
+            Some(
+                Welcome {
+                    secret: Some(secret),
+                    reason,
+                    ..welcome
+                }
+                .encode(self.encoding),
+            )
         };
-        let attach = Attach { connection, attach: 0, received: 0, heartbeat: (interval, timeout) };
+        let attach = Attach {
+            connection,
+            attach: 0,
+            received: 0,
+            heartbeat: (interval, timeout),
+        };
         let inbox = Arc::new(Inbox(Arc::clone(&context)));
-        let driver = context.session.attach_first(attach, inbox, clock::now(), welcome);
+        let driver = context
+            .session
+            .attach_first(attach, inbox, clock::now(), welcome);
         self.server.registry.insert(&context);
         (context, driver)
     }
@@ -313,12 +343,18 @@ fn refused_attach(refusal: AttachRefusal, connection: Connection) -> Resumption 
         AttachRefusal::Unknown => Resumption::Refused(ResumeRefusal::Unknown, connection),
         AttachRefusal::Encoding => Resumption::Refused(ResumeRefusal::Encoding, connection),
         AttachRefusal::Stale { current, .. } => {
-            let close = Close { attach: Some(current), ..Close::new(Code::STALE_ATTACH, reason) };
+            let close = Close {
+                attach: Some(current),
+                ..Close::new(Code::STALE_ATTACH, reason)
+            };
             Resumption::Closed(close, connection)
         }
         AttachRefusal::TooMany { retry_after } => {
             let retry_after = Some(millis(retry_after));
-            let close = Close { retry_after, ..Close::new(Code::TOO_MANY_ATTACHES, reason) };
+            let close = Close {
+                retry_after,
+                ..Close::new(Code::TOO_MANY_ATTACHES, reason)
+            };
             Resumption::Closed(close, connection)
         }
     }
@@ -331,14 +367,23 @@ fn refusal(failure: &Failure) -> Close {
         code if (4000..5000).contains(&code.number()) => code,
         _ => Code::UNAUTHORIZED,
     };
-    Close { data: failure.data().clone(), ..Close::new(code, failure.message()) }
+    Close {
+        data: failure.data().clone(),
+        ..Close::new(code, failure.message())
+    }
 }
 
 fn unsupported(offered: &str) -> Close {
     let known = Encoding::ALL.map(Encoding::subprotocol);
-    let reason = format!("{offered:?} is not spoken here; known are {}", known.join(", "));
+    let reason = format!(
+        "{offered:?} is not spoken here; known are {}",
+        known.join(", ")
+    );
     let data = Value::encode(&known).unwrap_or_else(|_| Value::nil());
-    Close { data, ..Close::new(Code::UNSUPPORTED_VERSION, reason) }
+    Close {
+        data,
+        ..Close::new(Code::UNSUPPORTED_VERSION, reason)
+    }
 }
 
 /// Says CLOSE, and waits a little for the other side to go.
@@ -349,7 +394,9 @@ async fn refuse(mut connection: Connection, encoding: Encoding, close: &Close) {
     };
     connection.sender.push(kind, &[&close.encode(encoding)]);
     let farewell = poll_fn(|cx| {
-        let told = connection.sender.poll_close(cx, close.code.number(), &close.reason);
+        let told = connection
+            .sender
+            .poll_close(cx, close.code.number(), &close.reason);
         if ready!(told).is_err() {
             return Poll::Ready(());
         }
@@ -376,7 +423,9 @@ fn random() -> [u8; 16] {
 }
 
 fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(trunkline_protocol::MAX_INTEGER)
+    u64::try_from(duration.as_millis())
+        .unwrap_or(u64::MAX)
+        .min(trunkline_protocol::MAX_INTEGER)
 }
 
 /// What a transport's own framing may add to a HELLO.

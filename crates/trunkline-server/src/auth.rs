@@ -99,7 +99,9 @@ pub type Verdict = Result<Option<Principal>, Failure>;
 type Judgement = Pin<Box<dyn Future<Output = Verdict> + Send>>;
 
 /// The program's authentication hook.
-pub(crate) struct Authenticate(Box<dyn Fn(Arc<Handshake>, Arc<HeaderMap>) -> Judgement + Send + Sync>);
+pub(crate) struct Authenticate(
+    Box<dyn Fn(Arc<Handshake>, Arc<HeaderMap>) -> Judgement + Send + Sync>,
+);
 
 impl Authenticate {
     pub(crate) fn new<F, Fut>(hook: F) -> Self
@@ -107,7 +109,9 @@ impl Authenticate {
         F: Fn(Arc<Handshake>, Arc<HeaderMap>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Verdict> + Send + 'static,
     {
-        Self(Box::new(move |handshake, headers| Box::pin(hook(handshake, headers))))
+        Self(Box::new(move |handshake, headers| {
+            Box::pin(hook(handshake, headers))
+        }))
     }
 
     /// Asks the hook, for at most [`AUTHENTICATION_LIMIT`].

@@ -70,7 +70,9 @@ impl SessionContext {
             handshake,
             server,
             session: Arc::new(session),
-            life: Mutex::new(Life::Attached { idle_since: Some(clock::now()) }),
+            life: Mutex::new(Life::Attached {
+                idle_since: Some(clock::now()),
+            }),
             namespaces: Mutex::new(ServerNamespaces::new(limits.namespaces as usize)),
             acks: Mutex::new(AckTable::new(limits.pending_acks as usize)),
             waiting: Mutex::default(),
@@ -155,7 +157,9 @@ impl SessionContext {
         }
         let peer = self.handshake.peer;
         match ended {
-            Ended::Violation(_) => tracing::warn!(session = %self.id, ?peer, %ended, "peer broke the protocol"),
+            Ended::Violation(_) => {
+                tracing::warn!(session = %self.id, ?peer, %ended, "peer broke the protocol")
+            }
             _ => tracing::debug!(session = %self.id, ?peer, %ended, "connection ended"),
         }
         if !ended.keeps_session(self.session.role()) {
@@ -174,7 +178,9 @@ impl SessionContext {
     }
 
     fn detached(&self) {
-        if self.enter(Life::Detached { since: clock::now() }) {
+        if self.enter(Life::Detached {
+            since: clock::now(),
+        }) {
             for socket in self.sockets() {
                 socket.detached();
             }
@@ -211,7 +217,10 @@ impl SessionContext {
         }
         let sockets = self.namespaces.lock().drain();
         for socket in sockets {
-            socket.ended(DisconnectReason::SessionEnded { code, reason: reason.to_owned() });
+            socket.ended(DisconnectReason::SessionEnded {
+                code,
+                reason: reason.to_owned(),
+            });
         }
     }
 
@@ -270,7 +279,13 @@ impl SessionContext {
         let auth = match auth.value(self.depth()) {
             Ok(auth) => auth,
             Err(bad) => {
-                return self.refuse(&name, connect, Code::BAD_ARGS, &bad.to_string(), &Value::nil());
+                return self.refuse(
+                    &name,
+                    connect,
+                    Code::BAD_ARGS,
+                    &bad.to_string(),
+                    &Value::nil(),
+                );
             }
         };
         let socket = namespace.begin(self);
@@ -322,7 +337,13 @@ impl SessionContext {
                 if refused.is_none() {
                     return;
                 }
-                self.refuse(name, connect, failure.code(), failure.message(), failure.data());
+                self.refuse(
+                    name,
+                    connect,
+                    failure.code(),
+                    failure.message(),
+                    failure.data(),
+                );
             }
         }
     }
@@ -341,9 +362,16 @@ impl SessionContext {
 
     fn not_connected(self: &Arc<Self>, namespace: &str, ack_id: trunkline_protocol::AckId) {
         // The decoder has checked the name.
-        let Ok(name) = NamespaceName::try_from(namespace) else { return };
-        let failed =
-            Prepared::failed(&name, ack_id, Code::NOT_CONNECTED, "not connected", &Value::nil());
+        let Ok(name) = NamespaceName::try_from(namespace) else {
+            return;
+        };
+        let failed = Prepared::failed(
+            &name,
+            ack_id,
+            Code::NOT_CONNECTED,
+            "not connected",
+            &Value::nil(),
+        );
         let _ = self.push(failed);
     }
 }
@@ -367,11 +395,20 @@ impl Dispatch for Inbox {
                     context.connect(name, seq, auth, cx);
                 }
             }
-            Sequenced::Disconnect { namespace, code, reason } => {
+            Sequenced::Disconnect {
+                namespace,
+                code,
+                reason,
+            } => {
                 let reason = reason.into_owned();
                 context.leave(&namespace, DisconnectReason::ByPeer { code, reason });
             }
-            Sequenced::Event { namespace, ack_id, event, args } => {
+            Sequenced::Event {
+                namespace,
+                ack_id,
+                event,
+                args,
+            } => {
                 let socket = context.namespaces.lock().get(&namespace).cloned();
                 match (socket, ack_id) {
                     (Some(socket), _) => {
@@ -383,7 +420,11 @@ impl Dispatch for Inbox {
                     }
                 }
             }
-            Sequenced::Ack { namespace, ack_id, args } => {
+            Sequenced::Ack {
+                namespace,
+                ack_id,
+                args,
+            } => {
                 let waiter = context.acks.lock().answer(ack_id, &namespace);
                 if let Some(waiter) = waiter {
                     match args.args(context.depth()) {
@@ -392,7 +433,13 @@ impl Dispatch for Inbox {
                     }
                 }
             }
-            Sequenced::Failed { namespace, ack_id, code, message, data } => {
+            Sequenced::Failed {
+                namespace,
+                ack_id,
+                code,
+                message,
+                data,
+            } => {
                 let waiter = context.acks.lock().answer(ack_id, &namespace);
                 if let Some(waiter) = waiter {
                     let data = data.value(context.depth()).unwrap_or_else(|_| Value::nil());
@@ -400,7 +447,9 @@ impl Dispatch for Inbox {
                 }
             }
             // The driver lets none of these through to a server.
-            Sequenced::Connected { .. } | Sequenced::Refused { .. } | Sequenced::Ignorable { .. } => {}
+            Sequenced::Connected { .. }
+            | Sequenced::Refused { .. }
+            | Sequenced::Ignorable { .. } => {}
         }
     }
 

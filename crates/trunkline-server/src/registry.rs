@@ -27,7 +27,8 @@ struct Grave {
 
 impl Registry {
     pub(crate) fn insert(&self, context: &Arc<SessionContext>) {
-        self.sessions.insert(context.id.clone(), Arc::clone(context));
+        self.sessions
+            .insert(context.id.clone(), Arc::clone(context));
     }
 
     pub(crate) fn session(&self, id: &SessionId) -> Option<Arc<SessionContext>> {

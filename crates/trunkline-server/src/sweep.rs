@@ -17,7 +17,9 @@ pub(crate) async fn sweep(server: std::sync::Weak<ServerInner>, period: Duration
     let mut sessions = Vec::new();
     loop {
         ticks.tick().await;
-        let Some(server) = server.upgrade() else { return };
+        let Some(server) = server.upgrade() else {
+            return;
+        };
         sweep_once(&server, &mut sessions, clock::now());
         sessions.clear();
     }
@@ -25,7 +27,10 @@ pub(crate) async fn sweep(server: std::sync::Weak<ServerInner>, period: Duration
 
 /// How often to sweep: each second, or often enough for shorter heartbeats.
 pub(crate) fn period(config: &Config) -> Duration {
-    let shortest = config.ping_interval.min(config.ping_timeout).min(config.resume_window);
+    let shortest = config
+        .ping_interval
+        .min(config.ping_timeout)
+        .min(config.resume_window);
     (shortest / 4).clamp(PERIOD_MIN, PERIOD_MAX)
 }
 
@@ -37,7 +42,8 @@ fn sweep_once(server: &Arc<ServerInner>, sessions: &mut Vec<Arc<SessionContext>>
         let life = *context.life.lock();
         match life {
             Life::Attached { idle_since } => {
-                if idle_since.is_some_and(|since| now.since(since) >= server.config.namespace_timeout)
+                if idle_since
+                    .is_some_and(|since| now.since(since) >= server.config.namespace_timeout)
                 {
                     let reason = "attached to no namespace for too long";
                     context.end(Close::new(Code::NO_NAMESPACE, reason));
@@ -73,7 +79,11 @@ fn evict(budget: usize, mut kept: usize, mut detached: Vec<(Time, usize, &Arc<Se
         }
         kept -= bytes;
         tracing::warn!(session = %context.id, bytes, budget, "session ended: the server's replay budget is used up");
-        context.finish(Code::OVERFLOW, "the server's replay budget is used up", None);
+        context.finish(
+            Code::OVERFLOW,
+            "the server's replay budget is used up",
+            None,
+        );
     }
 }
 
