@@ -54,6 +54,15 @@ impl Control {
         self.closed
     }
 
+    /// Whether no frame waits.
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.pong.is_none()
+            && self.ping.is_none()
+            && !self.receipt
+            && self.go_away.is_none()
+            && (self.close.is_none() || self.closed)
+    }
+
     /// Encodes the next frame that goes ahead of everything else; each carries the receipt.
     pub(crate) fn next(&mut self, encoding: Encoding, received: u64, into: &mut Vec<u8>) -> bool {
         if let Some(t) = self.pong.take() {

@@ -217,7 +217,7 @@ impl Outbound {
     ///
     /// Returns whether there was one. Frames are numbered here.
     pub fn transmit(&mut self, write: &mut dyn FnMut(&[&[u8]])) -> bool {
-        if self.control.is_closed() {
+        if self.is_idle() || self.control.is_closed() {
             return false;
         }
         // A session that ended has only its farewell left.
@@ -360,6 +360,14 @@ impl Outbound {
     #[must_use]
     pub const fn encoding(&self) -> Encoding {
         self.encoding
+    }
+
+    /// Whether nothing waits for any connection: most calls of [`transmit`](Self::transmit) find that.
+    fn is_idle(&self) -> bool {
+        self.sent == self.log.len()
+            && self.queue.is_empty()
+            && self.loose.is_empty()
+            && self.control.is_idle()
     }
 
     /// Moves the next admissible frame from the queue to the log.

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use trunkline_driver::sync::{Arc, Mutex};
 use trunkline_driver::{BestEffort, Dispatch, Ended, Session, clock};
 use trunkline_protocol::{
-    AckTable, Attachment, Body, Close, Code, NamespaceName, Prepared, PushError, SecretHash,
+    AckId, AckTable, Attachment, Body, Close, Code, NamespaceName, Prepared, PushError, SecretHash,
     Sequenced, ServerNamespaces, SessionId, Time, Value,
 };
 
@@ -360,19 +360,18 @@ impl SessionContext {
         let _ = self.push(Prepared::refused(name, connect, code, message, data));
     }
 
-    fn not_connected(self: &Arc<Self>, namespace: &str, ack_id: trunkline_protocol::AckId) {
+    /// An event for a namespace that the session is not in: dropped, and said so if anybody waits.
+    fn not_connected(self: &Arc<Self>, namespace: &str, event: &str, ack_id: Option<AckId>) {
+        tracing::debug!(
+            session = %self.id, peer = ?self.handshake.peer, namespace, event,
+            "event dropped: not connected",
+        );
         // The decoder has checked the name.
-        let Ok(name) = NamespaceName::try_from(namespace) else {
+        let (Some(ack_id), Ok(name)) = (ack_id, NamespaceName::try_from(namespace)) else {
             return;
         };
-        let failed = Prepared::failed(
-            &name,
-            ack_id,
-            Code::NOT_CONNECTED,
-            "not connected",
-            &Value::nil(),
-        );
-        let _ = self.push(failed);
+        let (code, nil) = (Code::NOT_CONNECTED, Value::nil());
+        let _ = self.push(Prepared::failed(&name, ack_id, code, "not connected", &nil));
     }
 }
 
@@ -410,14 +409,9 @@ impl Dispatch for Inbox {
                 args,
             } => {
                 let socket = context.namespaces.lock().get(&namespace).cloned();
-                match (socket, ack_id) {
-                    (Some(socket), _) => {
-                        socket.event(&event, ack_id, args.args(context.depth()));
-                    }
-                    (None, Some(ack_id)) => context.not_connected(&namespace, ack_id),
-                    (None, None) => {
-                        tracing::debug!(session = %context.id, %namespace, %event, "event dropped: not connected");
-                    }
+                match socket {
+                    Some(socket) => socket.event(&event, ack_id, args.args(context.depth())),
+                    None => context.not_connected(&namespace, &event, ack_id),
                 }
             }
             Sequenced::Ack {
