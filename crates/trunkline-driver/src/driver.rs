@@ -29,6 +29,8 @@ pub struct Driver {
     dispatch: Arc<dyn Dispatch>,
     receiver: Box<dyn MessageReceiver>,
     attach: u64,
+    /// A receipt is due for what this batch of reads has brought.
+    receipt_due: bool,
     closing: Option<Box<Closing>>,
 }
 
@@ -62,6 +64,7 @@ impl Driver {
             dispatch,
             receiver,
             attach,
+            receipt_due: false,
             closing: None,
         }
     }
@@ -72,17 +75,17 @@ impl Driver {
         &self.session
     }
 
-    /// One read batch with its handlers, as one turn.
+    /// One read batch with its handlers, as one turn, and then one write of all that came of it.
     fn run(&mut self, cx: &mut Context<'_>) -> Stop {
-        if let Some(ended) = self.write(cx) {
-            return Stop::Ended(ended);
-        }
-        let _turn = Turn::enter();
-        let now = clock::now();
-        let stop = self.read(cx, now);
+        let stop = {
+            let _turn = Turn::of(&self.session);
+            self.read(cx, clock::now())
+        };
         self.session.note_life(self.receiver.received());
-        self.session.confirm_if_due_at(now);
-        stop
+        match (stop, self.write(cx)) {
+            (Stop::Pending | Stop::Fairness, Some(ended)) => Stop::Ended(ended),
+            (stop, _) => stop,
+        }
     }
 
     /// Writes what waits, and looks whether the connection is to end.
@@ -105,6 +108,15 @@ impl Driver {
     }
 
     fn read(&mut self, cx: &mut Context<'_>, now: Time) -> Stop {
+        self.receipt_due = false;
+        let stop = self.read_batch(cx, now);
+        if self.receipt_due {
+            self.session.confirm_if_due_at(now);
+        }
+        stop
+    }
+
+    fn read_batch(&mut self, cx: &mut Context<'_>, now: Time) -> Stop {
         for _ in 0..READS_MAX {
             let message = match self.receiver.poll_receive(cx) {
                 Poll::Pending => return Stop::Pending,
@@ -121,7 +133,7 @@ impl Driver {
     }
 
     fn handle(
-        &self,
+        &mut self,
         message: &Message,
         now: Time,
         cx: &mut Context<'_>,
@@ -132,8 +144,12 @@ impl Driver {
             Frame::Sequenced { seq, frame } => {
                 match session.accept(self.attach, seq, message.bytes.len(), now)? {
                     None => return Ok(Some(Ended::Superseded)),
-                    Some(Arrival::Repeated) => {}
-                    Some(Arrival::New) => self.dispatch_sequenced(seq, frame, cx),
+                    Some((arrival, due)) => {
+                        self.receipt_due |= due;
+                        if arrival == Arrival::New {
+                            self.dispatch_sequenced(seq, frame, cx);
+                        }
+                    }
                 }
             }
             Frame::Ping { t, received } => {

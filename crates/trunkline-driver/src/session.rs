@@ -12,6 +12,7 @@ use trunkline_transport::Connection;
 use crate::driver::Driver;
 use crate::link::Link;
 use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::turn::Mark;
 use crate::{Dispatch, Turn};
 
 /// Both machines of a session and the present connection's write half.
@@ -384,19 +385,21 @@ impl Session {
         self.inbound.lock().machine.receipt()
     }
 
-    /// Counts a sequenced frame of connection `attach`; none if that one was superseded.
+    /// Counts a sequenced frame of connection `attach`, and says whether a receipt is due; none if
+    /// that connection was superseded.
     pub(crate) fn accept(
         &self,
         attach: u64,
         seq: u64,
         size: usize,
         now: Time,
-    ) -> Result<Option<Arrival>, Violation> {
+    ) -> Result<Option<(Arrival, bool)>, Violation> {
         let mut receiving = self.inbound.lock();
         if receiving.attach != attach {
             return Ok(None);
         }
-        receiving.machine.accept(seq, size, now).map(Some)
+        let arrival = receiving.machine.accept(seq, size, now)?;
+        Ok(Some((arrival, receiving.machine.is_receipt_due(now))))
     }
 
     /// Whether connection `attach` is the present one.
@@ -501,10 +504,10 @@ impl Session {
         if sending.link.is_none() || sending.marked {
             return;
         }
-        if Turn::mark(self) {
-            sending.marked = true;
-        } else {
-            sending.transmit();
+        match Turn::mark(self) {
+            Mark::NoTurn => sending.transmit(),
+            Mark::Listed => sending.marked = true,
+            Mark::Own => {}
         }
     }
 }

@@ -22,7 +22,20 @@ pub struct Turn {
 #[derive(Default)]
 struct Marks {
     depth: usize,
+    /// The session whose connection's task runs here: it is written by that task.
+    own: Option<*const Session>,
     sessions: Vec<Arc<Session>>,
+}
+
+/// What becomes of a session that was pushed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// No turn is under way: write it now.
+    NoTurn,
+    /// It is on the list of the turn.
+    Listed,
+    /// Its task is under way on this thread and writes it.
+    Own,
 }
 
 thread_local! {
@@ -39,14 +52,23 @@ impl Turn {
         }
     }
 
-    /// Remembers a session to write at the end of the turn; false if none is under way.
-    pub(crate) fn mark(session: &Arc<Session>) -> bool {
+    /// The turn of a connection's task, which writes `own` itself when the turn is over.
+    pub(crate) fn of(own: &Arc<Session>) -> Self {
+        MARKS.with_borrow_mut(|marks| marks.own = Some(Arc::as_ptr(own)));
+        Self::enter()
+    }
+
+    /// Remembers a session to write at the end of the turn.
+    pub(crate) fn mark(session: &Arc<Session>) -> Mark {
         MARKS.with_borrow_mut(|marks| {
-            let under_way = marks.depth > 0;
-            if under_way {
-                marks.sessions.push(Arc::clone(session));
+            if marks.depth == 0 {
+                return Mark::NoTurn;
             }
-            under_way
+            if marks.own == Some(Arc::as_ptr(session)) {
+                return Mark::Own;
+            }
+            marks.sessions.push(Arc::clone(session));
+            Mark::Listed
         })
     }
 }
@@ -55,7 +77,10 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let ended = MARKS.with_borrow_mut(|marks| {
             marks.depth -= 1;
-            (marks.depth == 0).then(|| std::mem::take(&mut marks.sessions))
+            (marks.depth == 0).then(|| {
+                marks.own = None;
+                std::mem::take(&mut marks.sessions)
+            })
         });
         let Some(mut sessions) = ended else { return };
         if sessions.len() > INLINE_MAX

@@ -297,6 +297,11 @@ impl SessionContext {
             }
         }
         self.note_idle(false);
+        if *self.life.lock() == Life::Ended {
+            // Its end has been and did not see this socket: it never was.
+            self.namespaces.lock().drain();
+            return socket.refused();
+        }
         let hook = namespace.run_connect(&socket, auth);
         let context = Arc::clone(self);
         let mut connecting = Box::pin(async move {
