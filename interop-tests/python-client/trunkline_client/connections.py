@@ -13,7 +13,7 @@ from __future__ import annotations
 from . import codes
 from .codes import Retry, disposition
 from .encoding import Message, is_sequenced
-from .frames import CLIENT, Close, Frame, GoAway, Ignorable, Ping, Pong, Received, Welcome
+from .frames import CLIENT, Close, Event, Frame, GoAway, Ignorable, Ping, Pong, Received, Welcome
 from .heartbeat import Alarm, Watchdog
 from .links import CLOSING_TIMEOUT, Link, Role
 from .notices import ConnectionClosed, Drop, Send, SessionBegan, SessionResumed, SwitchFailed
@@ -284,7 +284,8 @@ class Connections(LinkKeeper):
     def _send_waiting(self, link: Link) -> None:
         numbered = self.session.number_waiting(self.going_away is not None)
         self.outputs.extend(Send(link.id, frame.message) for frame in numbered)
-        if numbered and self.session.id is not None and self.random.random() < self.options.noise:
+        events = any(frame.kind == Event.KIND for frame in numbered)
+        if events and self.session.id is not None and self.random.random() < self.options.noise:
             self._send(link, Ignorable(self.random.randint(64, 95)))
             self.session.numbered_noise()
 

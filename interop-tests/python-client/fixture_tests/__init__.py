@@ -1,0 +1,1 @@
+"""The lists of protocol/conformance.md, run against the fixture server."""

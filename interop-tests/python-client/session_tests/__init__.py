@@ -1,0 +1,1 @@
+"""The session core against scripted frames: what a well-behaved server does not show."""
