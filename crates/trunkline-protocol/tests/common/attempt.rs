@@ -194,7 +194,7 @@ impl World {
             End::Client,
             &Lost {
                 unconfirmed: flight,
-                queued: Vec::new(),
+                ..Lost::default()
             },
         )?;
         acks.drain()
