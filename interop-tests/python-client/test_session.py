@@ -1,6 +1,6 @@
 """The session core against scripted frames: what a well-behaved server does not show.
 
-    python test_session.py            # prints failures, then `N passed, N failed`
+python test_session.py            # prints failures, then `N passed, N failed`
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """This client's codec against the vectors of the specification, in both encodings and directions.
 
-    python test_vectors.py            # prints failures, then `N passed, N failed`
+python test_vectors.py            # prints failures, then `N passed, N failed`
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from trunkline_client.encoding import JSON, MESSAGEPACK, Encoding, array_length, is_sequenced, kind_of
 from trunkline_client.frames import (

@@ -6,15 +6,17 @@ import asyncio
 import json
 from typing import Any
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed as Closed
-from websockets.exceptions import InvalidStatus
-from websockets.typing import Subprotocol
-
 from test_vectors import VECTORS, from_vector
 from trunkline_client.client import AckLost, EventFailed, Refused
-from trunkline_client.encoding import ENCODINGS
-from trunkline_client.frames import Ack, Close, Connect, Connected, Disconnect, Failed, Pong, Received
+from trunkline_client.frames import (
+    Close,
+    Connect,
+    Connected,
+    Disconnect,
+    Failed,
+    Pong,
+    Received,
+)
 from trunkline_client.frames import Refused as RefusedFrame
 from trunkline_client.notices import (
     ConnectionClosed,
@@ -283,53 +285,6 @@ async def core_11_close_and_resume(c: Context) -> None:
         same(len(client.quick.jitters), jitters, f"back-offs after close {code}")
         same((await client.call("whoami"))[0]["resumed"], True, "whoami after the resume")
         await client.close()
-
-
-async def core_12_unknown_version(c: Context) -> None:
-    name = {"json": "trunkline.v9.json", "msgpack": "trunkline.v9.msgpack"}[c.encoding]
-    socket = await connect(c.plain.url, subprotocols=[Subprotocol(name)], compression=None, proxy=None)
-    same(socket.subprotocol, name, "the echoed name")
-    close = ENCODINGS[c.encoding].decode(await soon(socket.recv()))
-    check(isinstance(close, Close), f"{close} instead of CLOSE")
-    same(close.code, 3001, "the code")
-    same(sorted(close.data), ["trunkline.v1.json", "trunkline.v1.msgpack"], "the names in data")
-    try:
-        await soon(socket.recv())
-        raise Failure("a message after CLOSE")
-    except Closed as ended:
-        same(ended.rcvd and ended.rcvd.code, 3001, "the WebSocket's close code")
-
-
-async def core_13_handshake_refusals(c: Context) -> None:
-    """TRN-005, TRN-007, TRN-009."""
-    names = [Subprotocol("other"), Subprotocol("trunkline.v9.x"), Subprotocol(ENCODINGS[c.encoding].name)]
-    socket = await connect(c.plain.url, subprotocols=names, compression=None, proxy=None)
-    same(socket.subprotocol, ENCODINGS[c.encoding].name, "the name that was chosen")
-    await socket.close()
-    for url, offered, status in [
-        (c.plain.url, None, 400),
-        (c.plain.url, ["other"], 400),
-        (c.plain.url.replace("/trunkline", "/elsewhere"), [ENCODINGS[c.encoding].name], 404),
-    ]:
-        try:
-            await connect(url, subprotocols=offered, proxy=None)
-            raise Failure(f"{url} with {offered} was accepted")
-        except InvalidStatus as refused:
-            same(refused.response.status_code, status, f"the status for {offered} at {url}")
-
-
-async def core_14_answers_come_once(c: Context) -> None:
-    """SES-011: a frame that comes again is dropped, and its event runs once."""
-    wire = await Wire.begin(c.plain.url, c.encoding)
-    for _ in range(3):
-        await wire.emit("echo", "once", ack=5)
-        wire.sent -= 1
-    wire.sent += 1
-    same((await wire.answer(5)).args, ["once"], "the answer")
-    await wire.emit("echo", "next", ack=6)
-    answer = await wire.answer(6)
-    check(isinstance(answer, Ack) and answer.args == ["next"], f"after repeats: {answer}")
-    wire.cut()
 
 
 CHECKS = [check_ for name, check_ in list(globals().items()) if name.startswith("core_")]

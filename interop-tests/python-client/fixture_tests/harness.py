@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from random import Random
-from typing import Any, Callable, TypeVar
+from typing import Any, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed as Closed
@@ -12,7 +13,23 @@ from websockets.typing import Subprotocol
 
 from trunkline_client.client import Client
 from trunkline_client.encoding import ENCODINGS, Message, is_sequenced
-from trunkline_client.frames import Ack, Close, Connect, Connected, Event, Failed, Frame, Hello, Ignorable, NumberedIgnorable, Pong, Ping, Received, Resume, Welcome
+from trunkline_client.frames import (
+    Ack,
+    Close,
+    Connect,
+    Connected,
+    Event,
+    Failed,
+    Frame,
+    Hello,
+    Ignorable,
+    NumberedIgnorable,
+    Ping,
+    Pong,
+    Received,
+    Resume,
+    Welcome,
+)
 from trunkline_client.links import Options
 from trunkline_client.notices import Dial, Send
 
@@ -178,7 +195,9 @@ class Wire:
         self.secret = welcome.secret or self.secret
         return welcome
 
-    def asking(self, attach: int, received: int | None = None, secret: str | None = None, strict: bool = False) -> Resume:
+    def asking(
+        self, attach: int, received: int | None = None, secret: str | None = None, strict: bool = False
+    ) -> Resume:
         """The `resume` for this session, to be sent on another wire."""
         assert self.welcome is not None
         number = self.last if received is None else received

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 from test_vectors import VECTORS, message_of
 from trunkline_client.encoding import ENCODINGS, Message

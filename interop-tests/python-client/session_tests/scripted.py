@@ -79,7 +79,13 @@ class Scripted:
         return ack_id
 
 
-def welcome(resumed: bool = False, received: int = 0, limits: Limits = Limits(), reason: str | None = None, session: str = "s") -> Welcome:
+def welcome(
+    resumed: bool = False,
+    received: int = 0,
+    limits: Limits = Limits(),
+    reason: str | None = None,
+    session: str = "s",
+) -> Welcome:
     secret = None if resumed else "k"
     return Welcome(1, session, secret, resumed, reason, received, 300, 200, 9000, limits, [], "none")
 

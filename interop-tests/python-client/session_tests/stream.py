@@ -183,7 +183,11 @@ def test_bad_bodies() -> None:
     link = s.begin()
     ack_id = s.emit(ack=True)
     bad = '{"$x":1}'
-    for text in (f'[20,2,null,3,"e",[{bad}]]', f"[21,3,null,{ack_id},[{bad}]]", '[20,4,"/no",4,"e",[{"$x":1}]]'):
+    for text in (
+        f'[20,2,null,3,"e",[{bad}]]',
+        f"[21,3,null,{ack_id},[{bad}]]",
+        '[20,4,"/no",4,"e",[{"$x":1}]]',
+    ):
         s.core.received(link, text, s.now)
         s.run()
     same([(f.ack_id, f.code) for f in s.frames(Failed)], [(3, codes.BAD_ARGS), (4, codes.NOT_CONNECTED)])

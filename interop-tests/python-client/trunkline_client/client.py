@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from random import Random
-from typing import Any, Callable
+from typing import Any
 
 from . import codes
 from .acks import Answered, Ended, NotAnswered, Outcome, Unreadable
@@ -20,7 +21,6 @@ from .notices import (
     EventArrived,
     Send,
     SessionBegan,
-    SessionLost,
     SessionResumed,
     Shut,
     SocketConnected,
@@ -189,7 +189,7 @@ class Client:
                 if isinstance(output, Drop) and output.link in self._tasks:
                     self._tasks[output.link].cancel()
             elif isinstance(output, Send):
-                link.send(output.message)
+                link.send(output.message, output.urgent)
             elif isinstance(output, Shut):
                 link.shut(output.code, output.reason)
             else:

@@ -26,8 +26,11 @@ class Dial:
 
 @dataclass(frozen=True)
 class Send:
+    """`urgent`: ahead of what waits to be written (HBT-004)."""
+
     link: int
     message: Message
+    urgent: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from . import codes
 from .codes import Retry
 from .encoding import Encoding
-from .frames import Close, Frame, Hello, Ping, Resume
+from .frames import Close, Frame, Hello, Ping, Pong, Resume
 from .limits import HELLO_BYTES
 from .links import Link, Options, Role
 from .notices import Dial, Drop, Send, Shut, Stopped
@@ -52,9 +52,7 @@ class LinkKeeper:
             assert session.id is not None
             receipt = session.counter.ready()
             resume = Resume(session.id, session.secret, session.attach, receipt, link.strict)
-        return Hello(
-            VERSION, options.agent, options.auth, resume, [], options.limits, options.ping_interval
-        )
+        return Hello(VERSION, options.agent, options.auth, resume, [], options.limits, options.ping_interval)
 
     def _dial(self, delay: float) -> None:
         link = Link(self._next_link, self.target)
@@ -110,4 +108,4 @@ class LinkKeeper:
         self._send(link, Ping(t, self.session.counter.receipt()))
 
     def _send(self, link: Link, frame: Frame) -> None:
-        self.outputs.append(Send(link.id, self.encoding.encode(frame)))
+        self.outputs.append(Send(link.id, self.encoding.encode(frame), isinstance(frame, Pong)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, Callable
+from typing import Any
 
 from .frames import Alternative, Close, GoAway, Hello, Resume, Welcome
 from .limits import Limits

@@ -11,7 +11,8 @@ import base64
 import binascii
 import math
 import re
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 SAFE = 2**53 - 1
 DEPTH_OF_BODY = 2

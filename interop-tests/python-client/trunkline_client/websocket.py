@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Callable
+from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -44,12 +46,17 @@ class WebSocketLink:
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
-        self._outbox: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._outbox: deque[Message] = deque()
+        self._urgent: Message | None = None
+        self._ending = False
+        self._wake = asyncio.Event()
         self._writer = asyncio.create_task(self._write())
         self._closer: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, url: str, encoding: Encoding, largest: int, on_bytes: Callable[[], None]) -> WebSocketLink:
+    async def open(
+        cls, url: str, encoding: Encoding, largest: int, on_bytes: Callable[[], None]
+    ) -> WebSocketLink:
         """Raises if the server does not echo the name that was offered (TRN-008)."""
 
         def create(*args: Any, **kwargs: Any) -> SeesBytes:
@@ -73,13 +80,18 @@ class WebSocketLink:
             raise ConnectionError("the server did not echo the name of the encoding")
         return cls(socket)
 
-    def send(self, message: Message) -> None:
-        self._outbox.put_nowait(message)
+    def send(self, message: Message, urgent: bool = False) -> None:
+        """An urgent message goes ahead of what waits, and replaces an older one (HBT-004)."""
+        if urgent:
+            self._urgent = message
+        else:
+            self._outbox.append(message)
+        self._wake.set()
 
     def shut(self, code: int, reason: str) -> None:
         """Closes after what was sent, and drops the transport if that takes too long."""
         if self._closer is None:
-            self._outbox.put_nowait(None)
+            self._end()
             self._closer = asyncio.create_task(self._close(sendable(code), cut_reason(reason)))
 
     def drop(self) -> None:
@@ -91,7 +103,7 @@ class WebSocketLink:
             while True:
                 deliver(await self.socket.recv())
         except ConnectionClosed as closed:
-            self._outbox.put_nowait(None)
+            self._end()
             if closed.rcvd is None:
                 return (None if closed.sent is None else closed.sent.code), ""
             return (None if closed.rcvd.code == NO_CODE else closed.rcvd.code), closed.rcvd.reason
@@ -100,10 +112,23 @@ class WebSocketLink:
         """Waits until nothing of this connection runs any more."""
         await asyncio.gather(self._writer, *([self._closer] if self._closer else []), return_exceptions=True)
 
+    def _end(self) -> None:
+        self._ending = True
+        self._wake.set()
+
     async def _write(self) -> None:
         try:
-            while (message := await self._outbox.get()) is not None:
-                await self.socket.send(message)
+            while True:
+                if self._urgent is not None:
+                    message, self._urgent = self._urgent, None
+                    await self.socket.send(message)
+                elif self._outbox:
+                    await self.socket.send(self._outbox.popleft())
+                elif self._ending:
+                    return
+                else:
+                    self._wake.clear()
+                    await self._wake.wait()
         except ConnectionClosed:
             pass
 

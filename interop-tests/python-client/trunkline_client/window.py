@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Callable, Iterable
 
 from .encoding import Encoding, Message
 from .frames import Ack, Connect, Event, Failed
@@ -66,8 +66,13 @@ class Window:
         self.waiting_bytes += frame.size
 
     def pump(
-        self, window: int, largest: int, going_away: bool, numbered: Callable[[Outgoing], None],
-        refused: Callable[[Outgoing], None], early: bool,
+        self,
+        window: int,
+        largest: int,
+        going_away: bool,
+        numbered: Callable[[Outgoing], None],
+        refused: Callable[[Outgoing], None],
+        early: bool,
     ) -> None:
         """Numbers what may be numbered, in order (SES-009, SES-021 to SES-024, SES-057). `early` is
         the time before WELCOME, when CONNECTs alone go out, within `window` (SES-005)."""
@@ -91,7 +96,10 @@ class Window:
         return not self.log or self.log_bytes + frame.size <= window
 
     def _number(
-        self, frame: Outgoing, numbered: Callable[[Outgoing], None], largest: int,
+        self,
+        frame: Outgoing,
+        numbered: Callable[[Outgoing], None],
+        largest: int,
         refused: Callable[[Outgoing], None],
     ) -> None:
         message = self.encoding.numbered(frame.kind, frame.length, self.sent + 1, frame.tail)
