@@ -266,6 +266,7 @@ impl Session {
         self.confirm_if_due(self.inbound.lock(), now);
         let received = self.received.load(Ordering::Relaxed);
         let mut sending = self.outbound.lock();
+        sending.machine.release_memory();
         let Some(link) = &sending.link else { return };
         let life = received.wrapping_add(link.written_while_blocked());
         let beat = match &mut sending.pulse {

@@ -17,7 +17,7 @@
 //! | `kind.rs`, `code.rs` | [`Kind`] and [`Code`], with the constants of the registries |
 //! | `name.rs`, `id.rs`, `secret.rs` | the checked newtypes |
 //! | `limits.rs`, `encoding.rs` | [`Limits`], [`Encoding`] |
-//! | `outbound.rs`, `queue.rs`, `control.rs` | [`Outbound`]: numbering, replay log, window, queue |
+//! | `outbound.rs`, `replay_log.rs`, `queue.rs`, `control.rs` | [`Outbound`]: numbering, replay log, window, queue |
 //! | `inbound.rs` | [`Inbound`]: dedupe, receipts, credit |
 //! | `handshake.rs`, `resume.rs` | the first frames; [`Attachment`]: who may take a session over |
 //! | `namespaces.rs`, `acks.rs` | what a session is attached to; who waits for which answer |
@@ -48,6 +48,7 @@ mod outbound;
 mod payload;
 mod prepared;
 mod queue;
+mod replay_log;
 mod resume;
 mod secret;
 mod serde_bridge;

@@ -1,10 +1,9 @@
 //! The sending machine: numbering, replay log, window, queue.
 
-use std::collections::VecDeque;
-
 use crate::control::Control;
 use crate::inbound::window;
 use crate::queue::{Admission, Queue};
+use crate::replay_log::ReplayLog;
 use crate::{Close, Code, Encoding, GoAway, Kind, Limits, Prepared, Violation};
 
 /// What leaves in a session.
@@ -27,10 +26,7 @@ pub struct Outbound {
     state: State,
     hold: Hold,
     confirmed: u64,
-    log: VecDeque<Prepared>,
-    log_bytes: usize,
-    /// How many frames of the log the present connection has been handed.
-    sent: usize,
+    log: ReplayLog,
     queue: Queue,
     /// Best-effort frames of this turn, for the present connection.
     loose: Vec<Prepared>,
@@ -79,8 +75,11 @@ pub enum PushError {
 /// What a session that ended leaves behind.
 #[derive(Debug, Default)]
 pub struct Lost {
-    /// Numbered and not confirmed: whether they arrived is unknown. In order.
+    /// Numbered and not confirmed: whether they arrived is unknown. In order, without the answers
+    /// among them.
     pub unconfirmed: Vec<Prepared>,
+    /// How many small answers were numbered and not confirmed.
+    pub unconfirmed_answers: usize,
     /// Never handed to a connection. In order.
     pub queued: Vec<Prepared>,
 }
@@ -96,9 +95,7 @@ impl Outbound {
             state: State::Detached,
             hold: Hold::Nothing,
             confirmed: 0,
-            log: VecDeque::new(),
-            log_bytes: 0,
-            sent: 0,
+            log: ReplayLog::default(),
             queue: Queue::default(),
             loose: Vec::new(),
             control: Control::default(),
@@ -129,7 +126,7 @@ impl Outbound {
     pub fn push_best_effort(&mut self, frame: Prepared) -> bool {
         let taken = self.state == State::Attached
             && !self.control.is_closing()
-            && self.sent == self.log.len()
+            && self.log.is_sent()
             && self.queue.bytes() < BEST_EFFORT_QUEUE
             && self.loose.len() < BEST_EFFORT_FRAMES;
         if taken {
@@ -154,15 +151,8 @@ impl Outbound {
             return Err(Violation::ReceiptBeyondSent { received, sent });
         }
         while self.confirmed < received {
-            let Some(frame) = self.log.pop_front() else {
-                break;
-            };
             self.confirmed += 1;
-            self.log_bytes -= frame.message_len(self.encoding, self.confirmed);
-            self.sent = self.sent.saturating_sub(1);
-        }
-        if self.log.is_empty() && self.log.capacity() > KEPT_CAPACITY {
-            self.log = VecDeque::new();
+            self.log.confirm(self.encoding, self.confirmed);
         }
         Ok(())
     }
@@ -171,10 +161,10 @@ impl Outbound {
     /// right behind its HELLO.
     pub fn adopt(&mut self, frames: Vec<Prepared>) {
         for frame in frames {
-            self.log_bytes += frame.message_len(self.encoding, self.numbered() + 1);
-            self.log.push_back(frame);
+            let seq = self.numbered() + 1;
+            self.log.push(frame, self.encoding, seq);
         }
-        self.sent = self.log.len();
+        self.log.skip();
     }
 
     /// Begins on a new connection whose peer has received up to `received`: the rest of the log will
@@ -204,11 +194,11 @@ impl Outbound {
         if !matches!(self.state, State::Ended(_)) {
             self.state = State::Ended(code);
         }
-        self.log_bytes = 0;
-        self.sent = 0;
         self.loose = Vec::new();
+        let (unconfirmed, unconfirmed_answers) = self.log.take();
         Lost {
-            unconfirmed: std::mem::take(&mut self.log).into(),
+            unconfirmed,
+            unconfirmed_answers,
             queued: self.queue.drain(),
         }
     }
@@ -230,17 +220,10 @@ impl Outbound {
         if self.write_first(write) {
             return true;
         }
-        if self.sent == self.log.len() && !self.number_next() {
+        if self.log.is_sent() && !self.number_next() {
             return self.write_loose(write) || self.write_last(write);
         }
-        let frame = &self.log[self.sent];
-        let seq = self.confirmed + 1 + self.sent as u64;
-        write(&[
-            &frame.prefix(self.encoding, seq),
-            frame.suffix(self.encoding),
-        ]);
-        self.sent += 1;
-        true
+        self.log.transmit(self.encoding, self.confirmed + 1, write)
     }
 
     /// Keeps some kinds of frames from taking a number.
@@ -341,7 +324,7 @@ impl Outbound {
     /// Bytes that are numbered and not confirmed.
     #[must_use]
     pub const fn unconfirmed_bytes(&self) -> usize {
-        self.log_bytes
+        self.log.bytes()
     }
 
     /// The highest number given.
@@ -362,9 +345,16 @@ impl Outbound {
         self.encoding
     }
 
+    /// Lets memory go that is kept from busier times: for now and then, since a busy session would
+    /// only take it again.
+    pub fn release_memory(&mut self) {
+        self.log.release_memory();
+        self.queue.release_memory();
+    }
+
     /// Whether nothing waits for any connection: most calls of [`transmit`](Self::transmit) find that.
     fn is_idle(&self) -> bool {
-        self.sent == self.log.len()
+        self.log.is_sent()
             && self.queue.is_empty()
             && self.loose.is_empty()
             && self.control.is_idle()
@@ -376,7 +366,7 @@ impl Outbound {
         // An empty log admits anything, or a frame larger than the window would wait forever.
         let room = |limit: usize| match self.log.is_empty() {
             true => usize::MAX,
-            false => limit.saturating_sub(self.log_bytes),
+            false => limit.saturating_sub(self.log.bytes()),
         };
         let admission = Admission {
             asking: room(self.window),
@@ -387,8 +377,7 @@ impl Outbound {
         let Some(frame) = self.queue.take(admission, self.encoding) else {
             return false;
         };
-        self.log_bytes += frame.message_len(self.encoding, seq);
-        self.log.push_back(frame);
+        self.log.push(frame, self.encoding, seq);
         true
     }
 
@@ -422,7 +411,7 @@ impl Outbound {
     }
 
     fn forget_connection(&mut self) {
-        self.sent = 0;
+        self.log.rewind();
         self.control = Control::default();
         self.dropped_best_effort += self.loose.len() as u64;
         self.loose = Vec::new();
@@ -445,6 +434,3 @@ pub const BEST_EFFORT_QUEUE: usize = 16 * 1024;
 
 /// Best-effort frames that one turn may hold for a connection.
 pub const BEST_EFFORT_FRAMES: usize = 256;
-
-/// Frames of capacity that an empty log keeps.
-const KEPT_CAPACITY: usize = 4;

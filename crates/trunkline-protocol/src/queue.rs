@@ -63,9 +63,6 @@ impl Queue {
             Line::Answering => &mut self.answering,
         };
         let frame = queue.pop_front()?.frame;
-        if queue.is_empty() && queue.capacity() > KEPT_CAPACITY {
-            *queue = VecDeque::new();
-        }
         self.bytes -= frame.len(encoding);
         Some(frame)
     }
@@ -76,6 +73,13 @@ impl Queue {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.asking.is_empty() && self.answering.is_empty()
+    }
+
+    /// Lets the memory of an empty queue go.
+    pub(crate) fn release_memory(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
     }
 
     /// Empties the queue, in the order of pushing.
@@ -106,6 +110,3 @@ impl Queue {
         }
     }
 }
-
-/// Frames of capacity that an empty queue keeps.
-const KEPT_CAPACITY: usize = 4;

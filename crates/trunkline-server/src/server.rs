@@ -192,9 +192,10 @@ impl ServerInner {
 
     pub(crate) fn count_lost(&self, lost: &Lost) {
         let counters = &self.counters;
+        let unconfirmed = lost.unconfirmed.len() + lost.unconfirmed_answers;
         counters
             .lost_unconfirmed
-            .fetch_add(lost.unconfirmed.len() as u64, Ordering::Relaxed);
+            .fetch_add(unconfirmed as u64, Ordering::Relaxed);
         counters
             .lost_queued
             .fetch_add(lost.queued.len() as u64, Ordering::Relaxed);

@@ -1,0 +1,230 @@
+//! Frames that have a number and no receipt: what a resume replays.
+
+use std::collections::VecDeque;
+
+use crate::{Encoding, Kind, Prepared};
+
+/// Numbered, unconfirmed frames in order, and how far the present connection has been handed them.
+///
+/// A frame that may have other recipients is shared with them. Small answers have one recipient, so
+/// their bytes are copied into one ring: under load every kept answer would else be an allocation of
+/// its own, written and freed when no processor's cache holds it any more.
+#[derive(Debug, Default)]
+pub(crate) struct ReplayLog {
+    entries: VecDeque<Entry>,
+    /// The messages of copied entries, one behind the other.
+    copies: VecDeque<u8>,
+    /// Bytes of all messages.
+    bytes: usize,
+    /// Entries the present connection has been handed, and their bytes in `copies`.
+    sent: usize,
+    sent_copies: usize,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Shared(Prepared),
+    /// A message of this length in the ring.
+    Copied(u32),
+}
+
+impl ReplayLog {
+    /// Adds a frame with its number.
+    pub(crate) fn push(&mut self, frame: Prepared, encoding: Encoding, seq: u64) {
+        let length = frame.message_len(encoding, seq);
+        self.bytes += length;
+        let answers = matches!(frame.kind(), Kind::ACK | Kind::FAILED);
+        match u32::try_from(length) {
+            Ok(length) if answers && length <= COPIED_MAX => {
+                self.copies.extend(&*frame.prefix(encoding, seq));
+                self.copies.extend(frame.suffix(encoding));
+                self.entries.push_back(Entry::Copied(length));
+            }
+            _ => self.entries.push_back(Entry::Shared(frame)),
+        }
+    }
+
+    /// Drops the oldest frame, number `seq`: it is confirmed.
+    pub(crate) fn confirm(&mut self, encoding: Encoding, seq: u64) {
+        match self.entries.pop_front() {
+            Some(Entry::Shared(frame)) => self.bytes -= frame.message_len(encoding, seq),
+            Some(Entry::Copied(length)) => {
+                let length = length as usize;
+                self.bytes -= length;
+                self.copies.drain(..length);
+                self.sent_copies = self.sent_copies.saturating_sub(length);
+            }
+            None => return,
+        }
+        self.sent = self.sent.saturating_sub(1);
+    }
+
+    /// Writes the next frame that the present connection has not been handed; `first` is the number
+    /// of the oldest one kept. False if there is none.
+    pub(crate) fn transmit(
+        &mut self,
+        encoding: Encoding,
+        first: u64,
+        write: &mut dyn FnMut(&[&[u8]]),
+    ) -> bool {
+        match self.entries.get(self.sent) {
+            Some(Entry::Shared(frame)) => {
+                let prefix = frame.prefix(encoding, first + self.sent as u64);
+                write(&[&prefix, frame.suffix(encoding)]);
+            }
+            Some(&Entry::Copied(length)) => {
+                let (from, to) = (self.sent_copies, self.sent_copies + length as usize);
+                let (front, back) = self.copies.as_slices();
+                let split = front.len();
+                write(&[
+                    &front[from.min(split)..to.min(split)],
+                    &back[from.max(split) - split..to.max(split) - split],
+                ]);
+                self.sent_copies = to;
+            }
+            None => return false,
+        }
+        self.sent += 1;
+        true
+    }
+
+    /// A new connection: everything is to be handed to it.
+    pub(crate) const fn rewind(&mut self) {
+        self.sent = 0;
+        self.sent_copies = 0;
+    }
+
+    /// Everything has been handed to the present connection already.
+    pub(crate) fn skip(&mut self) {
+        self.sent = self.entries.len();
+        self.sent_copies = self.copies.len();
+    }
+
+    /// Empties the log: the frames that were shared, and how many answers were copied.
+    pub(crate) fn take(&mut self) -> (Vec<Prepared>, usize) {
+        let entries = std::mem::take(self).entries;
+        let all = entries.len();
+        let shared: Vec<_> = entries
+            .into_iter()
+            .filter_map(|entry| match entry {
+                Entry::Shared(frame) => Some(frame),
+                Entry::Copied(_) => None,
+            })
+            .collect();
+        let copied = all - shared.len();
+        (shared, copied)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether the present connection has been handed everything.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.sent == self.entries.len()
+    }
+
+    /// Bytes of all messages.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Lets the memory of an empty log go.
+    pub(crate) fn release_memory(&mut self) {
+        if self.entries.is_empty() {
+            *self = Self::default();
+        }
+    }
+}
+
+/// The largest answer that is copied; a larger one costs its allocation little.
+const COPIED_MAX: u32 = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AckId, EventName, NamespaceName, Payload};
+
+    const ENCODING: Encoding = Encoding::MessagePack;
+
+    fn answer(number: u64) -> Prepared {
+        let id = AckId::new(number).unwrap();
+        Prepared::ack(&NamespaceName::root(), id, &Payload::empty())
+    }
+
+    fn event() -> Prepared {
+        let name = EventName::try_from("event").unwrap();
+        Prepared::event(&NamespaceName::root(), None, &name, &Payload::empty())
+    }
+
+    /// What a connection is handed from here on.
+    fn handed(log: &mut ReplayLog, first: u64) -> Vec<Vec<u8>> {
+        let mut messages = Vec::new();
+        while log.transmit(ENCODING, first, &mut |parts| messages.push(parts.concat())) {}
+        messages
+    }
+
+    #[test]
+    fn answers_and_events_are_replayed_as_they_were_sent_also_around_the_rings_end() {
+        let mut log = ReplayLog::default();
+        let (mut first, mut expected) = (1, VecDeque::new());
+        for seq in 1..=5000_u64 {
+            let frame = if seq % 5 == 0 { event() } else { answer(seq) };
+            expected.push_back(frame.to_message(ENCODING, seq));
+            log.push(frame, ENCODING, seq);
+            assert_eq!(
+                handed(&mut log, first),
+                expected
+                    .range(expected.len() - 1..)
+                    .cloned()
+                    .collect::<Vec<_>>()
+            );
+            if seq % 7 == 0 {
+                // Confirmed up to somewhere in the middle, then replayed from there.
+                for _ in 0..5 {
+                    expected.pop_front();
+                    log.confirm(ENCODING, first);
+                    first += 1;
+                }
+                log.rewind();
+                assert_eq!(handed(&mut log, first), Vec::from(expected.clone()));
+            }
+            assert_eq!(log.bytes(), expected.iter().map(Vec::len).sum::<usize>());
+        }
+        for seq in first..=5000 {
+            log.confirm(ENCODING, seq);
+        }
+        assert_eq!((log.bytes(), log.len(), log.copies.len()), (0, 0, 0));
+        log.release_memory();
+        assert_eq!((log.entries.capacity(), log.copies.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn receipts_during_a_replay_keep_its_place() {
+        let mut log = ReplayLog::default();
+        for seq in 1..=10 {
+            log.push(answer(seq), ENCODING, seq);
+        }
+        log.rewind();
+        let mut replayed = Vec::new();
+        log.transmit(ENCODING, 1, &mut |parts| replayed.push(parts.concat()));
+        // The receipt was for more than has been replayed yet.
+        for seq in 1..=4 {
+            log.confirm(ENCODING, seq);
+        }
+        assert_eq!(handed(&mut log, 5)[0], answer(5).to_message(ENCODING, 5));
+    }
+
+    #[test]
+    fn taking_gives_what_is_shared_and_counts_what_was_copied() {
+        let mut log = ReplayLog::default();
+        log.push(answer(1), ENCODING, 1);
+        log.push(event(), ENCODING, 2);
+        let (shared, copied) = log.take();
+        assert_eq!((shared.len(), copied, log.len()), (1, 1, 0));
+    }
+}
