@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use crate::support::*;
-use trunkline_client::{Client, Code, ConnectError, Data, Encoding, SocketState, State, Value};
-use trunkline_protocol::{Close, Prepared};
+use tokio::time::Instant;
+use trunkline_client::{
+    CLOSE_WAIT, Client, Code, ConnectError, Data, Encoding, Limits, SocketState, State, Value,
+};
+use trunkline_protocol::{Close, Prepared, Welcome};
 use trunkline_transport::DialError;
 
 #[tokio::test(start_paused = true)]
@@ -336,7 +339,7 @@ async fn the_answer_to_a_connect_that_was_given_up_is_nobodys() {
 async fn a_dial_and_a_welcome_have_their_time_limits() {
     let mut server = Server::new();
     server.plan([Dial::Hang]);
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     let client = server.client();
     let socket = client.socket("/");
     let script = async {
@@ -367,4 +370,80 @@ async fn the_last_socket_leaving_lets_the_client_rest() {
     assert_eq!((server.was_dialled(), tasks()), (false, 0));
     let (again, _peer) = tokio::join!(socket.connect(), server.accept_fresh());
     again.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_of_the_first_flight_that_was_given_up_is_followed_by_disconnect() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (root, other) = (client.socket("/"), client.socket("/other"));
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.hello().await;
+        let mut connects = Vec::new();
+        for _ in 0..2 {
+            let Got::Connect { seq, namespace, .. } = peer.next().await else {
+                panic!("CONNECT")
+            };
+            connects.push((namespace, seq));
+        }
+        other.disconnect();
+        peer.welcome(fresh("session-1")).await;
+        let left = Got::Disconnect {
+            seq: 3,
+            namespace: "/other".into(),
+        };
+        assert_eq!(peer.next().await, left);
+        for (name, seq) in connects {
+            peer.connected(&name, seq).await;
+        }
+        settle().await;
+    };
+    let (connected, given_up, ()) = tokio::join!(root.connect(), other.connect(), script);
+    connected.unwrap();
+    assert!(matches!(given_up, Err(ConnectError::Disconnected)));
+    assert!(other.id().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_waits_for_what_the_servers_window_holds_back_but_not_for_ever() {
+    let mut server = Server::new();
+    let client = server.client();
+    let socket = client.socket("/");
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.hello().await;
+        let limits = Limits {
+            inbound: 500,
+            ..Limits::default()
+        };
+        let welcome = Welcome {
+            limits,
+            ..fresh("session-1")
+        };
+        peer.welcome(welcome).await;
+        peer.attach("/").await;
+        peer.received(1).await;
+        settle().await;
+        peer
+    };
+    let (connected, mut peer) = tokio::join!(socket.connect(), script);
+    connected.unwrap();
+    for _ in 0..3 {
+        socket.emit("wide", &"x".repeat(600)).unwrap();
+    }
+    let start = Instant::now();
+    let script = async {
+        assert_eq!(peer.next_event().await.0, 2);
+        let early = tokio::time::timeout(CLOSE_WAIT / 2, peer.next()).await;
+        assert!(early.is_err(), "{early:?}");
+        peer.received(2).await;
+        assert_eq!(peer.next_event().await.0, 3);
+        let Got::Close(close) = peer.next().await else {
+            panic!("the third is not awaited any longer")
+        };
+        assert_eq!(close.code, Code::NORMAL);
+        assert_eq!(start.elapsed(), CLOSE_WAIT);
+    };
+    tokio::join!(client.close(), script);
 }

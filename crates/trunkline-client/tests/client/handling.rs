@@ -347,3 +347,26 @@ async fn handles_may_be_shared_between_threads() {
     sendable(&socket.emit_with_ack::<u32>("ask", ()));
     sendable(&client.close());
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_close_a_handler_under_way_ends_and_no_other_begins() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (notes, gate) = (Notes::default(), Arc::new(Notify::new()));
+    let (noted, waits) = (notes.clone(), gate.clone());
+    client
+        .socket("/")
+        .on("work", move |Data(number): Data<u32>| async move {
+            noted.add(format!("begin {number}"));
+            waits.notified().await;
+            noted.add(format!("end {number}"));
+        });
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    peer.push(&event("work", None, &1)).await;
+    peer.push(&event("work", None, &2)).await;
+    settle().await;
+    client.close().await;
+    gate.notify_one();
+    settle().await;
+    assert_eq!(notes.taken(), ["begin 1", "end 1"]);
+}

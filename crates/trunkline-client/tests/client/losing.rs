@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use trunkline_client::{
     AckError, Client, Code, ConnectError, LossReason, SessionLost, Socket, SocketState, State,
 };
-use trunkline_protocol::{Close, ResumeRefusal};
+use trunkline_protocol::{Close, Prepared, ResumeRefusal};
 
 /// What a hook was told.
 fn losses(client: &Client) -> Arc<Mutex<Vec<SessionLost>>> {
@@ -287,4 +287,25 @@ async fn a_connect_waits_through_a_lost_session() {
     let (connected, _peer) = tokio::join!(other.connect(), script);
     assert!(!matches!(connected, Err(ConnectError::Disconnected)));
     assert_eq!(connected.unwrap().id(), "socket of /other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ack_of_an_event_that_never_left_outlives_the_session() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (_root, peer) = connect(&client, &mut server).await;
+    let other = client.socket("/other");
+    let asking = spawn_ask(&other, "early");
+    settle().await;
+    peer.cut();
+    let mut peer = refuse_resume(&mut server).await;
+    peer.attach("/").await;
+    let (connected, _) = tokio::join!(other.connect(), peer.attach("/other"));
+    connected.unwrap();
+    let (_, event, ack) = peer.next_event().await;
+    assert_eq!(event, "early");
+    let args = trunkline_client::IntoArgs::into_args(&4).unwrap();
+    let answer = Prepared::ack(&namespace("/other"), ack.unwrap(), &args);
+    peer.push(&answer).await;
+    assert_eq!(asking.await.unwrap(), Ok(4));
 }
