@@ -362,21 +362,15 @@ impl Outbound {
 
     /// Moves the next admissible frame from the queue to the log.
     fn number_next(&mut self) -> bool {
-        let seq = self.numbered() + 1;
-        // An empty log admits anything, or a frame larger than the window would wait forever.
-        let room = |limit: usize| match self.log.is_empty() {
-            true => usize::MAX,
-            false => limit.saturating_sub(self.log.bytes()),
-        };
         let admission = Admission {
-            asking: room(self.window),
-            answering: room(2 * self.window),
-            seq,
+            asking: self.log.bytes() < self.window || self.log.is_empty(),
+            answering: self.log.bytes() < 2 * self.window || self.log.is_empty(),
             hold: self.hold,
         };
         let Some(frame) = self.queue.take(admission, self.encoding) else {
             return false;
         };
+        let seq = self.numbered() + 1;
         self.log.push(frame, self.encoding, seq);
         true
     }

@@ -28,12 +28,10 @@ struct Queued {
 /// What may be taken from a [`Queue`] now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Admission {
-    /// The largest frame that fits of those that keep their order.
-    pub(crate) asking: usize,
-    /// The largest frame that fits of those that answer an event.
-    pub(crate) answering: usize,
-    /// The number that would be given.
-    pub(crate) seq: u64,
+    /// Whether the window is open: for the frames that keep their order.
+    pub(crate) asking: bool,
+    /// Whether there is room for the frames that answer an event.
+    pub(crate) answering: bool,
     /// Which kinds are held back for the time being.
     pub(crate) hold: Hold,
 }
@@ -58,7 +56,7 @@ impl Queue {
 
     /// Takes the next frame that may have a number.
     pub(crate) fn take(&mut self, admission: Admission, encoding: Encoding) -> Option<Prepared> {
-        let queue = match self.choose(admission, encoding)? {
+        let queue = match self.choose(admission)? {
             Line::Asking => &mut self.asking,
             Line::Answering => &mut self.answering,
         };
@@ -92,16 +90,13 @@ impl Queue {
         all.into_iter().map(|queued| queued.frame).collect()
     }
 
-    fn choose(&self, admission: Admission, encoding: Encoding) -> Option<Line> {
-        let fits =
-            |queued: &Queued, room| queued.frame.message_len(encoding, admission.seq) <= room;
-        let asking = self.asking.front().filter(|queued| {
-            fits(queued, admission.asking) && admission.hold.allows(queued.frame.kind())
-        });
-        let answering = self
-            .answering
+    fn choose(&self, admission: Admission) -> Option<Line> {
+        let may_ask = |kind| admission.asking && admission.hold.allows(kind);
+        let asking = self
+            .asking
             .front()
-            .filter(|queued| fits(queued, admission.answering));
+            .filter(|queued| may_ask(queued.frame.kind()));
+        let answering = self.answering.front().filter(|_| admission.answering);
         match (asking, answering) {
             (Some(ask), Some(answer)) if answer.order < ask.order => Some(Line::Answering),
             (Some(_), _) => Some(Line::Asking),

@@ -274,7 +274,14 @@ impl SessionContext {
             return self.refuse(&name, connect, code, "", &Value::nil());
         }
         let Some(namespace) = self.server.find_namespace(&name) else {
-            return self.refuse(&name, connect, Code::UNKNOWN_NAMESPACE, "", &Value::nil());
+            let code = Code::UNKNOWN_NAMESPACE;
+            return self.refuse(
+                &name,
+                connect,
+                code,
+                code.name().unwrap_or_default(),
+                &Value::nil(),
+            );
         };
         let auth = match auth.value(self.depth()) {
             Ok(auth) => auth,

@@ -94,7 +94,8 @@ impl Failure {
 
     /// Nobody handles the event.
     pub(crate) fn unknown_event() -> Self {
-        Self::told(Code::UNKNOWN_EVENT, String::new())
+        let name = Code::UNKNOWN_EVENT.name().unwrap_or_default();
+        Self::told(Code::UNKNOWN_EVENT, name.to_owned())
     }
 
     /// Content that does not fit its type: the path and what was expected there are told.

@@ -18,6 +18,8 @@ pub(crate) struct Session {
     pub(crate) ours: Limits,
     /// Twice the window, or a first flight, which was sent before the window was known.
     most_unconfirmed: usize,
+    /// The longest message written.
+    longest: usize,
     pub(crate) inbound: Inbound,
     /// The connection whose sequenced frames count.
     reads: u64,
@@ -64,6 +66,7 @@ impl Session {
             encoding,
             ours: *ours,
             most_unconfirmed: 2 * ours.replay.min(peers.inbound) as usize,
+            longest: 0,
             inbound: Inbound::new(ours, peers),
             reads: 0,
             outbound: Outbound::new(encoding, ours, peers),
@@ -162,9 +165,11 @@ impl Session {
         let Some(line) = self.line else { return Ok(()) };
         let line = &mut lines[line];
         let mut written = Ok(());
+        let mut longest = self.longest;
         while written.is_ok() && !line.is_blocked(self.end) {
             let end = self.end;
             if !self.outbound.transmit(&mut |parts| {
+                longest = longest.max(parts.iter().map(|part| part.len()).sum());
                 if written.is_ok() {
                     written = line.send(end, now, parts);
                 }
@@ -175,7 +180,10 @@ impl Session {
         written?;
         let numbered = self.outbound.numbered().saturating_sub(self.confirmed);
         let bytes = self.outbound.unconfirmed_bytes();
-        if numbered > 1 && bytes > self.most_unconfirmed {
+        self.longest = longest;
+        // The last one may have gone while there was any room.
+        self.longest = longest;
+        if numbered > 1 && bytes > self.most_unconfirmed + longest {
             return Err(format!(
                 "{numbered} unconfirmed frames hold {bytes} bytes, not {}",
                 self.most_unconfirmed

@@ -10,7 +10,7 @@ use crate::frames::{
 #[test]
 fn a_full_window_passes_answers_but_not_events() {
     let mut outbound = attached(200, 10_000);
-    outbound.push(event_of("fills", 180)).unwrap();
+    outbound.push(event_of("fills", 200)).unwrap();
     outbound.push(event("waits")).unwrap();
     outbound.push(ack(7)).unwrap();
     outbound.push(connect("/b")).unwrap();
@@ -29,26 +29,27 @@ fn a_full_window_passes_answers_but_not_events() {
 #[test]
 fn answers_pass_up_to_twice_the_window() {
     let mut outbound = attached(200, 10_000);
-    outbound.push(event_of("fills", 180)).unwrap();
+    outbound.push(event_of("fills", 200)).unwrap();
     for number in 0..100 {
         outbound.push(ack(number)).unwrap();
     }
     let passed = told(&mut outbound).len();
     assert!(passed > 10 && passed < 100, "{passed}");
+    // The last one may go while there is any room; an ACK here has 6 bytes.
     assert!(
-        outbound.unconfirmed_bytes() <= 400,
+        (400..406).contains(&outbound.unconfirmed_bytes()),
         "{}",
         outbound.unconfirmed_bytes()
     );
     outbound.receive_receipt(passed as u64).unwrap();
     let rest = told(&mut outbound).len();
-    assert!(rest > 0 && outbound.unconfirmed_bytes() <= 400);
+    assert!(rest > 0 && outbound.unconfirmed_bytes() < 406);
 }
 
 #[test]
 fn answers_among_themselves_and_events_among_themselves_keep_their_order() {
     let mut outbound = attached(200, 10_000);
-    outbound.push(event_of("fills", 180)).unwrap();
+    outbound.push(event_of("fills", 200)).unwrap();
     for number in 0..5 {
         outbound.push(event(&format!("event {number}"))).unwrap();
         outbound.push(ack(number)).unwrap();
@@ -80,6 +81,15 @@ fn an_empty_log_admits_a_frame_of_any_size() {
 }
 
 #[test]
+fn a_large_event_does_not_wait_for_an_empty_log() {
+    let mut outbound = attached(100, 100_000);
+    outbound.push(event("small")).unwrap();
+    outbound.push(event_of("huge", 5_000)).unwrap();
+    outbound.push(event("next")).unwrap();
+    assert_eq!(words(&mut outbound), ["small", "huge"]);
+}
+
+#[test]
 fn the_window_is_the_smaller_of_what_one_side_keeps_and_the_other_takes() {
     let (small, large) = (limits(150, 10_000), limits(100_000, 10_000));
     for (ours, peers) in [(small, large), (large, small)] {
@@ -90,8 +100,9 @@ fn the_window_is_the_smaller_of_what_one_side_keeps_and_the_other_takes() {
             outbound.push(event_of(&number.to_string(), 40)).unwrap();
         }
         told(&mut outbound);
+        let frame = outbound.unconfirmed_bytes() / outbound.numbered() as usize;
         assert!(
-            outbound.unconfirmed_bytes() <= 150,
+            (150..150 + frame).contains(&outbound.unconfirmed_bytes()),
             "{}",
             outbound.unconfirmed_bytes()
         );
@@ -102,7 +113,7 @@ fn the_window_is_the_smaller_of_what_one_side_keeps_and_the_other_takes() {
 #[test]
 fn disconnect_never_overtakes_events() {
     let mut outbound = attached(100, 10_000);
-    outbound.push(event_of("fills", 90)).unwrap();
+    outbound.push(event_of("fills", 100)).unwrap();
     outbound.push(event("before")).unwrap();
     outbound.push(disconnect("/")).unwrap();
     assert_eq!(told(&mut outbound), expected(&[(1, "fills")]));
@@ -116,7 +127,7 @@ fn disconnect_never_overtakes_events() {
 #[test]
 fn connected_waits_behind_disconnect_and_behind_events() {
     let mut outbound = attached(100, 10_000);
-    outbound.push(event_of("fills", 90)).unwrap();
+    outbound.push(event_of("fills", 100)).unwrap();
     outbound.push(event("of the old socket")).unwrap();
     outbound.push(disconnect("/")).unwrap();
     outbound.push(connected(9)).unwrap();
@@ -140,7 +151,7 @@ fn connected_waits_behind_disconnect_and_behind_events() {
 #[test]
 fn the_queue_overflows_at_twice_its_limit() {
     let mut outbound = attached(100, 1_000);
-    outbound.push(event_of("fills", 90)).unwrap();
+    outbound.push(event_of("fills", 100)).unwrap();
     told(&mut outbound);
     let refused = loop {
         assert!(outbound.queued_bytes() <= 2_000);
@@ -190,10 +201,8 @@ fn held_kinds_wait_and_answers_go() {
 #[test]
 fn close_comes_after_what_may_still_be_sent_and_nothing_after_close() {
     let mut outbound = attached(100, 10_000);
-    outbound.push(event("first")).unwrap();
-    outbound
-        .push(event_of("too large for the window now", 90))
-        .unwrap();
+    outbound.push(event_of("first", 100)).unwrap();
+    outbound.push(event("waits for the window")).unwrap();
     outbound.close(Close::new(Code::SLOW_CONSUMER, "the first one stands"));
     outbound.close(Close::new(Code::ENDED, "and not the second"));
     outbound.ping(1);
@@ -208,7 +217,7 @@ fn close_comes_after_what_may_still_be_sent_and_nothing_after_close() {
     assert!(words(&mut outbound).is_empty());
     // The next connection begins afresh.
     outbound.attach(1).unwrap();
-    assert_eq!(words(&mut outbound), ["too large for the window now"]);
+    assert_eq!(words(&mut outbound), ["waits for the window"]);
 }
 
 #[test]

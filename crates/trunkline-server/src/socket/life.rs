@@ -262,23 +262,24 @@ impl Socket {
     /// An event of the client's. It runs now, as far as it gets, or waits for its turn.
     pub(crate) fn event(&self, event: &str, ack_id: Option<AckId>, args: Result<Payload, BadArgs>) {
         let namespace = &self.0.namespace;
+        let args = match args {
+            Ok(args) => args,
+            Err(bad) => {
+                let failure = Failure::bad_args(bad.to_string());
+                log_failure(self, event, &failure);
+                return send_failure(self, ack_id, &failure);
+            }
+        };
         let Some(route) = namespace.route(event) else {
             namespace.count_unknown_event();
             tracing::debug!(namespace = %namespace.name(), socket = %self.id(), event, "unknown event");
             return send_failure(self, ack_id, &Failure::unknown_event());
         };
-        match args {
-            Ok(args) => self.submit(Job::Event(EventJob {
-                route,
-                ack_id,
-                args,
-            })),
-            Err(bad) => {
-                let failure = Failure::bad_args(bad.to_string());
-                log_failure(self, event, &failure);
-                send_failure(self, ack_id, &failure);
-            }
-        }
+        self.submit(Job::Event(EventJob {
+            route,
+            ack_id,
+            args,
+        }));
     }
 
     /// A best-effort event of the client's: dropped, and counted, if too much waits already.

@@ -127,7 +127,7 @@ async fn an_unknown_event_is_failed_if_an_ack_was_asked_and_counted() {
     peer.emit("unknown", json!([])).await;
     assert_eq!(
         peer.call("unknown", json!([])).await,
-        Answer::failed(3009, "")
+        Answer::failed(3009, "unknown-event")
     );
     assert_eq!(chat.unknown_events(), 2);
     assert_eq!(
