@@ -10,7 +10,7 @@ from .encoding import Encoding, Message
 from .frames import Ack, Connect, Event, Failed
 
 ANSWERS = (Ack.KIND, Failed.KIND)
-NEED_WINDOW = (Connect.KIND, Event.KIND)
+HELD_BY_GOAWAY = (Connect.KIND, Event.KIND)
 LONGEST_NUMBER = 9
 """Bytes that the number of a waiting frame is taken to need in MessagePack; JSON is taken alike."""
 
@@ -76,24 +76,23 @@ class Window:
     ) -> None:
         """Numbers what may be numbered, in order (SES-009, SES-021 to SES-024, SES-057). `early` is
         the time before WELCOME, when CONNECTs alone go out, within `window` (SES-005)."""
-        while self.answers and self._fits(self.answers[0], 2 * window):
+        while self.answers and self._has_room(2 * window):
             frame = self.answers.popleft()
             self.answer_bytes -= frame.size
             self._number(frame, numbered, largest, refused)
         while self.waiting:
             frame = self.waiting[0]
-            needs_window = frame.kind in NEED_WINDOW
             if early and (frame.kind != Connect.KIND or self.log_bytes + frame.size > window):
                 return
-            if (needs_window and going_away) or not self._fits(frame, window if needs_window else 2 * window):
+            if (going_away and frame.kind in HELD_BY_GOAWAY) or not self._has_room(window):
                 return
             self.waiting.popleft()
             self.waiting_bytes -= frame.size
             self._number(frame, numbered, largest, refused)
 
-    def _fits(self, frame: Outgoing, window: int) -> bool:
-        """SES-021: an empty log always admits one frame."""
-        return not self.log or self.log_bytes + frame.size <= window
+    def _has_room(self, window: int) -> bool:
+        """SES-021: the log may exceed the window by less than one frame."""
+        return not self.log or self.log_bytes < window
 
     def _number(
         self,
