@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use trunkline_driver::Session;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{
-    AckTable, ClientNamespace, Close, Encoding, NamespaceName, Payload, Prepared, Value,
+    AckId, AckTable, ClientNamespace, Close, Encoding, NamespaceName, Payload, Prepared, Value,
 };
 
 use crate::go_away::Notice;
@@ -29,6 +29,8 @@ pub(crate) struct Book {
     /// Bounded by what the application asks for; the server bounds those that are connected.
     pub(crate) members: HashMap<NamespaceName, Member>,
     pub(crate) acks: AckTable<AckWaiter>,
+    /// The newest answers: their events arrived, whatever receipt is missing.
+    pub(crate) answered: Answered,
     /// Bytes in all `Member::offline`.
     pub(crate) offline_bytes: usize,
     /// The session cannot keep its promise and is to end with this.
@@ -77,6 +79,28 @@ pub(crate) struct Member {
     pub(crate) waiters: Vec<ConnectWaiter>,
 }
 
+/// The acks that came last. More than a window of events cannot be without receipt, and a window
+/// holds about as many small ones as this.
+#[derive(Debug, Default)]
+pub(crate) struct Answered(VecDeque<AckId>);
+
+impl Answered {
+    pub(crate) fn note(&mut self, ack_id: AckId) {
+        if self.0.len() >= ANSWERED_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(ack_id);
+    }
+
+    pub(crate) fn contains(&self, ack_id: AckId) -> bool {
+        self.0.contains(&ack_id)
+    }
+}
+
+/// Answers remembered. An event answered earlier than these, and still without a receipt, is told as
+/// unknown.
+const ANSWERED_MAX: usize = 4096;
+
 impl Book {
     pub(crate) fn new(pending_acks: usize, latest_keys: usize) -> Self {
         Self {
@@ -84,6 +108,7 @@ impl Book {
             session: None,
             members: HashMap::new(),
             acks: AckTable::new(pending_acks),
+            answered: Answered::default(),
             offline_bytes: 0,
             broken: None,
             go_away: None,

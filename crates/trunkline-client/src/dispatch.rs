@@ -141,12 +141,12 @@ impl Inlet {
         let Some(namespace) = self.connected(session, name) else {
             return fail(Code::NOT_CONNECTED, "the namespace is not connected");
         };
-        let (Some(route), Ok(event)) = (namespace.route(event), EventName::try_from(event)) else {
-            return fail(Code::UNKNOWN_EVENT, UNKNOWN_EVENT);
-        };
         let args = match args.args(self.depth()) {
             Ok(args) => args,
             Err(problem) => return fail(Code::BAD_ARGS, &problem.to_string()),
+        };
+        let (Some(route), Ok(event)) = (namespace.route(event), EventName::try_from(event)) else {
+            return fail(Code::UNKNOWN_EVENT, UNKNOWN_EVENT);
         };
         let incoming = Incoming {
             session: Arc::clone(session),
@@ -177,7 +177,11 @@ impl Inlet {
         ack_id: AckId,
         answer: Result<trunkline_protocol::Payload, AckError>,
     ) {
-        let waiter = self.0.book.lock().acks.answer(ack_id, namespace);
+        let waiter = {
+            let mut book = self.0.book.lock();
+            book.answered.note(ack_id);
+            book.acks.answer(ack_id, namespace)
+        };
         // Whoever gave up waiting needs no answer.
         let _ = waiter.map(|waiter| waiter.send(answer));
     }

@@ -6,7 +6,7 @@ use trunkline_driver::Session;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{AckId, Close, Code, NamespaceName, Prepared};
 
-use crate::book::{Book, Phase, offline_len};
+use crate::book::{Answered, Book, Phase, offline_len};
 use crate::lost::{LossReason, LostEvent, SessionLost};
 use crate::membership::closed_here;
 use crate::namespace::Namespace;
@@ -31,9 +31,9 @@ impl Shared {
             return;
         };
         let resend = self.config.settings.resend_lost;
-        let sorted = self.sort(&session, loss_code(&reason), farewell, |sent| {
-            !sent || resend
-        });
+        let answered = std::mem::take(&mut book.answered);
+        let code = loss_code(&reason);
+        let sorted = self.sort(&session, &answered, code, farewell, |sent| !sent || resend);
         settle_acks(&mut book, &sorted);
         for member in book.members.values_mut() {
             member.reattaching =
@@ -67,7 +67,8 @@ impl Shared {
         let mut sorted = Sorted::default();
         let session = book.session.take();
         if let Some(session) = &session {
-            sorted = self.sort(session, end.code(), None, |_| false);
+            let answered = std::mem::take(&mut book.answered);
+            sorted = self.sort(session, &answered, end.code(), None, |_| false);
         }
         let depth = self.config.settings.limits.depth;
         let error = end.to_connect_error();
@@ -175,6 +176,7 @@ impl Shared {
     fn sort(
         &self,
         session: &Session,
+        answered: &Answered,
         code: Code,
         farewell: Option<Close>,
         keep: impl Fn(bool) -> bool,
@@ -188,6 +190,9 @@ impl Shared {
             let Some((mut event, ack_id)) = LostEvent::read(&frame, depth) else {
                 continue;
             };
+            if ack_id.is_some_and(|ack_id| answered.contains(ack_id)) {
+                continue;
+            }
             event.sent = sent;
             event.resent = sent && keep(sent);
             if keep(sent) {

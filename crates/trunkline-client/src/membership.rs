@@ -7,7 +7,7 @@ use trunkline_driver::sync::Arc;
 use trunkline_driver::{Session, Turn};
 use trunkline_protocol::{ClientNamespace, Code, NamespaceName, Prepared, SocketId, Value};
 
-use crate::book::{Book, Member, Phase};
+use crate::book::{Book, Member, Phase, offline_len};
 use crate::namespace::Namespace;
 use crate::run;
 use crate::shared::{Shared, push};
@@ -208,11 +208,19 @@ impl Shared {
     pub(crate) fn first_flight(&self) -> Vec<Prepared> {
         let mut book = self.book.lock();
         let wanted = book.members.values_mut().filter(|member| member.wanted);
-        let frames = wanted.map(|member| {
+        let mut room = FIRST_FLIGHT_BYTES;
+        let mut flight = Vec::new();
+        for member in wanted {
+            let frame = member.connect_frame();
+            let Some(left) = room.checked_sub(offline_len(&frame)) else {
+                // It follows WELCOME.
+                continue;
+            };
+            room = left;
             member.asked = true;
-            member.connect_frame()
-        });
-        frames.collect()
+            flight.push(frame);
+        }
+        flight
     }
 
     /// The first flight's WELCOME never came.
@@ -274,3 +282,6 @@ pub(crate) fn closed_here() -> ConnectError {
         data: Value::nil(),
     }
 }
+
+/// Bytes sent ahead of WELCOME: what every server takes before it has said more (SES-005).
+const FIRST_FLIGHT_BYTES: usize = 16 * 1024;

@@ -97,12 +97,10 @@ impl Task {
     }
 
     async fn attempt(&mut self) -> Result<Attached, Trouble> {
-        let address = self.moved.as_ref().unwrap_or(&self.shared.config.address);
-        let tried = attempt(&self.shared, &mut self.kept, address).await;
-        if tried.is_err() {
-            self.moved = None;
-        }
-        tried
+        // For this dial only: whoever moved the client once would else have it for good.
+        let moved = self.moved.take();
+        let address = moved.as_ref().unwrap_or(&self.shared.config.address);
+        attempt(&self.shared, &mut self.kept, address).await
     }
 
     /// Drives connections until one ends without a successor.

@@ -1,6 +1,8 @@
 //! The first frame of each side.
 
-use crate::{Close, Encoding, Frame, Hello, MAX_HELLO_BYTES, VERSION, Violation, Welcome};
+use crate::{
+    Close, Encoding, Frame, Hello, MAX_HELLO_BYTES, SessionId, VERSION, Violation, Welcome,
+};
 
 /// Reads a client's first message as HELLO.
 ///
@@ -27,7 +29,8 @@ pub fn read_hello(encoding: Encoding, message: &[u8]) -> Result<Hello, Violation
 #[derive(Debug)]
 pub struct ClientHandshake {
     encoding: Encoding,
-    resuming: bool,
+    /// The session that was offered.
+    resuming: Option<SessionId>,
 }
 
 /// The server's answer to HELLO.
@@ -44,11 +47,9 @@ pub enum Answer {
 impl ClientHandshake {
     /// After this HELLO was sent.
     #[must_use]
-    pub const fn sent(encoding: Encoding, hello: &Hello) -> Self {
-        Self {
-            encoding,
-            resuming: hello.resume.is_some(),
-        }
+    pub fn sent(encoding: Encoding, hello: &Hello) -> Self {
+        let resuming = hello.resume.as_ref().map(|resume| resume.session.clone());
+        Self { encoding, resuming }
     }
 
     /// Reads the server's first message.
@@ -60,17 +61,89 @@ impl ClientHandshake {
             Frame::Welcome(welcome) if welcome.v != VERSION => {
                 Err(Violation::Version { found: welcome.v })
             }
-            Frame::Welcome(welcome) if welcome.resumed && self.resuming => {
-                Ok(Answer::Resumed(welcome))
-            }
-            Frame::Welcome(welcome) if !welcome.resumed && welcome.secret.is_some() => {
-                Ok(Answer::Fresh(welcome))
-            }
+            Frame::Welcome(welcome) if self.resumed_by(&welcome) => Ok(Answer::Resumed(welcome)),
+            Frame::Welcome(welcome) if is_fresh(&welcome) => Ok(Answer::Fresh(welcome)),
             Frame::Close(close) => Ok(Answer::Closed(close)),
             other => Err(Violation::Unexpected {
                 kind: other.kind(),
                 when: "in answer to HELLO",
             }),
         }
+    }
+
+    /// The session that was offered goes on, and no other.
+    fn resumed_by(&self, welcome: &Welcome) -> bool {
+        welcome.resumed && self.resuming.as_ref() == Some(&welcome.session)
+    }
+}
+
+/// A session that nobody has sent anything in yet.
+fn is_fresh(welcome: &Welcome) -> bool {
+    !welcome.resumed && welcome.secret.is_some() && welcome.received == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Datagrams, Limits, Resume, Secret, Value};
+
+    fn hello(session: Option<&str>) -> Hello {
+        Hello {
+            v: VERSION,
+            agent: "test".to_owned(),
+            auth: Value::nil(),
+            resume: session.map(|session| Resume {
+                session: SessionId::try_from(session).unwrap(),
+                secret: Secret::new([1; 16]),
+                attach: 1,
+                received: 0,
+                strict: false,
+            }),
+            features: Vec::new(),
+            limits: Limits::default(),
+            ping_interval: None,
+        }
+    }
+
+    fn welcome(session: &str, resumed: bool, received: u64) -> Vec<u8> {
+        let welcome = Welcome {
+            v: VERSION,
+            session: SessionId::try_from(session).unwrap(),
+            secret: (!resumed).then(|| Secret::new([2; 16])),
+            resumed,
+            reason: None,
+            received,
+            ping_interval: 1,
+            ping_timeout: 1,
+            resume_window: 1,
+            limits: Limits::default(),
+            features: Vec::new(),
+            datagrams: Datagrams::None,
+            alternatives: Vec::new(),
+        };
+        welcome.encode(Encoding::Json)
+    }
+
+    fn read(hello: &Hello, message: &[u8]) -> Result<Answer, Violation> {
+        ClientHandshake::sent(Encoding::Json, hello).read(message)
+    }
+
+    #[test]
+    fn a_welcome_resumes_only_the_session_that_was_offered() {
+        let offered = hello(Some("mine"));
+        let resumed = read(&offered, &welcome("mine", true, 5));
+        assert!(matches!(resumed, Ok(Answer::Resumed(_))));
+        let another = read(&offered, &welcome("another", true, 5));
+        assert!(matches!(another, Err(Violation::Unexpected { .. })));
+        let unasked = read(&hello(None), &welcome("mine", true, 0));
+        assert!(matches!(unasked, Err(Violation::Unexpected { .. })));
+    }
+
+    #[test]
+    fn a_fresh_session_has_received_nothing_yet() {
+        let fresh = read(&hello(None), &welcome("new", false, 0));
+        assert!(matches!(fresh, Ok(Answer::Fresh(_))));
+        let impossible = read(&hello(None), &welcome("new", false, 1));
+        assert!(matches!(impossible, Err(Violation::Unexpected { .. })));
     }
 }

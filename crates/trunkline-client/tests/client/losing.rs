@@ -309,3 +309,23 @@ async fn the_ack_of_an_event_that_never_left_outlives_the_session() {
     peer.push(&answer).await;
     assert_eq!(asking.await.unwrap(), Ok(4));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_whose_ack_has_come_is_not_unknown_though_no_receipt_has() {
+    let mut server = Server::new();
+    let client = server.client();
+    let losses = losses(&client);
+    let (socket, mut peer) = connect(&client, &mut server).await;
+    let asking = spawn_ask(&socket, "answered");
+    let (_, _, ack) = peer.next_event().await;
+    peer.ack(ack, &1).await;
+    assert_eq!(asking.await.unwrap(), Ok(1));
+    socket.emit("under way", ()).unwrap();
+    peer.next_event().await;
+    peer.cut();
+    let mut peer = refuse_resume(&mut server).await;
+    peer.attach("/").await;
+    settle().await;
+    let losses = losses.lock().unwrap();
+    assert_eq!(unknown(&losses[0]), [("under way", true, false)]);
+}
