@@ -1,4 +1,5 @@
-//! The async loop that joins a Trunkline session to a transport, the same on both sides.
+//! The async loop that joins a Trunkline session to a transport, and what handlers are made of: what
+//! is the same on both sides.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -7,6 +8,7 @@
 //! | `link.rs` | the write half of the present connection |
 //! | `turn.rs` | [`Turn`]: many pushes, one write per connection |
 //! | `dispatch.rs`, `ended.rs` | [`Dispatch`]: what a session tells its side; [`Ended`]: how a connection ends |
+//! | [`handler`] | what handlers return, how they fail, and what contains their panics |
 //! | `clock.rs`, `sync.rs` | the clock; locks and atomics in one place |
 #![forbid(unsafe_code)]
 
@@ -14,6 +16,7 @@ pub mod clock;
 mod dispatch;
 mod driver;
 mod ended;
+pub mod handler;
 mod link;
 mod session;
 pub mod sync;

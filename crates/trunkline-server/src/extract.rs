@@ -19,9 +19,9 @@ mod content;
 mod state;
 
 pub use connection::PeerAddress;
-pub use content::Data;
 pub(crate) use state::TypeMap;
 pub use state::{SocketState, State};
+pub use trunkline_driver::handler::Data;
 
 use trunkline_protocol::EventName;
 

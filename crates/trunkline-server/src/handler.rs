@@ -2,31 +2,22 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `answer.rs` | the three shapes a handler may return |
 //! | `call.rs` | [`Call`]: what extractors read |
 //! | `function.rs` | [`Handler`] for functions and closures of up to eight extractors |
-//! | `guarded.rs` | a handler under way, whose panics end nothing else |
 //! | `stage.rs` | what a handler is for: an event, or a moment in a socket's life |
+//!
+//! What a handler may return, and what contains its panics, is the driver's: it is the same on both
+//! sides.
 
-mod answer;
 mod call;
 mod function;
-mod guarded;
 pub mod stage;
 
-pub use answer::{Ack, AckArgs, Answer};
 pub use call::Call;
 pub use function::Handler;
-pub(crate) use guarded::{Guarded, Outcome};
-
-use std::pin::Pin;
-
-use trunkline_protocol::Payload;
+pub use trunkline_driver::handler::{Ack, AckArgs, Answer, Answering};
 
 use crate::Failure;
-
-/// A handler under way: it ends with the args of the ack, or a failure.
-pub type Answering = Pin<Box<dyn Future<Output = Result<Payload, Failure>> + Send>>;
 
 /// A handler without its types.
 pub(crate) struct ErasedHandler(Box<Erased>);

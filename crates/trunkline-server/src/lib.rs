@@ -6,13 +6,12 @@
 //! | `accept.rs`, `auth.rs` | a connection's handshake; [`Handshake`], [`Principal`], the authentication hook |
 //! | `context.rs`, `registry.rs`, `sweep.rs` | a session with all that hangs on it; all sessions; their deadlines |
 //! | `namespace.rs` | [`Namespace`]: handlers, hooks, and who is in it |
-//! | `handler.rs`, `handler/` | [`Handler`](handler::Handler): async functions of extractors, and what they return |
+//! | `handler.rs`, `handler/` | [`Handler`](handler::Handler): async functions of extractors; what they return is the driver's |
 //! | `extract.rs`, `extract/` | the extractors |
 //! | `socket.rs`, `socket/life.rs` | [`Socket`], and its life from CONNECT to the end |
 //! | `queue.rs`, `worker.rs` | the order of a socket's events; what runs their handlers |
 //! | `room.rs`, `emit.rs` | rooms; [`Emitter`]: events to many sockets |
 //! | `ack.rs` | [`EmitWithAck`]: events that ask a socket for an answer |
-//! | `failure.rs` | [`Failure`] |
 #![forbid(unsafe_code)]
 
 mod accept;
@@ -21,7 +20,6 @@ mod auth;
 mod context;
 mod emit;
 pub mod extract;
-mod failure;
 pub mod handler;
 mod namespace;
 mod queue;
@@ -36,11 +34,11 @@ pub use ack::{ACK_TIMEOUT, AckError, Acked, EmitWithAck};
 pub use auth::{AUTHENTICATION_LIMIT, Handshake, Principal, Request, Verdict};
 pub use emit::{EmitError, Emitter, IntoEventName};
 pub use extract::{Data, PeerAddress, SocketState, State};
-pub use failure::Failure;
 pub use handler::Ack;
 pub use namespace::{Namespace, Registration};
 pub use server::{Builder, Server, Stats};
 pub use socket::{DisconnectReason, FAREWELL_LIMIT, JoinError, Socket};
+pub use trunkline_driver::handler::Failure;
 pub use trunkline_protocol::{
     Args, Code, DecodeError, EncodeError, Encoding, EventName, IntoArgs, InvalidName, Limits,
     NamespaceName, Payload, Room, SocketId, Value,

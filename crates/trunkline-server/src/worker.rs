@@ -4,10 +4,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use trunkline_driver::Turn;
+use trunkline_driver::handler::{Guarded, Outcome};
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{AckId, Code, Payload, Prepared, Value};
 
-use crate::handler::{Call, Guarded, Outcome};
+use crate::handler::Call;
 use crate::namespace::Route;
 use crate::queue::{Admitted, EventJob, Job, LineId, Moment};
 use crate::{EmitError, Failure, Socket};

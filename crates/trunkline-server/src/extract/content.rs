@@ -4,16 +4,9 @@ use serde::de::DeserializeOwned;
 use trunkline_protocol::{Args, Payload};
 
 use crate::Failure;
-use crate::extract::Extract;
+use crate::extract::{Data, Extract};
 use crate::handler::Call;
 use crate::handler::stage::HasArgs;
-
-/// The first arg of an event, or the auth of a CONNECT, as a `T`. No args read as nil; further ones
-/// are ignored.
-///
-/// What does not fit is refused with `bad-args`, and the path of the field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Data<T>(pub T);
 
 impl<S: HasArgs, T: DeserializeOwned> Extract<S> for Data<T> {
     fn extract(call: &Call<'_>) -> Result<Self, Failure> {

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use trunkline_driver::Turn;
+use trunkline_driver::handler::{Guarded, Outcome};
 use trunkline_driver::sync::{Arc, AtomicBool, Mutex, Ordering};
 use trunkline_protocol::{AckId, BadArgs, Close, Code, Kind, Payload, Prepared, SocketId, Value};
 
 use super::{DisconnectReason, Joined, Socket, SocketInner};
 use crate::context::SessionContext;
 use crate::extract::TypeMap;
-use crate::handler::{Call, Guarded, Outcome};
+use crate::handler::Call;
 use crate::namespace::NamespaceInner;
 use crate::queue::{Admitted, EventJob, Job, LineId, Lines, Moment};
 use crate::worker::{Worker, log_failure, send_failure};
@@ -273,7 +274,7 @@ impl Socket {
         let Some(route) = namespace.route(event) else {
             namespace.count_unknown_event();
             tracing::debug!(namespace = %namespace.name(), socket = %self.id(), event, "unknown event");
-            return send_failure(self, ack_id, &Failure::unknown_event());
+            return send_failure(self, ack_id, &Failure::unknown_event(UNKNOWN_EVENT));
         };
         self.submit(Job::Event(EventJob {
             route,
@@ -468,6 +469,9 @@ const PREFIX_BYTES_MAX: usize = 21;
 
 /// Best-effort events are dropped while this many events wait.
 const BEST_EFFORT_WAITING: usize = 64;
+
+/// What is told for an event without a handler: the code's name.
+const UNKNOWN_EVENT: &str = "unknown-event";
 
 /// MessagePack's marker of an array of one.
 const ARRAY_OF_ONE: u8 = 0x91;

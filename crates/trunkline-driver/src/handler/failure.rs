@@ -12,7 +12,7 @@ use trunkline_protocol::{Code, DecodeError, Value};
 /// reaches the peer as `internal` without a word of it, and is logged: a database's message is
 /// nobody's business. For `?` to work on every error, `Failure` is no [`std::error::Error`] itself.
 ///
-/// Specification: "Frames", FAILED and REFUSED.
+/// Specification: frames.md, FAILED and REFUSED; acks.md, ACK-004.
 pub struct Failure(Box<Inner>);
 
 struct Inner {
@@ -46,6 +46,19 @@ impl Failure {
     #[must_use]
     pub fn bad_args(message: impl Into<String>) -> Self {
         Self::told(Code::BAD_ARGS, message.into())
+    }
+
+    /// Content does not fit its type: the path and what was expected there are told. Code
+    /// `bad-args`.
+    #[must_use]
+    pub fn misfit(error: &DecodeError) -> Self {
+        Self::told(Code::BAD_ARGS, error.to_string())
+    }
+
+    /// Nobody handles the event, and nothing has run. Code `unknown-event`.
+    #[must_use]
+    pub fn unknown_event(message: impl Into<String>) -> Self {
+        Self::told(Code::UNKNOWN_EVENT, message.into())
     }
 
     /// Something went wrong that is not the peer's business. Code `internal`, without a text.
@@ -90,17 +103,6 @@ impl Failure {
     #[must_use]
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.0.source.as_deref()
-    }
-
-    /// Nobody handles the event.
-    pub(crate) fn unknown_event() -> Self {
-        let name = Code::UNKNOWN_EVENT.name().unwrap_or_default();
-        Self::told(Code::UNKNOWN_EVENT, name.to_owned())
-    }
-
-    /// Content that does not fit its type: the path and what was expected there are told.
-    pub(crate) fn misfit(error: &DecodeError) -> Self {
-        Self::told(Code::BAD_ARGS, error.to_string())
     }
 
     fn told(code: Code, message: String) -> Self {

@@ -1,16 +1,21 @@
 //! A handler under way, whose panics end nothing else.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use trunkline_protocol::Payload;
 
-use crate::Failure;
-use crate::handler::Answering;
+use crate::handler::Failure;
+
+/// A handler under way: it ends with the args of the ack, or a failure.
+pub type Answering = Pin<Box<dyn Future<Output = Result<Payload, Failure>> + Send>>;
 
 /// How a handler ended.
-pub(crate) enum Outcome {
+#[derive(Debug)]
+pub enum Outcome {
     /// With the args of its ack.
     Done(Payload),
     /// With a failure.
@@ -19,8 +24,9 @@ pub(crate) enum Outcome {
     Panicked(String),
 }
 
-/// A handler under way; gone as soon as it ended.
-pub(crate) struct Guarded {
+/// A handler that is under way, and contained: a panic of its own is how it ended, and unwinds
+/// nobody else. Its future is dropped as soon as it ended.
+pub struct Guarded {
     state: State,
 }
 
@@ -31,7 +37,7 @@ enum State {
 
 impl Guarded {
     /// Calls the handler: extractors, and whatever it does before its future.
-    pub(crate) fn begin(call: impl FnOnce() -> Result<Answering, Failure>) -> Self {
+    pub fn begin(call: impl FnOnce() -> Result<Answering, Failure>) -> Self {
         let state = match caught(call) {
             Ok(Ok(running)) => State::Running(running),
             Ok(Err(failure)) => State::Ended(Some(Outcome::Failed(failure))),
@@ -41,7 +47,7 @@ impl Guarded {
     }
 
     /// Ready once. Not to be polled after that.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         if let State::Running(running) = &mut self.state {
             let outcome = match caught(|| running.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => return Poll::Pending,
@@ -74,6 +80,15 @@ impl Drop for Guarded {
         if matches!(self.state, State::Running(_)) {
             self.end(None);
         }
+    }
+}
+
+impl fmt::Debug for Guarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_running = matches!(self.state, State::Running(_));
+        f.debug_struct("Guarded")
+            .field("is_running", &is_running)
+            .finish()
     }
 }
 

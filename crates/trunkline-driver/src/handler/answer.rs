@@ -3,7 +3,7 @@
 use serde::Serialize;
 use trunkline_protocol::{Args, IntoArgs, Payload};
 
-use crate::Failure;
+use crate::handler::Failure;
 
 /// A handler's value as the ack, for handlers that cannot fail: `async { Ack(value) }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,21 @@
+//! What handlers are made of on both sides: how their content is named, what they may return, how
+//! they fail, and what contains their panics.
+//!
+//! What a handler may ask for differs between the server and the client, and is theirs.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `answer.rs` | [`Answer`]: the three shapes a handler may return, [`Ack`] among them |
+//! | `data.rs` | [`Data`]: the first arg of an event |
+//! | `failure.rs` | [`Failure`]: how a handler fails, and what the peer is told of it |
+//! | `guarded.rs` | [`Guarded`]: a handler under way, whose panics end nothing else |
+
+mod answer;
+mod data;
+mod failure;
+mod guarded;
+
+pub use answer::{Ack, AckArgs, Answer, Encoded, One, Several};
+pub use data::Data;
+pub use failure::Failure;
+pub use guarded::{Answering, Guarded, Outcome};
