@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 use trunkline_protocol::{Arrival, Code, Encoding, Frame, Role, Sequenced, Time, Violation};
-use trunkline_transport::{Message, MessageKind, MessageReceiver};
+use trunkline_transport::{ConnectionEnd, Message, MessageKind, MessageReceiver};
 
 use crate::link::message_kind;
 use crate::sync::Arc;
@@ -121,6 +121,9 @@ impl Driver {
             let message = match self.receiver.poll_receive(cx) {
                 Poll::Pending => return Stop::Pending,
                 Poll::Ready(Ok(message)) => message,
+                Poll::Ready(Err(ConnectionEnd::Violation { code: 1009, .. })) => {
+                    return Stop::Ended(Ended::Violation(self.too_large()));
+                }
                 Poll::Ready(Err(end)) => return Stop::Ended(Ended::Transport(end)),
             };
             match self.handle(&message, now, cx) {
@@ -130,6 +133,18 @@ impl Driver {
             }
         }
         Stop::Fairness
+    }
+
+    /// The transport has not even read a message. It is told like any other frame that is too large,
+    /// and at once: the next flush sends the transport's own farewell, which says less.
+    fn too_large(&self) -> Violation {
+        let limit = self.session.limits().frame as usize;
+        let size = limit.saturating_add(1);
+        let violation = Violation::TooLarge { size, limit };
+        if self.session.is_present(self.attach) {
+            self.session.accuse(self.attach, &violation);
+        }
+        violation
     }
 
     fn handle(
