@@ -1,6 +1,7 @@
 //! From a connection to an attached session: HELLO, authentication, the registry's decision.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub(crate) async fn accept(
             };
             match arrival.admit(connection, hello).await {
                 Ok((context, driver)) => {
-                    tokio::spawn(drive(context, driver));
+                    tokio::spawn(drive(context, driver, peer));
                     return;
                 }
                 Err((close, refused)) => {
@@ -51,9 +52,9 @@ pub(crate) async fn accept(
 }
 
 /// The connection's task: all that an established connection keeps alive.
-async fn drive(context: Arc<SessionContext>, driver: Driver) {
+async fn drive(context: Arc<SessionContext>, driver: Driver, peer: Option<SocketAddr>) {
     let ended = driver.await;
-    context.connection_ended(&ended);
+    context.connection_ended(&ended, peer);
 }
 
 /// Reads HELLO; the error is the CLOSE to refuse with, or none where nobody is left to hear it.

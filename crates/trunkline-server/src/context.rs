@@ -1,5 +1,6 @@
 //! One session as the server sees it.
 
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use trunkline_driver::sync::{Arc, Mutex};
@@ -150,12 +151,11 @@ impl SessionContext {
         self.server.spawn(async move { context.end(close) });
     }
 
-    /// The connection is over: what becomes of the session is said by how.
-    pub(crate) fn connection_ended(self: &Arc<Self>, ended: &Ended) {
+    /// The connection from `peer` is over: what becomes of the session is said by how.
+    pub(crate) fn connection_ended(self: &Arc<Self>, ended: &Ended, peer: Option<SocketAddr>) {
         if matches!(ended, Ended::Superseded) {
             return;
         }
-        let peer = self.handshake.peer;
         match ended {
             Ended::Violation(_) => {
                 tracing::warn!(session = %self.id, ?peer, %ended, "peer broke the protocol")
@@ -372,6 +372,16 @@ impl SessionContext {
         let _ = self.push(Prepared::refused(name, connect, code, message, data));
     }
 
+    /// Who waits for this answer; nobody if it is late, a repeat, or was never asked for.
+    fn answered(&self, ack_id: AckId, namespace: &str) -> Option<AckWaiter> {
+        let waiter = self.acks.lock().answer(ack_id, namespace);
+        if waiter.is_none() {
+            let peer = self.handshake.peer;
+            tracing::debug!(session = %self.id, ?peer, namespace, ?ack_id, "an answer to nothing: ignored");
+        }
+        waiter
+    }
+
     /// An event for a namespace that the session is not in: dropped, and said so if anybody waits.
     fn not_connected(self: &Arc<Self>, namespace: &str, event: &str, ack_id: Option<AckId>) {
         tracing::debug!(
@@ -431,8 +441,7 @@ impl Dispatch for Inbox {
                 ack_id,
                 args,
             } => {
-                let waiter = context.acks.lock().answer(ack_id, &namespace);
-                if let Some(waiter) = waiter {
+                if let Some(waiter) = context.answered(ack_id, &namespace) {
                     match args.args(context.depth()) {
                         Ok(payload) => waiter.answer(payload),
                         Err(bad) => waiter.bad_answer(bad),
@@ -446,8 +455,7 @@ impl Dispatch for Inbox {
                 message,
                 data,
             } => {
-                let waiter = context.acks.lock().answer(ack_id, &namespace);
-                if let Some(waiter) = waiter {
+                if let Some(waiter) = context.answered(ack_id, &namespace) {
                     let data = data.value(context.depth()).unwrap_or_else(|_| Value::nil());
                     waiter.failed(code, message.into_owned(), data);
                 }

@@ -273,7 +273,8 @@ impl Socket {
         };
         let Some(route) = namespace.route(event) else {
             namespace.count_unknown_event();
-            tracing::debug!(namespace = %namespace.name(), socket = %self.id(), event, "unknown event");
+            let peer = self.handshake().peer();
+            tracing::debug!(namespace = %namespace.name(), socket = %self.id(), ?peer, event, "unknown event");
             return send_failure(self, ack_id, &Failure::unknown_event(UNKNOWN_EVENT));
         };
         self.submit(Job::Event(EventJob {
