@@ -1,0 +1,14 @@
+//! What a server does with peers that break the rules: the named code, a line in the log with the
+//! peer's address, and a healthy session beside each attack that misses nothing.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod handshake;
+mod healthy;
+mod house;
+mod log;
+mod peer;
+mod resume;
+mod session;
+mod slow_peer;
+mod vectors;
