@@ -254,10 +254,12 @@ impl Task {
         self.back_off.next(at_once, &*jitter)
     }
 
-    /// What the server asked for, and no less than back-off.
+    /// What the server asked for, and back-off on top: all clients it asked would else come at once
+    /// (LIM-008).
     fn no_sooner_than(&mut self, retry_after: Option<Duration>) -> Duration {
-        let delay = self.next_delay(false);
-        retry_after.map_or(delay, |retry_after| retry_after.max(delay))
+        retry_after
+            .unwrap_or_default()
+            .saturating_add(self.next_delay(false))
     }
 
     fn limit_reached(&self, delay: Duration, trouble: &Trouble) -> Option<End> {

@@ -187,7 +187,7 @@ async fn an_http_refusal_says_whether_to_come_back() {
     let socket = client.socket("/");
     let (connected, _peer) = tokio::join!(socket.connect(), server.accept_fresh());
     connected.unwrap();
-    assert_eq!(server.dials_ms(start), [0, 9_000]);
+    assert_eq!(server.dials_ms(start), [0, 9_500], "and back-off on top");
 
     let other = Server::new();
     other.plan([refused(403, None)]);
