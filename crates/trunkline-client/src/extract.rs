@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use trunkline_protocol::{Args, EventName, Payload};
 
-use crate::{Failure, Socket};
+use crate::{Data, Failure, Socket};
 
 /// One event on its way to its handler.
 #[derive(Clone)]
@@ -55,18 +55,12 @@ pub trait FromEvent: Sized + Send + 'static {
     fn from_event(event: &Invocation) -> Result<Self, Failure>;
 }
 
-/// The event's first arg as a `T`; an event without args reads as nil. Further args are ignored.
-///
-/// Args that do not fit are answered with FAILED `bad-args` and the path of the field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Data<T>(pub T);
-
 impl<T: DeserializeOwned + Send + 'static> FromEvent for Data<T> {
     fn from_event(event: &Invocation) -> Result<Self, Failure> {
         let decoded = event.args.first();
         decoded
             .map(Self)
-            .map_err(|problem| Failure::bad_args(problem.to_string()))
+            .map_err(|problem| Failure::misfit(&problem))
     }
 }
 
@@ -75,7 +69,7 @@ impl<T: DeserializeOwned + Send + 'static> FromEvent for Args<T> {
         let decoded = event.args.decode();
         decoded
             .map(Self)
-            .map_err(|problem| Failure::bad_args(problem.to_string()))
+            .map_err(|problem| Failure::misfit(&problem))
     }
 }
 

@@ -1,15 +1,15 @@
-//! What a handler may be.
+//! What a handler may be, and what it may return.
 
-use std::pin::Pin;
+pub use trunkline_driver::handler::{Ack, AckArgs, Answer, Answering};
 
 use trunkline_driver::sync::Arc;
 
-use crate::{FromEvent, IntoReply, Invocation, Reply};
+use crate::{Failure, FromEvent, Invocation};
 
 /// An async function or closure of up to eight parameters, for the events of one name.
 ///
 /// Each parameter is [taken from the event](FromEvent), and what it returns is
-/// [the answer](IntoReply). A closure that captures a [`Socket`](crate::Socket) or a
+/// [the answer](Answer). A closure that captures a [`Socket`](crate::Socket) or a
 /// [`Client`](crate::Client) keeps the client alive for as long as it is subscribed: take the
 /// socket as a parameter instead.
 #[diagnostic::on_unimplemented(
@@ -19,29 +19,29 @@ use crate::{FromEvent, IntoReply, Invocation, Reply};
             parameters are taken from the event and whose future is `Send`"
 )]
 pub trait Handler<Parameters>: Clone + Send + Sync + 'static {
-    /// Handles one event.
-    fn call(self, event: Invocation) -> impl Future<Output = Reply> + Send + 'static;
+    /// Takes the parameters and begins; nothing of the body has run yet. `asked` says whether anybody
+    /// waits for the answer; if not, none is encoded.
+    ///
+    /// # Errors
+    /// The event does not have a parameter.
+    fn call(self, event: &Invocation, asked: bool) -> Result<Answering, Failure>;
 }
 
 macro_rules! handler_of {
     ($($parameter:ident)*) => {
-        impl<F, Fut, R, M, $($parameter),*> Handler<(M, $($parameter,)*)> for F
+        impl<F, Fut, M, $($parameter),*> Handler<(M, $($parameter,)*)> for F
         where
             F: FnOnce($($parameter),*) -> Fut + Clone + Send + Sync + 'static,
-            Fut: Future<Output = R> + Send + 'static,
-            R: IntoReply<M> + 'static,
-            M: 'static,
+            Fut: Future + Send + 'static,
+            Fut::Output: Answer<M>,
             $($parameter: FromEvent,)*
         {
             #[allow(non_snake_case, reason = "the parameters' types name them too")]
-            async fn call(self, event: Invocation) -> Reply {
-                $(let $parameter = match $parameter::from_event(&event) {
-                    Ok(taken) => taken,
-                    Err(failure) => return Reply(Err(failure)),
-                };)*
-                // A handler that did not ask for the socket must not keep the client alive.
-                drop(event);
-                self($($parameter),*).await.into_reply()
+            #[allow(unused_variables, reason = "a handler without parameters takes nothing")]
+            fn call(self, event: &Invocation, asked: bool) -> Result<Answering, Failure> {
+                $(let $parameter = $parameter::from_event(event)?;)*
+                let running = self($($parameter),*);
+                Ok(Box::pin(async move { running.await.into_answer(asked) }))
             }
         }
     };
@@ -57,12 +57,10 @@ handler_of!(A B C D E G);
 handler_of!(A B C D E G H);
 handler_of!(A B C D E G H I);
 
-/// A running handler.
-pub(crate) type Running = Pin<Box<dyn Future<Output = Reply> + Send>>;
-
 /// A handler of any type.
-pub(crate) type AnyHandler = Arc<dyn Fn(Invocation) -> Running + Send + Sync>;
+pub(crate) type AnyHandler =
+    Arc<dyn Fn(&Invocation, bool) -> Result<Answering, Failure> + Send + Sync>;
 
 pub(crate) fn any<P, H: Handler<P>>(handler: H) -> AnyHandler {
-    Arc::new(move |event| Box::pin(handler.clone().call(event)))
+    Arc::new(move |event, asked| handler.clone().call(event, asked))
 }

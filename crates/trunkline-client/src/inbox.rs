@@ -1,19 +1,17 @@
 //! A socket's events, in order, one at a time.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::{Context, Poll};
+use std::task::Context;
 
 use trunkline_driver::Session;
+use trunkline_driver::handler::{Guarded, Outcome};
 use trunkline_driver::sync::{Arc, Mutex, Ordering};
 use trunkline_protocol::{AckId, Code, EventName, NamespaceName, Payload, Prepared, Value};
 
-use crate::handler::Running;
 use crate::namespace::{Namespace, Route};
 use crate::shared::Shared;
-use crate::{Failure, Invocation, Reply};
+use crate::{Failure, Invocation};
 
 /// Events that wait for their handlers.
 ///
@@ -79,10 +77,10 @@ impl Incoming {
         session: &Arc<Session>,
         namespace: &NamespaceName,
         ack_id: Option<AckId>,
-        reply: Reply,
+        answer: Result<Payload, Failure>,
     ) {
         let Some(ack_id) = ack_id else { return };
-        let frame = match reply.0 {
+        let frame = match answer {
             Ok(args) => Prepared::ack(namespace, ack_id, &args),
             Err(failure) => Prepared::failed(
                 namespace,
@@ -156,52 +154,31 @@ async fn handle(shared: &Shared, namespace: &Arc<Namespace>, incoming: Incoming)
     else {
         return;
     };
-    let reply = if route.is_cancelled() {
-        drop(socket);
-        Reply(Err(Failure::told(Code::UNKNOWN_EVENT, UNKNOWN_EVENT)))
-    } else {
+    let mut handler = Guarded::begin(|| {
+        if route.is_cancelled() {
+            return Err(Failure::unknown_event(UNKNOWN_EVENT));
+        }
+        // Gone before the handler waits: one that did not ask for the socket must not keep the client
+        // alive.
         let invocation = Invocation {
             socket,
             event: event.clone(),
             args,
         };
-        caught(move || (route.handler)(invocation)).await
+        (route.handler)(&invocation, ack_id.is_some())
+    });
+    let answer = match poll_fn(|cx| handler.poll(cx)).await {
+        Outcome::Done(args) => Ok(args),
+        Outcome::Failed(failure) => {
+            tracing::warn!(namespace = %namespace.name, %event, %failure, "a handler failed");
+            Err(failure)
+        }
+        Outcome::Panicked(panic) => {
+            tracing::error!(namespace = %namespace.name, %event, panic, "a handler panicked");
+            Err(Failure::internal())
+        }
     };
-    if let Err(failure) = &reply.0 {
-        let source = failure.source().map(tracing::field::display);
-        tracing::warn!(
-            namespace = %namespace.name,
-            %event,
-            code = %failure.code(),
-            message = failure.message(),
-            error = source,
-            "a handler failed"
-        );
-    }
-    Incoming::answer(shared, &session, &namespace.name, ack_id, reply);
-}
-
-/// Runs a handler; a panic becomes a failure and ends nothing else.
-async fn caught(start: impl FnOnce() -> Running) -> Reply {
-    let mut running = match catch_unwind(AssertUnwindSafe(start)) {
-        Ok(running) => running,
-        Err(panic) => return panicked(&*panic),
-    };
-    poll_fn(move |cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
-        polled.unwrap_or_else(|panic| Poll::Ready(panicked(&*panic)))
-    })
-    .await
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Reply {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text");
-    tracing::error!(panic = text, "a handler panicked");
-    Reply(Err(Failure::internal()))
+    Incoming::answer(shared, &session, &namespace.name, ack_id, answer);
 }
 
 /// What is told for an event without a handler.

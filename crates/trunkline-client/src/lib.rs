@@ -7,7 +7,7 @@
 //! | `client.rs`, `builder.rs`, `address.rs` | [`Client`], [`Builder`], the URL's default path |
 //! | `socket.rs`, `subscription.rs` | [`Socket`]: one namespace; [`Subscription`] |
 //! | `emit.rs` | [`Acked`]: an event that awaits its ack |
-//! | `handler.rs`, `extract.rs`, `reply.rs`, `failure.rs` | what a handler may be, take and return |
+//! | `handler.rs`, `extract.rs` | what a handler may be and take; what it returns is the driver's |
 //! | `state.rs` | [`State`], [`SocketState`], [`Watch`] |
 //! | `lost.rs` | [`SessionLost`]: what is unknown after a session was lost |
 //! | `error.rs` | an error enum per operation |
@@ -23,22 +23,19 @@ mod back_off;
 mod book;
 mod builder;
 mod client;
-
 mod dispatch;
 mod drive;
 mod emit;
 mod error;
 mod extract;
-mod failure;
 mod go_away;
-mod handler;
+pub mod handler;
 mod inbox;
 mod latest;
 mod losing;
 mod lost;
 mod membership;
 mod namespace;
-pub mod reply;
 mod run;
 mod sending;
 mod shared;
@@ -55,14 +52,13 @@ pub use builder::{
 pub use client::{CLOSE_WAIT, Client};
 pub use emit::Acked;
 pub use error::{AckError, BuildError, ConnectError, EmitError};
-pub use extract::{Data, FromEvent, Invocation};
-pub use failure::Failure;
-pub use handler::Handler;
+pub use extract::{FromEvent, Invocation};
+pub use handler::{Ack, Handler};
 pub use lost::{LossReason, LostEvent, SessionLost};
-pub use reply::{Ack, IntoReply, Reply};
 pub use socket::{Connected, Socket};
 pub use state::{SocketState, State, Watch};
 pub use subscription::Subscription;
+pub use trunkline_driver::handler::{Data, Failure};
 pub use trunkline_protocol::{
     Args, Code, DecodeError, EncodeError, Encoding, EventName, IntoArgs, InvalidName, Limits,
     NamespaceName, Payload, SessionId, SocketId, Value,
