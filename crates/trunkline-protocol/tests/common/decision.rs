@@ -130,7 +130,7 @@ impl World {
         );
         let greater = !self.leaves_out(Rule::GreaterReceipt);
         let attach = self.server_attach(line, resume.attach, resume.received);
-        let new_secret = Secret::new(self.rng.bytes());
+        let rotated = self.rng.bytes();
         let mut welcome = Welcome {
             session: id(session),
             resumed: true,
@@ -154,17 +154,9 @@ impl World {
             return Ok(Resumption::Refused(ResumeRefusal::Unknown));
         }
         if rotate {
-            found.secret = new_secret.hash();
-            found.attachment = Attachment::new(found.secret, encoding);
-            let again = Resume {
-                secret: new_secret.clone(),
-                ..resume.clone()
-            };
-            found
-                .attachment
-                .attach(&again, true, encoding, time(now))
-                .map_err(|no| no.to_string())?;
-            welcome.secret = Some(new_secret);
+            let secret = Secret::new(rotated);
+            rotate_secret(found, resume, secret.clone(), time(now))?;
+            welcome.secret = Some(secret);
         }
         found.generation += 1;
         found.half.session.hold(Hold::Nothing);
@@ -276,4 +268,24 @@ fn refused(refusal: AttachRefusal) -> Resumption {
             ..Close::new(Code::TOO_MANY_ATTACHES, reason)
         }),
     }
+}
+
+/// The rule left out that a secret is fixed for the session's life.
+fn rotate_secret(
+    found: &mut ServerSession,
+    resume: &Resume,
+    secret: Secret,
+    now: trunkline_protocol::Time,
+) -> Result<(), String> {
+    let encoding = found.half.session.encoding;
+    found.secret = secret.hash();
+    found.attachment = Attachment::new(found.secret, encoding);
+    let again = Resume {
+        secret,
+        ..resume.clone()
+    };
+    found
+        .attachment
+        .attach(&again, true, encoding, now)
+        .map_err(|no| no.to_string())
 }
