@@ -13,10 +13,15 @@ use crate::{Failure, FromEvent, Invocation};
 /// [`Client`](crate::Client) keeps the client alive for as long as it is subscribed: take the
 /// socket as a parameter instead.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no handler",
-    label = "not a handler",
-    note = "a handler is an async closure or function, `Clone + Send + Sync + 'static`, whose \
-            parameters are taken from the event and whose future is `Send`"
+    message = "this is no handler",
+    label = "not an async function of what an event gives",
+    note = "a handler is an async closure or function of up to 8 parameters, each with its type \
+            written out",
+    note = "parameters are `Socket`, `Data<T>` and `Args<T>` where `T: serde::Deserialize`, \
+            `Payload` and `EventName`",
+    note = "it returns `()`, `Result<T, Failure>` or `Ack<T>`, where `T: serde::Serialize`",
+    note = "it must be `Clone + Send + Sync + 'static`, and its future `Send`: no `Rc`, and no \
+            `std::sync::MutexGuard` held across an await"
 )]
 pub trait Handler<Parameters>: Clone + Send + Sync + 'static {
     /// Takes the parameters and begins; nothing of the body has run yet. `asked` says whether anybody
