@@ -8,6 +8,22 @@
 //! | [`client`] | `client` | [`Client`](client::Client), sockets; [`Dial`](client::Dial) gives it its transports |
 //! | [`protocol`] | | frames, limits, codes: the words both sides share |
 //! | [`transport`] | | what a transport is, for those who bring their own |
+//!
+//! What handlers are made of is the same in both modules, so that a handler which asks for no more
+//! than its event's content serves either side:
+//!
+//! ```
+//! use trunkline::{client, server};
+//!
+//! async fn add(server::Args((a, b)): server::Args<(u32, u32)>) -> Result<u32, server::Failure> {
+//!     a.checked_add(b).ok_or_else(|| client::Failure::new(4001, "too much"))
+//! }
+//!
+//! fn both(namespace: &server::Namespace, socket: &client::Socket) {
+//!     namespace.on("add", add);
+//!     socket.on("add", add);
+//! }
+//! ```
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "client")]
