@@ -25,6 +25,8 @@ pub(crate) async fn accept(
     request: Request,
 ) {
     let peer = request.peer;
+    // A stranger may have a HELLO buffered here, and no more.
+    connection.receiver.set_max_message(MAX_HELLO_BYTES);
     let (encoding, greeting) = greet(server, &mut connection).await;
     let close = match greeting {
         Ok(hello) => {
@@ -97,8 +99,8 @@ fn poll_first(connection: &mut Connection, cx: &mut Context<'_>) -> Poll<Result<
     match connection.receiver.poll_receive(cx) {
         Poll::Ready(Ok(message)) => Poll::Ready(Ok(message)),
         Poll::Ready(Err(ConnectionEnd::Violation { code: 1009, .. })) => {
-            let size = usize::try_from(connection.receiver.received()).unwrap_or(usize::MAX);
             let limit = MAX_HELLO_BYTES;
+            let size = limit + 1;
             Poll::Ready(Err(First::Violation(Violation::TooLarge { size, limit })))
         }
         Poll::Ready(Err(_end)) => Poll::Ready(Err(First::Ended)),
@@ -150,6 +152,8 @@ impl Arrival<'_> {
             Ok(principal) => principal,
             Err(close) => return Err((close, connection)),
         };
+        let max_message = self.server.config.limits.frame as usize + ABOVE_FRAME;
+        connection.receiver.set_max_message(max_message);
         let mut reason = None;
         if let Some(resume) = &hello.resume {
             match self.resume(connection, resume, principal.as_ref(), &hello) {
@@ -393,6 +397,7 @@ async fn refuse(mut connection: Connection, encoding: Encoding, close: &Close) {
         Encoding::MessagePack => MessageKind::Binary,
         Encoding::Json => MessageKind::Text,
     };
+    connection.receiver.set_max_message(MAX_HELLO_BYTES);
     connection.sender.push(kind, &[&close.encode(encoding)]);
     let farewell = poll_fn(|cx| {
         let told = connection
@@ -428,6 +433,10 @@ fn millis(duration: Duration) -> u64 {
         .unwrap_or(u64::MAX)
         .min(trunkline_protocol::MAX_INTEGER)
 }
+
+/// How much larger than a frame a message may be before the transport itself refuses it, so that one
+/// that is a little too large is told so with its figures.
+const ABOVE_FRAME: usize = 64 * 1024;
 
 /// What a transport's own framing may add to a HELLO.
 const FRAMING: usize = 1024;

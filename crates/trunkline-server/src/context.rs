@@ -470,9 +470,9 @@ impl Dispatch for Inbox {
     fn best_effort(&self, _session: &Arc<Session>, frame: BestEffort<'_>, _cx: &mut Context<'_>) {
         let context = &self.0;
         let socket = context.namespaces.lock().get(frame.namespace).cloned();
-        let Some(socket) = socket else { return };
-        if let Ok(payload) = frame.args.args(context.depth()) {
-            socket.best_effort(frame.event, payload);
+        match (socket, frame.args.args(context.depth())) {
+            (Some(socket), Ok(payload)) => socket.best_effort(frame.event, payload),
+            (None, _) | (_, Err(_)) => context.server.count_dropped_best_effort(),
         }
     }
 }

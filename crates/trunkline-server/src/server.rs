@@ -44,6 +44,7 @@ pub(crate) struct ServerInner {
 struct Counters {
     lost_unconfirmed: AtomicU64,
     lost_queued: AtomicU64,
+    dropped_best_effort: AtomicU64,
 }
 
 /// What a server is built with. See [`Builder`] for the meaning of each.
@@ -71,6 +72,9 @@ pub struct Stats {
     pub lost_unconfirmed: u64,
     /// Frames that had not been sent when their session ended.
     pub lost_queued: u64,
+    /// Best-effort frames of clients that were dropped: for a namespace that they were not in, or
+    /// with content that does not decode.
+    pub dropped_best_effort: u64,
 }
 
 impl Server {
@@ -144,6 +148,7 @@ impl Server {
                 .sum(),
             lost_unconfirmed: counters.lost_unconfirmed.load(Ordering::Relaxed),
             lost_queued: counters.lost_queued.load(Ordering::Relaxed),
+            dropped_best_effort: counters.dropped_best_effort.load(Ordering::Relaxed),
         }
     }
 
@@ -188,6 +193,11 @@ impl ServerInner {
     pub(crate) fn state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         let state = Arc::clone(self.state.get(&TypeId::of::<T>())?);
         state.downcast().ok()
+    }
+
+    pub(crate) fn count_dropped_best_effort(&self) {
+        let dropped = &self.counters.dropped_best_effort;
+        dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_lost(&self, lost: &Lost) {

@@ -38,10 +38,7 @@ pub trait Bind {
 
 impl Bind for Server {
     async fn bind(&self, address: impl ToSocketAddrs + Send) -> io::Result<Bound> {
-        let mut config = ListenerConfig::default();
-        // A little more than a frame, so that one that is too large is told so in band.
-        config.websocket.max_message = self.limits().frame as usize + ABOVE_FRAME;
-        self.bind_with(address, config).await
+        self.bind_with(address, ListenerConfig::default()).await
     }
 
     async fn bind_with(
@@ -157,6 +154,3 @@ impl Handler for Accepting {
         }
     }
 }
-
-/// How much larger than a frame a message may be before the transport itself refuses it.
-const ABOVE_FRAME: usize = 64 * 1024;
