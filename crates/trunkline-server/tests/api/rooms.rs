@@ -311,3 +311,15 @@ async fn a_best_effort_event_runs_its_handler() {
     assert_eq!(hears.recv().await, Some(7));
     assert_eq!(hears.recv().await, Some(9));
 }
+
+#[tokio::test]
+async fn best_effort_events_that_go_nowhere_are_counted_and_end_nothing() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    chat.on("move", || async {});
+    let mut peer = Peer::connect(&server).await;
+    peer.send(json!([32, "/elsewhere", "move", [7]])).await;
+    peer.send(json!([32, null, "move", [{"$odd": 1}]])).await;
+    assert_eq!(peer.call("move", json!([])).await, Answer::Acked(json!([])));
+    assert_eq!(server.stats().dropped_best_effort, 2);
+}
