@@ -8,7 +8,7 @@ use serde_json::json;
 use trunkline_netem::Seed;
 use trunkline_server::{Data, EmitError, JoinError, Limits, Namespace, Server, Socket};
 
-use crate::peer::Peer;
+use crate::peer::{Answer, Peer};
 
 async fn crowd<const N: usize>(server: &Server) -> [(Peer, Socket); N] {
     let chat = server.namespace("/");
