@@ -1,5 +1,6 @@
 //! How operations fail, an enum each.
 
+use trunkline_driver::TooLarge;
 use trunkline_protocol::{Code, DecodeError, EncodeError, InvalidName, Value};
 use trunkline_transport::DialError;
 
@@ -104,6 +105,12 @@ pub enum EmitError {
     /// The client is closed.
     #[error("the client is closed")]
     Closed,
+}
+
+impl From<TooLarge> for EmitError {
+    fn from(TooLarge { bytes, limit }: TooLarge) -> Self {
+        Self::TooLarge { size: bytes, limit }
+    }
 }
 
 /// Why an event's ack did not come.

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::task::Context;
 
 use trunkline_driver::Session;
-use trunkline_driver::handler::{Guarded, Outcome};
+use trunkline_driver::handler::{Guarded, Outcome, ack_frame, failed_frame};
 use trunkline_driver::sync::{Arc, Mutex, Ordering};
 use trunkline_protocol::{AckId, Code, EventName, NamespaceName, Payload, Prepared, Value};
 
@@ -69,28 +69,6 @@ impl Incoming {
     /// What it counts for in the backlog.
     fn size(&self) -> usize {
         self.args.as_message_pack().len() + self.event.len() + size_of::<Self>()
-    }
-
-    /// Answers, if an ack was asked for.
-    fn answer(
-        shared: &Shared,
-        session: &Arc<Session>,
-        namespace: &NamespaceName,
-        ack_id: Option<AckId>,
-        answer: Result<Payload, Failure>,
-    ) {
-        let Some(ack_id) = ack_id else { return };
-        let frame = match answer {
-            Ok(args) => Prepared::ack(namespace, ack_id, &args),
-            Err(failure) => Prepared::failed(
-                namespace,
-                ack_id,
-                failure.code(),
-                failure.message(),
-                failure.data(),
-            ),
-        };
-        shared.answer(session, frame);
     }
 }
 
@@ -167,18 +145,36 @@ async fn handle(shared: &Shared, namespace: &Arc<Namespace>, incoming: Incoming)
         };
         (route.handler)(&invocation, ack_id.is_some())
     });
-    let answer = match poll_fn(|cx| handler.poll(cx)).await {
-        Outcome::Done(args) => Ok(args),
-        Outcome::Failed(failure) => {
-            tracing::warn!(namespace = %namespace.name, %event, %failure, "a handler failed");
-            Err(failure)
-        }
+    let outcome = poll_fn(|cx| handler.poll(cx)).await;
+    answer(shared, &session, &namespace.name, &event, ack_id, outcome);
+}
+
+/// Sends the ACK or FAILED, if one was asked for, and logs why there is none.
+fn answer(
+    shared: &Shared,
+    session: &Arc<Session>,
+    namespace: &NamespaceName,
+    event: &EventName,
+    ack_id: Option<AckId>,
+    outcome: Outcome,
+) {
+    let acked = match outcome {
+        Outcome::Done(args) => ack_id.map_or(Ok(None), |ack_id| {
+            ack_frame(session, namespace, ack_id, &args).map(Some)
+        }),
+        Outcome::Failed(failure) => Err(failure),
         Outcome::Panicked(panic) => {
-            tracing::error!(namespace = %namespace.name, %event, panic, "a handler panicked");
+            tracing::error!(%namespace, %event, panic, "a handler panicked");
             Err(Failure::internal())
         }
     };
-    Incoming::answer(shared, &session, &namespace.name, ack_id, answer);
+    let frame = acked.unwrap_or_else(|failure| {
+        tracing::warn!(%namespace, %event, %failure, "a handler failed");
+        ack_id.map(|ack_id| failed_frame(session, namespace, ack_id, &failure))
+    });
+    if let Some(frame) = frame {
+        shared.answer(session, frame);
+    }
 }
 
 /// What is told for an event without a handler.

@@ -1,7 +1,7 @@
 //! Events on their way out.
 
 use trunkline_driver::sync::Arc;
-use trunkline_driver::{Session, Turn};
+use trunkline_driver::{Session, Turn, message_len};
 use trunkline_protocol::{
     AckId, Encoding, EventName, Frame, Payload, Prepared, PushError, Sequenced,
 };
@@ -60,8 +60,10 @@ impl Shared {
         let waiting = std::mem::take(&mut member.offline);
         for frame in waiting {
             book.offline_bytes -= offline_len(&frame);
-            let refused = fits(&frame, session.encoding(), self.frame_limit(Some(session))).err();
-            let refused = refused.or_else(|| session.push(frame.clone()).err().map(overflow));
+            let fits = session.message_len(&frame).map_err(EmitError::from);
+            let refused = fits
+                .err()
+                .or_else(|| session.push(frame.clone()).err().map(overflow));
             if let Some(error) = refused {
                 give_back(&mut book, &frame, error);
             }
@@ -87,7 +89,7 @@ impl Shared {
         }
         let session = book.session.as_ref();
         let encoding = session.map_or(Encoding::MessagePack, |session| session.encoding());
-        let size = fits(frame, encoding, self.frame_limit(session))?;
+        let size = message_len(frame, encoding, self.frame_limit(session))?;
         let limit = self.config.settings.limits.queue as usize;
         // A hook's events do not wait behind the queue they go ahead of.
         let skipped = if ahead { book.offline_bytes } else { 0 };
@@ -126,15 +128,6 @@ impl Shared {
     }
 }
 
-/// The size of an event's message, if it may be that large.
-fn fits(frame: &Prepared, encoding: Encoding, limit: usize) -> Result<usize, EmitError> {
-    let size = frame.len(encoding) + PREFIX_BYTES;
-    if size > limit {
-        return Err(EmitError::TooLarge { size, limit });
-    }
-    Ok(size)
-}
-
 fn overflow(error: PushError) -> EmitError {
     match error {
         PushError::Overflow { queued, limit } => EmitError::QueueFull { queued, limit },
@@ -158,6 +151,3 @@ fn give_back(book: &mut Book, frame: &Prepared, error: EmitError) {
         let _ = waiter.send(Err(AckError::Emit(error)));
     }
 }
-
-/// The most bytes that stand before what is counted of a frame: its kind and its number.
-const PREFIX_BYTES: usize = 21;

@@ -9,6 +9,7 @@
 //! | `turn.rs` | [`Turn`]: many pushes, one write per connection |
 //! | `dispatch.rs`, `ended.rs` | [`Dispatch`]: what a session tells its side; [`Ended`]: how a connection ends |
 //! | [`handler`] | what handlers return, how they fail, and what contains their panics |
+//! | `size.rs` | [`message_len`]: whether a frame is within what the peer takes |
 //! | `clock.rs`, `sync.rs` | the clock; locks and atomics in one place |
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,7 @@ mod ended;
 pub mod handler;
 mod link;
 mod session;
+mod size;
 pub mod sync;
 mod turn;
 
@@ -26,4 +28,5 @@ pub use dispatch::{BestEffort, Dispatch};
 pub use driver::{CLOSE_LIMIT, Driver};
 pub use ended::Ended;
 pub use session::{Attach, Session};
+pub use size::{TooLarge, message_len};
 pub use turn::Turn;

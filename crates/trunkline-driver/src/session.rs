@@ -13,7 +13,7 @@ use crate::driver::Driver;
 use crate::link::Link;
 use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::turn::Mark;
-use crate::{Dispatch, Turn};
+use crate::{Dispatch, TooLarge, Turn, message_len};
 
 /// Both machines of a session and the present connection's write half.
 ///
@@ -334,6 +334,15 @@ impl Session {
     #[must_use]
     pub const fn peer_limits(&self) -> &Limits {
         &self.peers
+    }
+
+    /// The length in bytes of the message that a frame becomes here, counted with the longest number
+    /// that it may get.
+    ///
+    /// # Errors
+    /// It is more than the peer takes: sent all the same, it would end the session.
+    pub fn message_len(&self, frame: &Prepared) -> Result<usize, TooLarge> {
+        message_len(frame, self.encoding, self.peers.frame as usize)
     }
 
     /// Whether a connection is attached.

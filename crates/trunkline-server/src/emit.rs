@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use smallvec::SmallVec;
-use trunkline_driver::Turn;
 use trunkline_driver::sync::Arc;
+use trunkline_driver::{TooLarge, Turn};
 use trunkline_protocol::{
     Code, EncodeError, EventName, IntoArgs, InvalidName, MAX_NAME_BYTES, Prepared, PushError,
 };
@@ -60,6 +60,12 @@ impl From<PushError> for EmitError {
             // Whatever a later version adds, the frame was not taken.
             _ => Self::Disconnected,
         }
+    }
+}
+
+impl From<TooLarge> for EmitError {
+    fn from(TooLarge { bytes, limit }: TooLarge) -> Self {
+        Self::TooLarge { bytes, limit }
     }
 }
 

@@ -4,14 +4,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use trunkline_driver::Turn;
-use trunkline_driver::handler::{Guarded, Outcome};
+use trunkline_driver::handler::{Guarded, Outcome, ack_frame, failed_frame};
 use trunkline_driver::sync::Arc;
-use trunkline_protocol::{AckId, Code, Payload, Prepared, Value};
+use trunkline_protocol::{AckId, Code, Payload};
 
 use crate::handler::Call;
 use crate::namespace::Route;
 use crate::queue::{Admitted, EventJob, Job, LineId, Moment};
-use crate::{EmitError, Failure, Socket};
+use crate::{Failure, Socket};
 
 /// Works off one line of a socket: begins with a job, takes the next when it is done, and ends when
 /// none is left. There is none while a socket is idle.
@@ -172,11 +172,14 @@ fn answer(socket: &Socket, route: &Route, ack_id: Option<AckId>, outcome: Outcom
     let failure = match outcome {
         Outcome::Done(args) => {
             let Some(ack_id) = ack_id else { return };
-            let ack = Prepared::ack(socket.namespace_name(), ack_id, &args);
-            match socket.deliver(ack) {
-                Err(error @ EmitError::TooLarge { .. }) => Failure::from(error),
-                // A socket that is over needs no answer.
-                _ => return,
+            let session = &socket.context().session;
+            match ack_frame(session, socket.namespace_name(), ack_id, &args) {
+                Err(failure) => failure,
+                Ok(ack) => {
+                    // A socket that is over needs no answer.
+                    let _ = socket.deliver(ack);
+                    return;
+                }
             }
         }
         Outcome::Failed(failure) => failure,
@@ -195,19 +198,10 @@ fn answer(socket: &Socket, route: &Route, ack_id: Option<AckId>, outcome: Outcom
 /// Sends FAILED, if an ack was asked for.
 pub(crate) fn send_failure(socket: &Socket, ack_id: Option<AckId>, failure: &Failure) {
     let Some(ack_id) = ack_id else { return };
-    let name = socket.namespace_name();
-    let failed = Prepared::failed(
-        name,
-        ack_id,
-        failure.code(),
-        failure.message(),
-        failure.data(),
-    );
-    if let Err(EmitError::TooLarge { bytes, limit }) = socket.deliver(failed) {
-        tracing::error!(socket = %socket.id(), bytes, limit, "a failure's data is too large to send");
-        let bare = Prepared::failed(name, ack_id, failure.code(), "", &Value::nil());
-        let _ = socket.deliver(bare);
-    }
+    let session = &socket.context().session;
+    let failed = failed_frame(session, socket.namespace_name(), ack_id, failure);
+    // A socket that is over needs no answer.
+    let _ = socket.deliver(failed);
 }
 
 /// What a handler's failure says in the log: one of the program's own loudly, one that is meant for

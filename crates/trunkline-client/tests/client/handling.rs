@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use trunkline_client::{
     Ack, Args, Client, Code, Data, EventName, Failure, Limits, Payload, Socket,
 };
-use trunkline_protocol::Prepared;
+use trunkline_protocol::{Prepared, Welcome};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Line {
@@ -124,6 +124,46 @@ async fn poisoned_args_are_answered_and_close_nothing() {
     };
     assert_eq!(code, Code::BAD_ARGS);
     peer.push(&event("line", Some(2), ())).await;
+    assert!(matches!(peer.next().await, Got::Ack { ack: 2, .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_the_server_does_not_take_is_failed_and_ends_nothing() {
+    let mut server = Server::new();
+    let client = server.client();
+    let socket = client.socket("/");
+    let large = "x".repeat(3_000);
+    let (value, data) = (large.clone(), large);
+    socket.on("value", move || async move { Ack(value) });
+    socket.on("data", move || async move {
+        Err::<(), _>(Failure::new(4001, "sold out").with_data(&data))
+    });
+    socket.on("small", || async { Ack("small") });
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.hello().await;
+        let limits = Limits {
+            frame: 2_000,
+            ..Limits::default()
+        };
+        peer.welcome(Welcome {
+            limits,
+            ..fresh("session-1")
+        })
+        .await;
+        peer.attach("/").await;
+        peer
+    };
+    let (connected, mut peer) = tokio::join!(socket.connect(), script);
+    connected.unwrap();
+    for (name, expected) in [("value", Code::INTERNAL), ("data", Code::new(4001))] {
+        peer.push(&event(name, Some(1), ())).await;
+        let Got::Failed { code, message, .. } = peer.next().await else {
+            panic!("{name}")
+        };
+        assert_eq!((code, message.as_str()), (expected, ""), "{name}");
+    }
+    peer.push(&event("small", Some(2), ())).await;
     assert!(matches!(peer.next().await, Got::Ack { ack: 2, .. }));
 }
 

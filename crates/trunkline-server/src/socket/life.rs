@@ -138,12 +138,7 @@ impl Socket {
 
     /// Sends a frame, after CONNECTED.
     pub(crate) fn deliver(&self, frame: Prepared) -> Result<(), EmitError> {
-        let session = &self.0.context.session;
-        let bytes = frame.len(session.encoding()) + PREFIX_BYTES_MAX;
-        let limit = session.peer_limits().frame as usize;
-        if bytes > limit {
-            return Err(EmitError::TooLarge { bytes, limit });
-        }
+        let bytes = self.0.context.session.message_len(&frame)?;
         if self.0.open.load(Ordering::Acquire) {
             return self.0.context.push(frame);
         }
@@ -464,9 +459,6 @@ fn random() -> [u8; 16] {
     }
     bytes
 }
-
-/// `[kind, seq` at its longest: 21 bytes in JSON.
-const PREFIX_BYTES_MAX: usize = 21;
 
 /// Best-effort events are dropped while this many events wait.
 const BEST_EFFORT_WAITING: usize = 64;

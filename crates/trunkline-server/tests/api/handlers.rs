@@ -89,6 +89,26 @@ async fn a_failure_made_on_purpose_is_told_and_a_foreign_one_is_not() {
 }
 
 #[tokio::test]
+async fn an_answer_the_peer_does_not_take_is_failed_and_ends_nothing() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let large = "x".repeat(2 << 20);
+    let (value, data) = (large.clone(), large);
+    chat.on("value", move || async move { Ack(value) });
+    chat.on("data", move || async move {
+        Err::<(), _>(Failure::new(4007, "too late").with_data(&data))
+    });
+    chat.on("small", || async { Ack("small") });
+    let mut peer = Peer::connect(&server).await;
+    let answer = peer.call("value", json!([])).await;
+    assert_eq!(answer, Answer::failed(3011, ""));
+    let answer = peer.call("data", json!([])).await;
+    assert_eq!(answer, Answer::failed(4007, ""));
+    let answer = peer.call("small", json!([])).await;
+    assert_eq!(answer, Answer::Acked(json!(["small"])));
+}
+
+#[tokio::test]
 async fn args_that_do_not_fit_are_failed_with_the_path_of_the_field() {
     let server = Server::new();
     let chat = server.namespace("/");
