@@ -16,6 +16,8 @@ use crate::{Code, NamespaceName};
 #[derive(Debug)]
 pub struct ServerNamespaces<S> {
     entries: Vec<Entry<S>>,
+    /// CONNECTs that were left before their verdict: their hooks still run, and count.
+    departing: usize,
     limit: usize,
 }
 
@@ -33,6 +35,7 @@ impl<S> ServerNamespaces<S> {
     pub const fn new(limit: usize) -> Self {
         Self {
             entries: Vec::new(),
+            departing: 0,
             limit,
         }
     }
@@ -45,7 +48,7 @@ impl<S> ServerNamespaces<S> {
         if self.position(name).is_some() {
             return Err(Code::ALREADY_CONNECTED);
         }
-        if self.entries.len() >= self.limit {
+        if self.entries.len() + self.departing >= self.limit {
             return Err(Code::TOO_MANY_NAMESPACES);
         }
         Ok(())
@@ -67,7 +70,7 @@ impl<S> ServerNamespaces<S> {
 
     /// Attaches the socket of a CONNECT that passed. False if a DISCONNECT came meanwhile.
     pub fn accept(&mut self, name: &str, connect: u64) -> bool {
-        let position = self.pending(name, connect);
+        let position = self.judged(name, connect);
         if let Some(position) = position {
             self.entries[position].pending = None;
         }
@@ -76,7 +79,7 @@ impl<S> ServerNamespaces<S> {
 
     /// Ends a CONNECT that did not pass; gives the socket unless a DISCONNECT came meanwhile.
     pub fn refuse(&mut self, name: &str, connect: u64) -> Option<S> {
-        let position = self.pending(name, connect)?;
+        let position = self.judged(name, connect)?;
         Some(self.entries.swap_remove(position).socket)
     }
 
@@ -85,6 +88,7 @@ impl<S> ServerNamespaces<S> {
     pub fn disconnect(&mut self, name: &str) -> Option<(S, Option<u64>)> {
         let position = self.position(name)?;
         let entry = self.entries.swap_remove(position);
+        self.departing += usize::from(entry.pending.is_some());
         Some((entry.socket, entry.pending))
     }
 
@@ -120,9 +124,14 @@ impl<S> ServerNamespaces<S> {
             .position(|entry| entry.name.as_str() == name)
     }
 
-    fn pending(&self, name: &str, connect: u64) -> Option<usize> {
+    /// A verdict has come: the place of its CONNECT, unless that was left meanwhile.
+    fn judged(&mut self, name: &str, connect: u64) -> Option<usize> {
         let same = |entry: &Entry<S>| entry.name.as_str() == name && entry.pending == Some(connect);
-        self.entries.iter().position(same)
+        let position = self.entries.iter().position(same);
+        if position.is_none() {
+            self.departing = self.departing.saturating_sub(1);
+        }
+        position
     }
 }
 
@@ -253,6 +262,16 @@ mod tests {
             namespaces.connect(name("/b"), 2, ()),
             Err(Code::TOO_MANY_NAMESPACES)
         );
+    }
+
+    #[test]
+    fn a_connect_left_before_its_verdict_counts_until_that_has_come() {
+        let mut namespaces = ServerNamespaces::new(1);
+        namespaces.connect(name("/a"), 1, ()).unwrap();
+        namespaces.disconnect("/a").unwrap();
+        assert_eq!(namespaces.admit("/a"), Err(Code::TOO_MANY_NAMESPACES));
+        assert!(!namespaces.accept("/a", 1));
+        assert_eq!(namespaces.admit("/a"), Ok(()));
     }
 
     #[test]

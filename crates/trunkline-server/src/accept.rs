@@ -197,6 +197,7 @@ impl Arrival<'_> {
             return self.bereaved(connection, resume, principal);
         };
         let now = clock::now();
+        let moment = context.moments.lock();
         let mut attachment = context.attachment.lock();
         let same_principal = context.principal.as_ref() == principal;
         if let Err(refusal) = attachment.attach(resume, same_principal, self.encoding, now) {
@@ -229,7 +230,7 @@ impl Arrival<'_> {
             Ok(driver) => driver,
             Err((violation, connection)) => {
                 // Its owner is out of its mind: the session cannot go on either way.
-                drop((life, attachment));
+                drop((life, attachment, moment));
                 let close = violation.to_close();
                 context.end(close.clone());
                 return Resumption::Closed(close, connection);
@@ -241,6 +242,7 @@ impl Arrival<'_> {
         for socket in context.sockets() {
             socket.resumed();
         }
+        drop(moment);
         Resumption::Resumed((context, driver))
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use trunkline_driver::sync::{Arc, Mutex};
-use trunkline_driver::{BestEffort, Dispatch, Ended, Session, clock};
+use trunkline_driver::{BestEffort, Dispatch, Ended, Session, Turn, clock};
 use trunkline_protocol::{
     AckId, AckTable, Attachment, Body, Close, Code, NamespaceName, Prepared, PushError, SecretHash,
     Sequenced, ServerNamespaces, SessionId, Time, Value,
@@ -27,6 +27,9 @@ pub(crate) struct SessionContext {
     pub(crate) handshake: Arc<Handshake>,
     pub(crate) server: Arc<ServerInner>,
     pub(crate) session: Arc<Session>,
+    /// Held from a change between attached and detached until its hooks are in the sockets' lines,
+    /// so that they stand there in the order of the changes.
+    pub(crate) moments: Mutex<()>,
     pub(crate) attachment: Mutex<Attachment>,
     pub(crate) namespaces: Mutex<ServerNamespaces<Socket>>,
     pub(crate) life: Mutex<Life>,
@@ -67,6 +70,7 @@ impl SessionContext {
             id,
             secret,
             principal,
+            moments: Mutex::new(()),
             attachment: Mutex::new(Attachment::new(secret, handshake.encoding)),
             handshake,
             server,
@@ -178,6 +182,7 @@ impl SessionContext {
     }
 
     fn detached(&self) {
+        let _moment = self.moments.lock();
         if self.enter(Life::Detached {
             since: clock::now(),
         }) {
@@ -207,8 +212,12 @@ impl SessionContext {
 
     /// What follows a session's end: whatever waits learns of it.
     fn wind_up(self: &Arc<Self>, code: Code, reason: &str, farewell: Option<Close>) {
+        // Nobody will come back for a session that would not have been kept.
+        let grave = self.is_worth_keeping() || farewell.is_some();
         let until = clock::now() + self.server.config.resume_window;
-        self.server.registry.bury(self, code, until);
+        self.server
+            .registry
+            .remove(self, grave.then_some((code, until)));
         let lost = self.session.end(code, farewell);
         self.server.count_lost(&lost);
         let waiters = self.acks.lock().drain();
@@ -306,13 +315,16 @@ impl SessionContext {
         self.note_idle(false);
         if *self.life.lock() == Life::Ended {
             // Its end has been and did not see this socket: it never was.
-            self.namespaces.lock().drain();
+            self.namespaces.lock().disconnect(&name);
             return socket.refused();
         }
+        let waits = auth.as_message_pack().len();
+        self.queued(waits, 0);
         let hook = namespace.run_connect(&socket, auth);
         let context = Arc::clone(self);
         let mut connecting = Box::pin(async move {
             let verdict = hook.await;
+            context.queued(0, waits);
             context.connect_judged(&name, connect, &socket, verdict);
         });
         if connecting.as_mut().poll(cx) == Poll::Pending {
@@ -327,13 +339,29 @@ impl SessionContext {
         socket: &Socket,
         verdict: Result<Value, Failure>,
     ) {
-        match verdict {
-            Ok(data) => {
-                // Left meanwhile: then it has its answer already.
-                if !self.namespaces.lock().accept(name, connect) {
-                    return socket.refused();
+        let connected = verdict.and_then(|data| {
+            let connected = Prepared::connected(name, connect, socket.id(), &data);
+            match self.session.message_len(&connected) {
+                Ok(_length) => Ok(connected),
+                Err(too_large) => {
+                    tracing::error!(namespace = %name, socket = %socket.id(), %too_large, "what on_connect returned");
+                    Err(Failure::from(too_large))
                 }
-                let _ = self.push(Prepared::connected(name, connect, socket.id(), &data));
+            }
+        });
+        match connected {
+            Ok(connected) => {
+                let _turn = Turn::enter();
+                {
+                    // Told under the lock, or a DISCONNECT could be on the wire before it.
+                    let mut namespaces = self.namespaces.lock();
+                    if !namespaces.accept(name, connect) {
+                        // Left meanwhile: then it has its answer already.
+                        drop(namespaces);
+                        return socket.refused();
+                    }
+                    let _ = self.push(connected);
+                }
                 socket.start();
             }
             Err(failure) => {
@@ -369,7 +397,10 @@ impl SessionContext {
         data: &Value,
     ) {
         tracing::debug!(session = %self.id, peer = ?self.handshake.peer, namespace = %name, %code, "connect refused");
-        let _ = self.push(Prepared::refused(name, connect, code, message, data));
+        let refused = Prepared::refused(name, connect, code, message, data);
+        let bare = || Prepared::refused(name, connect, code, "", &Value::nil());
+        let fits = self.session.message_len(&refused).is_ok();
+        let _ = self.push(if fits { refused } else { bare() });
     }
 
     /// Who waits for this answer; nobody if it is late, a repeat, or was never asked for.

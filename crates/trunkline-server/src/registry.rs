@@ -1,7 +1,9 @@
 //! The sessions of a server, by id, and what is left of those that ended.
 
+use std::collections::VecDeque;
+
 use dashmap::DashMap;
-use trunkline_driver::sync::{Arc, AtomicUsize, Ordering};
+use trunkline_driver::sync::{Arc, Mutex};
 use trunkline_protocol::{Code, Secret, SecretHash, SessionId, Time};
 
 use crate::auth::Principal;
@@ -14,7 +16,8 @@ use crate::context::SessionContext;
 pub(crate) struct Registry {
     sessions: DashMap<SessionId, Arc<SessionContext>>,
     graves: DashMap<SessionId, Grave>,
-    graves_dropped: AtomicUsize,
+    /// The graves, oldest first.
+    order: Mutex<VecDeque<SessionId>>,
 }
 
 /// What a session that ended leaves behind, so that a late resume learns why.
@@ -47,15 +50,12 @@ impl Registry {
         owner.then_some(grave.code)
     }
 
-    /// Takes a session out that ended with `code`, and leaves that behind until `until`.
-    pub(crate) fn bury(&self, context: &SessionContext, code: Code, until: Time) {
+    /// Takes a session out that ended; if a grave is wanted, it tells the code until then.
+    pub(crate) fn remove(&self, context: &SessionContext, grave: Option<(Code, Time)>) {
         if self.sessions.remove(&context.id).is_none() {
             return;
         }
-        if self.graves.len() >= GRAVES_MAX {
-            self.graves_dropped.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
+        let Some((code, until)) = grave else { return };
         let grave = Grave {
             secret: context.secret,
             principal: context.principal.clone(),
@@ -63,11 +63,31 @@ impl Registry {
             until,
         };
         self.graves.insert(context.id.clone(), grave);
+        let oldest = {
+            let mut order = self.order.lock();
+            order.push_back(context.id.clone());
+            (order.len() > GRAVES_MAX).then(|| order.pop_front())
+        };
+        if let Some(oldest) = oldest.flatten() {
+            self.graves.remove(&oldest);
+        }
     }
 
     /// Forgets what nobody will ask for any longer.
     pub(crate) fn clear_graves(&self, now: Time) {
-        self.graves.retain(|_, grave| grave.until > now);
+        // They lie in the order of their time, since all have the same window.
+        let mut order = self.order.lock();
+        while let Some(oldest) = order.front() {
+            let over = self
+                .graves
+                .get(oldest)
+                .is_none_or(|grave| grave.until <= now);
+            if !over {
+                return;
+            }
+            self.graves.remove(oldest);
+            order.pop_front();
+        }
     }
 
     /// All sessions, copied out so that no lock is held while they are looked at.
@@ -77,5 +97,5 @@ impl Registry {
     }
 }
 
-/// Ended sessions that are remembered; of more, a late resume is told `unknown`.
+/// Ended sessions that are remembered, the newest ones; of others a late resume is told `unknown`.
 const GRAVES_MAX: usize = 10_000;

@@ -281,8 +281,8 @@ impl Builder {
         self
     }
 
-    /// Bytes that all detached sessions may keep together. Default 256 MiB. Past it the ones that
-    /// were detached first end with `overflow`.
+    /// Bytes that all sessions may keep for their clients together. Default 256 MiB. Past it the
+    /// detached ones end with `overflow`, in the order in which they were detached.
     pub fn replay_budget(mut self, bytes: usize) -> Self {
         self.config.replay_budget = bytes;
         self

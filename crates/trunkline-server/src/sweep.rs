@@ -50,6 +50,7 @@ fn sweep_once(server: &Arc<ServerInner>, sessions: &mut Vec<Arc<SessionContext>>
                 } else {
                     let _turn = Turn::enter();
                     context.session.sweep(now);
+                    kept_bytes += context.session.kept_bytes();
                 }
             }
             Life::Detached { since } if now.since(since) >= server.config.resume_window => {
@@ -67,7 +68,8 @@ fn sweep_once(server: &Arc<ServerInner>, sessions: &mut Vec<Arc<SessionContext>>
     server.registry.clear_graves(now);
 }
 
-/// Past the global budget the sessions that were detached first go first.
+/// Past the global budget, which all sessions share, those that were detached first go first. Attached
+/// ones are bounded by their own limits.
 fn evict(budget: usize, mut kept: usize, mut detached: Vec<(Time, usize, &Arc<SessionContext>)>) {
     if kept <= budget {
         return;

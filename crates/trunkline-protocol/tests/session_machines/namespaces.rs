@@ -48,6 +48,7 @@ fn a_namespace_that_was_left_is_free_again_and_counts_no_more() {
         server.connect(namespace("/b"), 2, ()),
         Err(Code::TOO_MANY_NAMESPACES)
     );
+    assert!(server.accept("/a", 1));
     server.disconnect("/a").unwrap();
     server.connect(namespace("/b"), 3, ()).unwrap();
     assert!(server.refuse("/b", 3).is_some());

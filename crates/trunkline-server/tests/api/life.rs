@@ -384,3 +384,96 @@ async fn ends_from_all_sides_at_once_are_one_farewell() {
     drop((server, chat));
     assert_eq!(hears.recv().await, None, "one each");
 }
+
+#[tokio::test]
+async fn connects_that_are_left_before_their_verdict_leave_a_bounded_number_of_hooks() {
+    let server = Server::new();
+    let (begins, mut begun) = mpsc::unbounded_channel();
+    server.namespace("/").on_connect(move |_: Socket| {
+        let begins = begins.clone();
+        async move {
+            begins.send(()).unwrap();
+            std::future::pending::<Result<(), Failure>>().await
+        }
+    });
+    let mut peer = Peer::greet(&server).await;
+    let mut codes = Vec::new();
+    for _ in 0..200 {
+        peer.send_connect(json!(null)).await;
+        peer.send_disconnect().await;
+        codes.push(peer.receive().await[4].clone());
+    }
+    let namespaces = server.limits().namespaces as usize;
+    assert_eq!(begun.len(), namespaces);
+    assert!(codes[..namespaces].iter().all(|code| *code == 3013));
+    assert!(
+        codes[namespaces..].iter().all(|code| *code == 3006),
+        "{codes:?}"
+    );
+    begun.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_ends_while_it_connects_leaves_no_socket() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let (connects, mut connected) = mpsc::unbounded_channel();
+    chat.on_connect(move |socket: Socket| {
+        let connects = connects.clone();
+        async move {
+            connects.send(socket).unwrap();
+            Ok::<_, Failure>(())
+        }
+    });
+    let (ends, mut ended) = mpsc::unbounded_channel();
+    chat.on_disconnect(move |_: Socket| {
+        let ends = ends.clone();
+        async move { ends.send(()).unwrap() }
+    });
+    for number in 0..60 {
+        let _ = server.namespace(&format!("/{number}"));
+    }
+    for round in 0..500 {
+        let mut peer = Peer::connect(&server).await;
+        let socket = connected.recv().await.unwrap();
+        let closing = std::thread::spawn(move || {
+            // Closer to the CONNECTs in each round.
+            for _ in 0..(round % 50) * 20 {
+                std::hint::spin_loop();
+            }
+            socket.close(trunkline_server::Code::NORMAL, "over");
+        });
+        for number in 0..30_u64 {
+            let name = format!("/{number}");
+            peer.try_send(json!([16, 2 + number, name, null])).await;
+        }
+        closing.join().unwrap();
+        ended.recv().await.unwrap();
+    }
+    assert_eq!((chat.socket_count(), server.stats().sessions), (0, 0));
+}
+
+#[tokio::test]
+async fn strangers_that_come_and_go_do_not_make_a_server_forget_whom_it_closed() {
+    let server = Server::new();
+    let (connects, mut connected) = mpsc::unbounded_channel();
+    server.namespace("/").on_connect(move |socket: Socket| {
+        let connects = connects.clone();
+        async move {
+            connects.send(socket).unwrap();
+            Ok::<_, Failure>(())
+        }
+    });
+    let mut banned = Peer::connect(&server).await;
+    banned.confirm().await;
+    banned.ping().await;
+    let socket = connected.recv().await.unwrap();
+    socket.close(trunkline_server::Code::new(4001), "banned");
+    for _ in 0..10_000 {
+        Peer::greet(&server).await.cut();
+    }
+    while server.stats().sessions > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(banned.resume_answer(&server, 1).await[0], 6, "CLOSE");
+}

@@ -39,13 +39,23 @@ impl Peer {
         Self::open(server, json!({"v": 1, "agent": "test"})).await
     }
 
-    /// Resumes the session of a peer whose link was cut.
-    pub(crate) async fn resume(self, server: &Server, attach: u64) -> Self {
+    fn resuming(&self, attach: u64) -> Value {
         let resume = json!({
             "session": self.welcome["session"], "secret": self.welcome["secret"],
             "attach": attach, "received": self.received,
         });
-        let hello = json!({"v": 1, "agent": "test", "resume": resume});
+        json!({"v": 1, "agent": "test", "resume": resume})
+    }
+
+    /// What the server answers to an attempt to resume.
+    pub(crate) async fn resume_answer(&self, server: &Server, attach: u64) -> Value {
+        let (_peer, answer) = Self::knock(server, self.resuming(attach)).await;
+        answer
+    }
+
+    /// Resumes the session of a peer whose link was cut.
+    pub(crate) async fn resume(self, server: &Server, attach: u64) -> Self {
+        let hello = self.resuming(attach);
         let resumed = Self::open(server, hello).await;
         assert_eq!(resumed.welcome["resumed"], true, "{}", resumed.welcome);
         Self {
@@ -56,6 +66,14 @@ impl Peer {
     }
 
     async fn open(server: &Server, hello: Value) -> Self {
+        let (mut peer, welcome) = Self::knock(server, hello).await;
+        assert_eq!(welcome[0], 1, "{welcome}");
+        peer.welcome = welcome[1].clone();
+        peer
+    }
+
+    /// Says HELLO, and gives the answer.
+    async fn knock(server: &Server, hello: Value) -> (Self, Value) {
         let config = Config {
             protocol: "trunkline.v1.json".into(),
             ..Config::default()
@@ -72,10 +90,8 @@ impl Peer {
             socket_id: String::new(),
         };
         peer.send(json!([0, hello])).await;
-        let welcome = peer.receive().await;
-        assert_eq!(welcome[0], 1, "{welcome}");
-        peer.welcome = welcome[1].clone();
-        peer
+        let answer = peer.receive().await;
+        (peer, answer)
     }
 
     /// Sends a frame as it is.
@@ -85,6 +101,13 @@ impl Peer {
         drive::send(sender, MessageKind::Text, text.as_bytes())
             .await
             .unwrap();
+    }
+
+    /// Sends a frame to a server that may have closed already.
+    pub(crate) async fn try_send(&mut self, frame: Value) {
+        let text = frame.to_string();
+        let sender = &mut *self.connection.sender;
+        let _ = drive::send(sender, MessageKind::Text, text.as_bytes()).await;
     }
 
     fn next_seq(&mut self) -> u64 {
