@@ -86,7 +86,7 @@ impl Drop for Turn {
         if sessions.len() > INLINE_MAX
             && let Ok(runtime) = Handle::try_current()
         {
-            runtime.spawn(flush_later(sessions));
+            runtime.spawn(flush_later(Unwritten(sessions.into_iter())));
             return;
         }
         for session in sessions.drain(..) {
@@ -101,13 +101,33 @@ impl Drop for Turn {
     }
 }
 
+/// Sessions of a fan-out that are still to be written. Those left when it is dropped, with a runtime
+/// that ends, are written then: a session that stayed marked would never be written by a push again.
+struct Unwritten(std::vec::IntoIter<Arc<Session>>);
+
+impl Unwritten {
+    /// Writes some; false if none is left.
+    fn write(&mut self, most: usize) -> bool {
+        for session in self.0.by_ref().take(most) {
+            session.flush_marked();
+        }
+        !self.0.as_slice().is_empty()
+    }
+}
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        self.write(usize::MAX);
+    }
+}
+
 /// Writes a fan-out's sessions once the tasks that are ready now have had their turn: what they push
 /// to the same sessions leaves with the same writes.
-async fn flush_later(sessions: Vec<Arc<Session>>) {
-    for some in sessions.chunks(FLUSHES_MAX) {
+async fn flush_later(mut unwritten: Unwritten) {
+    loop {
         tokio::task::yield_now().await;
-        for session in some {
-            session.flush_marked();
+        if !unwritten.write(FLUSHES_MAX) {
+            return;
         }
     }
 }

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{event, join, large_event, pair};
 use trunkline_driver::{Ended, Turn, clock};
 use trunkline_protocol::{Close, Code, Encoding, Limits, PushError, Role, Violation};
@@ -154,6 +156,38 @@ async fn a_turn_writes_each_session_once() {
     assert_eq!(joined.server_gate.blocked_flushes(), 1);
     joined.server_gate.open_writes();
     client.expect(names(0..50)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fan_out_on_a_runtime_that_ends_at_once_is_written() {
+    let mut pairs: Vec<_> = (0..20).map(|_| pair(Limits::default())).collect();
+    let joined: Vec<_> = pairs
+        .iter_mut()
+        .map(|(client, server)| join(client, server))
+        .collect();
+    tokio::task::yield_now().await;
+    let sessions: Vec<_> = pairs
+        .iter()
+        .map(|(_, server)| Arc::clone(&server.session))
+        .collect();
+    let fan_out = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let _turn = Turn::enter();
+            for session in sessions {
+                session.push(event("fan-out")).unwrap();
+            }
+        });
+    });
+    fan_out.join().unwrap();
+    for (client, server) in &mut pairs {
+        client.expect(["fan-out".to_owned()]).await;
+        server.session.push(event("next")).unwrap();
+        client.expect(["next".to_owned()]).await;
+    }
+    drop(joined);
 }
 
 #[tokio::test(start_paused = true)]
