@@ -10,7 +10,6 @@ use trunkline_protocol::{
 };
 
 use crate::go_away::Notice;
-use crate::latest::Versions;
 use crate::namespace::Namespace;
 use crate::{AckError, ConnectError, Connected, SocketState};
 
@@ -36,7 +35,6 @@ pub(crate) struct Book {
     /// The session cannot keep its promise and is to end with this.
     pub(crate) broken: Option<Close>,
     pub(crate) go_away: Option<Notice>,
-    pub(crate) versions: Versions,
     /// A connect was asked for while the client waits for its next attempt.
     pub(crate) hurry: bool,
     /// Hooks for lost sessions that were begun.
@@ -102,7 +100,7 @@ impl Answered {
 const ANSWERED_MAX: usize = 4096;
 
 impl Book {
-    pub(crate) fn new(pending_acks: usize, latest_keys: usize) -> Self {
+    pub(crate) fn new(pending_acks: usize) -> Self {
         Self {
             phase: Phase::Idle,
             session: None,
@@ -112,7 +110,6 @@ impl Book {
             offline_bytes: 0,
             broken: None,
             go_away: None,
-            versions: Versions::new(latest_keys),
             hurry: false,
             losses: 0,
         }

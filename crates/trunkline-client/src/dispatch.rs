@@ -85,19 +85,14 @@ impl Dispatch for Inlet {
         let BestEffort {
             namespace: name,
             event,
-            latest,
             args,
+            ..
         } = frame;
         let Some(namespace) = self.connected(session, name) else {
             return;
         };
         // What piles up behind a slow handler is worth nothing when its turn comes.
         if !namespace.inbox.is_idle() {
-            return;
-        }
-        if let Some((key, version)) = latest
-            && !self.0.book.lock().versions.take(name, event, key, version)
-        {
             return;
         }
         let Some(route) = namespace.route(event) else {

@@ -13,7 +13,7 @@
 //! | `error.rs` | an error enum per operation |
 //! | `shared.rs`, `book.rs`, `membership.rs`, `sending.rs`, `losing.rs` | what handles and the client's task share, by concern |
 //! | `namespace.rs`, `inbox.rs` | one namespace: its handlers, its ordered events |
-//! | `dispatch.rs`, `latest.rs` | what arrives in the session |
+//! | `dispatch.rs` | what arrives in the session |
 //! | `run.rs`, `attempt.rs`, `drive.rs`, `go_away.rs`, `back_off.rs`, `tasks.rs` | the client's one task: dial, handshake, drive, reconnect |
 #![forbid(unsafe_code)]
 
@@ -31,7 +31,6 @@ mod extract;
 mod go_away;
 pub mod handler;
 mod inbox;
-mod latest;
 mod losing;
 mod lost;
 mod membership;

@@ -241,7 +241,6 @@ impl Book {
     pub(crate) fn forget_connection(&mut self) {
         self.broken = None;
         self.go_away = None;
-        self.versions.clear();
     }
 }
 

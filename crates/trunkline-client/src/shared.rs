@@ -55,10 +55,7 @@ impl Shared {
             on_lost: Mutex::default(),
             hooks_done: watch::Sender::new(0),
             draining: AtomicBool::new(false),
-            book: Mutex::new(Book::new(
-                limits.pending_acks as usize,
-                limits.latest_keys as usize,
-            )),
+            book: Mutex::new(Book::new(limits.pending_acks as usize)),
             handle: OnceLock::new(),
             next_ack: AtomicU64::new(1),
             round_trip_ms: AtomicU64::new(NOT_MEASURED),

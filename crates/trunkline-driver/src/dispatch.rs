@@ -23,7 +23,8 @@ pub trait Dispatch: Send + Sync + 'static {
         cx: &mut Context<'_>,
     );
 
-    /// A best-effort frame, as it comes.
+    /// A best-effort frame, as it comes: a LATEST only if it is newer than all before it on the
+    /// connection.
     fn best_effort(&self, session: &Arc<Session>, frame: BestEffort<'_>, cx: &mut Context<'_>);
 
     /// The server asks the client to reconnect.

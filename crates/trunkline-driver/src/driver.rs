@@ -8,6 +8,7 @@ use tokio::time::Sleep;
 use trunkline_protocol::{Arrival, Code, Encoding, Frame, Role, Sequenced, Time, Violation};
 use trunkline_transport::{ConnectionEnd, Message, MessageKind, MessageReceiver};
 
+use crate::latest::Versions;
 use crate::link::message_kind;
 use crate::sync::Arc;
 use crate::{BestEffort, Dispatch, Ended, Session, Turn, clock};
@@ -31,6 +32,8 @@ pub struct Driver {
     attach: u64,
     /// A receipt is due for what this batch of reads has brought.
     receipt_due: bool,
+    /// The last versions of LATEST; made with the first one.
+    versions: Option<Box<Versions>>,
     closing: Option<Box<Closing>>,
 }
 
@@ -65,6 +68,7 @@ impl Driver {
             receiver,
             attach,
             receipt_due: false,
+            versions: None,
             closing: None,
         }
     }
@@ -153,8 +157,12 @@ impl Driver {
         now: Time,
         cx: &mut Context<'_>,
     ) -> Result<Option<Ended>, Violation> {
-        let session = &self.session;
         let frame = self.decode(message)?;
+        if self.is_stale(&frame) {
+            self.session.count_stale_best_effort();
+            return Ok(None);
+        }
+        let session = &self.session;
         match frame {
             Frame::Sequenced { seq, frame } => {
                 match session.accept(self.attach, seq, message.bytes.len(), now)? {
@@ -207,6 +215,28 @@ impl Driver {
         let frame = Frame::decode(session.encoding(), &message.bytes)?;
         check_direction(session.role(), &frame)?;
         Ok(frame)
+    }
+
+    /// Whether it is a LATEST of the present connection that is no news.
+    fn is_stale(&mut self, frame: &Frame<'_>) -> bool {
+        let Frame::Latest {
+            namespace,
+            event,
+            key,
+            version,
+            ..
+        } = frame
+        else {
+            return false;
+        };
+        if !self.session.is_present(self.attach) {
+            return false;
+        }
+        let limit = self.session.limits().latest_keys as usize;
+        let versions = self
+            .versions
+            .get_or_insert_with(|| Box::new(Versions::new(limit)));
+        !versions.take(namespace, event, key, *version)
     }
 
     fn dispatch_best_effort(&self, frame: &Frame<'_>, cx: &mut Context<'_>) {

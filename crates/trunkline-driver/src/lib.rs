@@ -9,6 +9,7 @@
 //! | `turn.rs` | [`Turn`]: many pushes, one write per connection |
 //! | `dispatch.rs`, `ended.rs` | [`Dispatch`]: what a session tells its side; [`Ended`]: how a connection ends |
 //! | [`handler`] | what handlers return, how they fail, and what contains their panics |
+//! | `latest.rs` | which LATEST frames are stale |
 //! | `size.rs` | [`message_len`]: whether a frame is within what the peer takes |
 //! | `clock.rs`, `sync.rs` | the clock; locks and atomics in one place |
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@ mod dispatch;
 mod driver;
 mod ended;
 pub mod handler;
+mod latest;
 mod link;
 mod session;
 mod size;

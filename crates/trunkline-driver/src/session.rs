@@ -28,6 +28,7 @@ pub struct Session {
     outbound: Mutex<Sending>,
     /// Bytes received on the present connection's message channel: signs of life.
     received: AtomicU64,
+    stale_best_effort: AtomicU64,
 }
 
 struct Receiving {
@@ -93,6 +94,7 @@ impl Session {
                 slow: false,
             }),
             received: AtomicU64::new(0),
+            stale_best_effort: AtomicU64::new(0),
         }
     }
 
@@ -388,6 +390,13 @@ impl Session {
         self.outbound.lock().machine.dropped_best_effort()
     }
 
+    /// LATEST frames received and dropped since the session began, because the connection had brought
+    /// the same version or a higher one. Specification: best-effort.md, BEF-007.
+    #[must_use]
+    pub fn stale_best_effort(&self) -> u64 {
+        self.stale_best_effort.load(Ordering::Relaxed)
+    }
+
     /// The receipt for a HELLO that offers to resume. What is due on the present connection stays
     /// due: HELLO may be lost.
     #[must_use]
@@ -446,6 +455,10 @@ impl Session {
         sending.machine.set_receipt(received);
         sending.machine.pong(t);
         self.written_soon(sending);
+    }
+
+    pub(crate) fn count_stale_best_effort(&self) {
+        self.stale_best_effort.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn note_life(&self, received: u64) {

@@ -6,7 +6,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{event, join, large_event, pair};
+use common::{event, join, large_event, latest, pair};
 use trunkline_driver::{Ended, Turn, clock};
 use trunkline_protocol::{Close, Code, Encoding, Limits, PushError, Role, Violation};
 use trunkline_transport::{ConnectionEnd, MessageKind};
@@ -139,6 +139,54 @@ async fn twice_the_queue_is_refused_with_the_figures() {
     };
     assert!(queued > limit);
     assert_eq!(limit, 20_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_latest_is_dropped_and_counted_on_both_sides() {
+    let (mut client, mut server) = pair(Limits::default());
+    let _joined = join(&mut client, &mut server);
+    for _ in 0..2 {
+        for (key, version) in [("a", 5), ("a", 4), ("a", 5), ("b", 4), ("a", 6)] {
+            assert!(client.session.push_best_effort(latest(key, version)));
+        }
+        server
+            .expect(["latest a 5", "latest b 4", "latest a 6"].map(str::to_owned))
+            .await;
+        assert_eq!(server.session.stale_best_effort(), 2);
+        std::mem::swap(&mut client, &mut server);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_versions_kept_are_bounded_by_the_announced_limit() {
+    let limits = Limits {
+        latest_keys: 2,
+        ..Limits::default()
+    };
+    let (mut client, mut server) = pair(limits);
+    let _joined = join(&mut client, &mut server);
+    for (key, version) in [("a", 9), ("b", 9), ("a", 10), ("c", 9), ("a", 1), ("b", 1)] {
+        assert!(client.session.push_best_effort(latest(key, version)));
+    }
+    let news = ["a 9", "b 9", "a 10", "c 9", "b 1"];
+    server
+        .expect(news.map(|text| format!("latest {text}")))
+        .await;
+    assert_eq!(server.session.stale_best_effort(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_begin_anywhere_on_a_new_connection() {
+    let (mut client, mut server) = pair(Limits::default());
+    for version in [9, 1] {
+        let joined = join(&mut client, &mut server);
+        assert!(client.session.push_best_effort(latest("a", version)));
+        server.expect([format!("latest a {version}")]).await;
+        joined.link.cut();
+        joined.client.await.unwrap();
+        joined.server.await.unwrap();
+    }
+    assert_eq!(server.session.stale_best_effort(), 0);
 }
 
 #[tokio::test(start_paused = true)]

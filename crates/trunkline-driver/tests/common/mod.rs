@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use trunkline_driver::{Attach, BestEffort, Dispatch, Ended, Session, clock};
 use trunkline_protocol::{
-    Encoding, EventName, Limits, NamespaceName, Payload, Prepared, Role, Sequenced,
+    Encoding, EventName, Key, Limits, NamespaceName, Payload, Prepared, Role, Sequenced,
 };
 use trunkline_testkit::{Gate, gated};
 use trunkline_transport::memory;
@@ -47,7 +47,11 @@ impl Dispatch for Inbox {
     }
 
     fn best_effort(&self, _session: &Arc<Session>, frame: BestEffort<'_>, _cx: &mut Context<'_>) {
-        let _ = self.arrived.send(format!("best-effort {}", frame.event));
+        let arrived = match frame.latest {
+            Some((key, version)) => format!("latest {key} {version}"),
+            None => format!("best-effort {}", frame.event),
+        };
+        let _ = self.arrived.send(arrived);
     }
 }
 
@@ -132,6 +136,13 @@ pub(crate) fn pair(limits: Limits) -> (Side, Side) {
 pub(crate) fn event(name: &str) -> Prepared {
     let name = EventName::try_from(name).unwrap();
     Prepared::event(&NamespaceName::root(), None, &name, &Payload::empty())
+}
+
+pub(crate) fn latest(key: &str, version: u64) -> Prepared {
+    let name = EventName::try_from("moved").unwrap();
+    let key = Key::try_from(key).unwrap();
+    let root = NamespaceName::root();
+    Prepared::latest(&root, &name, &key, version, &Payload::empty())
 }
 
 pub(crate) fn large_event(name: &str, bytes: usize) -> Prepared {
