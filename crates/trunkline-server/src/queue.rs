@@ -22,6 +22,8 @@ pub(crate) struct EventJob {
     pub(crate) route: Arc<Route>,
     pub(crate) ack_id: Option<AckId>,
     pub(crate) args: Payload,
+    /// It may be dropped rather than wait.
+    pub(crate) is_best_effort: bool,
 }
 
 /// A moment in a session's life that a socket's hooks are told of.
@@ -59,6 +61,8 @@ pub(crate) struct Lines {
     ordered: Line,
     /// Only those with something under way.
     own: Vec<(Arc<Route>, Line)>,
+    /// What the best-effort events that wait in all lines count.
+    best_effort_bytes: usize,
 }
 
 #[derive(Default)]
@@ -76,7 +80,14 @@ impl Job {
         }
     }
 
-    /// Asked once for each job, when it comes: its event may be made concurrent meanwhile.
+    fn best_effort_bytes(&self) -> usize {
+        match self {
+            Self::Event(event) if event.is_best_effort => self.bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Asked when a job comes, and never again: its event may be made concurrent meanwhile.
     fn line(&self) -> LineId {
         match self {
             Self::Event(event) if event.route.concurrency().is_some() => {
@@ -95,16 +106,38 @@ impl Lines {
             LineId::Own(route) => (self.own_line(route), limit_of(route)),
             LineId::Ordered | LineId::Alone => (&mut self.ordered, 1),
         };
-        if paused || line.running >= limit || !line.waiting.is_empty() {
+        if paused || line.must_wait(limit) {
+            let bytes = job.best_effort_bytes();
             line.waiting.push_back(job);
+            self.best_effort_bytes += bytes;
             return None;
         }
         line.running += 1;
         Some(Admitted { line: id, job })
     }
 
+    /// Whether a best-effort event may run now or wait: neither its line nor all that waits of its
+    /// kind is too long.
+    pub(crate) fn has_room_for(&self, job: &Job) -> bool {
+        let (line, limit) = match job.line() {
+            LineId::Own(route) => (self.find_own(&route), limit_of(&route)),
+            LineId::Ordered | LineId::Alone => (Some(&self.ordered), 1),
+        };
+        let Some(line) = line.filter(|line| line.must_wait(limit)) else {
+            return true;
+        };
+        line.waiting.len() < BEST_EFFORT_WAITING
+            && self.best_effort_bytes + job.best_effort_bytes() <= BEST_EFFORT_BYTES
+    }
+
     /// What comes after a job that ended in this line; if nothing does, its place is free.
     pub(crate) fn next(&mut self, id: &LineId) -> Option<Job> {
+        let next = self.take_next(id);
+        self.no_longer_wait(&next);
+        next
+    }
+
+    fn take_next(&mut self, id: &LineId) -> Option<Job> {
         match id {
             LineId::Ordered => self.ordered.next(),
             LineId::Alone => None,
@@ -132,11 +165,13 @@ impl Lines {
             let id = LineId::Own(Arc::clone(route));
             line.release(&id, limit_of(route), &mut released);
         }
+        self.no_longer_wait(released.iter().map(|admitted| &admitted.job));
         released
     }
 
     /// Takes all that waits.
     pub(crate) fn drain(&mut self) -> Vec<Job> {
+        self.best_effort_bytes = 0;
         let own = self
             .own
             .iter_mut()
@@ -150,13 +185,22 @@ impl Lines {
     /// Takes the farewell, and what is before it, unless its turn has come already.
     pub(crate) fn overtake(&mut self) -> Option<Vec<Job>> {
         let is_farewell = |job: &Job| matches!(job, Job::Farewell(_));
-        let waits = self.ordered.waiting.iter().any(is_farewell);
-        waits.then(|| std::mem::take(&mut self.ordered.waiting).into())
+        if !self.ordered.waiting.iter().any(is_farewell) {
+            return None;
+        }
+        let jobs: Vec<_> = std::mem::take(&mut self.ordered.waiting).into();
+        self.no_longer_wait(&jobs);
+        Some(jobs)
     }
 
-    /// How many wait in the line in order.
-    pub(crate) fn waiting_in_order(&self) -> usize {
-        self.ordered.waiting.len()
+    fn no_longer_wait<'a>(&mut self, jobs: impl IntoIterator<Item = &'a Job>) {
+        let bytes: usize = jobs.into_iter().map(Job::best_effort_bytes).sum();
+        self.best_effort_bytes -= bytes;
+    }
+
+    fn find_own(&self, route: &Arc<Route>) -> Option<&Line> {
+        let found = self.own.iter().find(|(own, _)| Arc::ptr_eq(own, route));
+        found.map(|(_, line)| line)
     }
 
     fn own_line(&mut self, route: &Arc<Route>) -> &mut Line {
@@ -170,6 +214,10 @@ impl Lines {
 }
 
 impl Line {
+    fn must_wait(&self, limit: usize) -> bool {
+        self.running >= limit || !self.waiting.is_empty()
+    }
+
     fn next(&mut self) -> Option<Job> {
         let next = self.waiting.pop_front();
         if next.is_none() {
@@ -201,6 +249,12 @@ fn limit_of(route: &Route) -> usize {
 /// What a place in a line counts beside its args: about what it takes in memory.
 const PLACE_BYTES: usize = 64;
 
+/// Best-effort events are dropped while this many events wait in their line.
+const BEST_EFFORT_WAITING: usize = 64;
+
+/// What the waiting best-effort events of one socket may count, bytes; further ones are dropped.
+const BEST_EFFORT_BYTES: usize = 256 * 1024;
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -220,6 +274,7 @@ mod tests {
             route: Arc::clone(route),
             ack_id: None,
             args,
+            is_best_effort: number.is_multiple_of(3),
         })
     }
 
@@ -292,6 +347,7 @@ mod tests {
                 end_one(&mut lines, lines_running, &mut begun);
             }
         }
+        assert_eq!(lines.best_effort_bytes, 0, "{seed}");
         assert!(lines.drain().is_empty() && lines.own.is_empty(), "{seed}");
         begun
     }
@@ -338,6 +394,37 @@ mod tests {
         assert!(lines.next(&line).is_none());
         let in_order = Arc::new(Route::idle("in order", 0));
         assert!(lines.admit(job(&in_order, 2), false).is_some());
+    }
+
+    #[test]
+    fn the_best_effort_events_of_a_socket_have_one_limit_in_bytes_over_all_lines() {
+        let large = |route: &Arc<Route>| {
+            Job::Event(EventJob {
+                route: Arc::clone(route),
+                ack_id: None,
+                args: "x".repeat(100 * 1024).into_args().unwrap(),
+                is_best_effort: true,
+            })
+        };
+        let in_order = Arc::new(Route::idle("in order", 0));
+        let beside = Arc::new(Route::idle("beside", 1));
+        let mut lines = Lines::default();
+        for route in [&in_order, &beside] {
+            assert!(lines.has_room_for(&large(route)));
+            assert!(lines.admit(large(route), false).is_some());
+            assert!(lines.has_room_for(&large(route)));
+            assert!(lines.admit(large(route), false).is_none());
+        }
+        assert!(!lines.has_room_for(&large(&in_order)));
+        assert!(!lines.has_room_for(&large(&beside)));
+        assert!(
+            lines.has_room_for(&large(&Arc::new(Route::idle("another", 1)))),
+            "it need not wait"
+        );
+        assert!(lines.next(&LineId::Ordered).is_some());
+        assert!(lines.has_room_for(&large(&beside)));
+        assert_eq!(lines.drain().len(), 1);
+        assert_eq!(lines.best_effort_bytes, 0);
     }
 
     const JOBS: u64 = 100;

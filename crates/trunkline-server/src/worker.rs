@@ -89,6 +89,7 @@ impl Worker {
                 route,
                 ack_id,
                 args,
+                ..
             }) => {
                 let handler = Guarded::begin(|| {
                     let call = Call::event_arrived(socket, route.event(), &args);

@@ -276,27 +276,30 @@ impl Socket {
             route,
             ack_id,
             args,
+            is_best_effort: false,
         }));
     }
 
     /// A best-effort event of the client's: dropped, and counted, if too much waits already.
     pub(crate) fn best_effort(&self, event: &str, args: Payload) {
         let namespace = &self.0.namespace;
-        let waiting = {
-            let mailbox = self.0.mailbox.lock();
-            if mailbox.gate != Gate::Open {
-                return;
-            }
-            mailbox.lines.waiting_in_order()
+        if self.0.mailbox.lock().gate != Gate::Open {
+            return;
+        }
+        let Some(route) = namespace.route(event) else {
+            return namespace.count_unknown_event();
         };
-        match namespace.route(event) {
-            None => namespace.count_unknown_event(),
-            Some(_) if waiting >= BEST_EFFORT_WAITING => namespace.count_dropped_best_effort(),
-            Some(route) => self.submit(Job::Event(EventJob {
-                route,
-                ack_id: None,
-                args,
-            })),
+        let job = Job::Event(EventJob {
+            route,
+            ack_id: None,
+            args,
+            is_best_effort: true,
+        });
+        // One connection brings them, one after the other: nobody takes the room meanwhile.
+        if self.0.mailbox.lock().lines.has_room_for(&job) {
+            self.submit(job);
+        } else {
+            namespace.count_dropped_best_effort();
         }
     }
 
@@ -459,9 +462,6 @@ fn random() -> [u8; 16] {
     }
     bytes
 }
-
-/// Best-effort events are dropped while this many events wait.
-const BEST_EFFORT_WAITING: usize = 64;
 
 /// What is told for an event without a handler: the code's name.
 const UNKNOWN_EVENT: &str = "unknown-event";

@@ -171,3 +171,58 @@ async fn too_many_waiting_bytes_hold_back_receipts_until_handlers_catch_up() {
     }
     assert_eq!(peer.ping().await, 7, "CONNECT and six events");
 }
+
+#[tokio::test]
+async fn best_effort_events_that_a_blocked_concurrent_handler_cannot_take_are_dropped() {
+    let (server, gate, mut hears) = gated(Some(1));
+    let chat = server.namespace("/");
+    let mut peer = Peer::connect(&server).await;
+    for _ in 0..20_000 {
+        peer.send(json!([32, null, "wait", ["a"]])).await;
+    }
+    peer.ping().await;
+    // One runs, 64 wait.
+    assert_eq!(chat.dropped_best_effort(), 20_000 - 65);
+    gate.add_permits(65);
+    for _ in 0..65 {
+        assert_eq!(hears.recv().await.unwrap(), "a begins");
+        assert_eq!(hears.recv().await.unwrap(), "a ends");
+    }
+    peer.send(json!([32, null, "wait", ["b"]])).await;
+    assert_eq!(hears.recv().await.unwrap(), "b begins");
+    assert_eq!(chat.dropped_best_effort(), 20_000 - 65);
+}
+
+#[tokio::test]
+async fn large_best_effort_events_that_wait_have_a_limit_in_bytes() {
+    let (server, gate, mut hears) = gated(None);
+    let chat = server.namespace("/");
+    let mut peer = Peer::connect(&server).await;
+    peer.emit("wait", json!(["a"])).await;
+    let large = "x".repeat(60 * 1024);
+    for _ in 0..10 {
+        peer.send(json!([32, null, "quick", [large]])).await;
+    }
+    peer.ask(1, "quick", json!(["sequenced"])).await;
+    peer.ping().await;
+    // Four of 60 KiB fit into 256 KiB.
+    assert_eq!(chat.dropped_best_effort(), 6);
+    gate.add_permits(1);
+    let mut heard = Vec::new();
+    for _ in 0..7 {
+        heard.push(hears.recv().await.unwrap());
+    }
+    let large = large.as_str();
+    assert_eq!(
+        heard,
+        [
+            "a begins",
+            "a ends",
+            large,
+            large,
+            large,
+            large,
+            "sequenced"
+        ]
+    );
+}
