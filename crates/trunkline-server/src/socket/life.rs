@@ -213,14 +213,19 @@ impl Socket {
 
     /// The CONNECT is refused: nothing that came with it has run.
     pub(crate) fn refused(&self) {
-        let (early, jobs, accepted, closed) = {
+        let (was, early, jobs, accepted, closed) = {
             let mailbox = &mut *self.0.mailbox.lock();
-            mailbox.gate = Gate::Closed;
+            let was = std::mem::replace(&mut mailbox.gate, Gate::Closed);
             let early = std::mem::take(&mut mailbox.early);
             let jobs = mailbox.lines.drain();
-            (early, jobs, mailbox.accepted, mailbox.closed.take())
+            (was, early, jobs, mailbox.accepted, mailbox.closed.take())
         };
         self.uncount(&jobs);
+        if was == Gate::Paused {
+            // What it asked is among the early frames, which nobody will see. One that ended has
+            // been through this, and its namespace may be another socket's by now.
+            self.settle_acks();
+        }
         let context = &self.0.context;
         for answer in early
             .frames
@@ -336,10 +341,7 @@ impl Socket {
         };
         self.0.namespace.remove(self);
         // Also those of whoever asked between the session's settling and the gate's closing.
-        let waiters = self.0.context.acks.lock().leave(self.namespace_name());
-        for waiter in waiters {
-            waiter.disconnected();
-        }
+        self.settle_acks();
         if let Some(closed) = closed {
             closed.notify_waiters();
         }
@@ -347,6 +349,13 @@ impl Socket {
             (Some(reason), Gate::Open) => self.farewell_in_order(reason),
             (Some(reason), _) => self.farewell(reason),
             (None, _) => {}
+        }
+    }
+
+    fn settle_acks(&self) {
+        let waiters = self.0.context.acks.lock().leave(self.namespace_name());
+        for waiter in waiters {
+            waiter.disconnected();
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use trunkline_server::{AckError, Args, Code, EmitError, Limits, Server, Socket};
+use trunkline_server::{AckError, Args, Code, EmitError, Failure, Limits, Server, Socket};
 
 use crate::peer::Peer;
 
@@ -138,4 +138,23 @@ async fn what_cannot_be_sent_is_a_local_error() {
     ));
     socket.emit("fine", ()).unwrap();
     assert_eq!(peer.expect("fine").await, json!([]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_socket_asked_before_it_was_refused_is_settled_at_once() {
+    let server = Server::new();
+    let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    server
+        .namespace("/")
+        .on_connect(|socket: Socket| async move {
+            let asked = socket.emit_with_ack::<()>("try", ()).into_future();
+            told.send(asked).unwrap();
+            Err::<(), _>(Failure::new(4001, "full"))
+        });
+    let mut peer = Peer::greet(&server).await;
+    peer.send_connect(serde_json::Value::Null).await;
+    let asked = hears.recv().await.unwrap();
+    assert_eq!(asked.await, Err(AckError::Disconnected));
+    assert_eq!(peer.receive().await[0], 18, "the event was never sent");
+    assert_eq!(server.stats().pending_acks, 0);
 }
