@@ -1,5 +1,6 @@
 //! Who may come in: what a connection brought with it, and the hook that judges it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
@@ -12,7 +13,9 @@ use trunkline_transport::TransportKind;
 use crate::Failure;
 
 /// What the connection that created a session brought with it, for as long as the session lives.
-#[derive(Clone, Debug)]
+///
+/// Its `Debug` leaves out what may be a credential: the query and `auth`.
+#[derive(Clone)]
 pub struct Handshake {
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) uri: Uri,
@@ -60,11 +63,25 @@ impl Handshake {
     }
 }
 
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("peer", &self.peer)
+            .field("path", &self.uri.path())
+            .field("transport", &self.transport)
+            .field("encoding", &self.encoding)
+            .field("agent", &self.agent)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The HTTP request that a connection began with.
 ///
 /// Its headers are seen only by the authentication hook: keeping them would cost more memory than
 /// the rest of an idle connection. The hook keeps what it needs as the principal.
-#[derive(Clone, Debug, Default)]
+///
+/// Its `Debug` leaves out what may be a credential: the query, and what the headers hold.
+#[derive(Clone, Default)]
 pub struct Request {
     /// The address the connection came from, where the transport knows one.
     pub peer: Option<SocketAddr>,
@@ -72,6 +89,17 @@ pub struct Request {
     pub uri: Uri,
     /// The request's headers.
     pub headers: HeaderMap,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header_names: Vec<_> = self.headers.keys().collect();
+        f.debug_struct("Request")
+            .field("peer", &self.peer)
+            .field("path", &self.uri.path())
+            .field("header_names", &header_names)
+            .finish_non_exhaustive()
+    }
 }
 
 /// On whose behalf a session acts, as the authentication hook says. A session is resumed only by the
@@ -129,3 +157,35 @@ impl Authenticate {
 
 /// How long the authentication hook may take.
 pub const AUTHENTICATION_LIMIT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use http::header::AUTHORIZATION;
+
+    use super::*;
+
+    #[test]
+    fn no_credential_shows_for_debugging() {
+        let mut request = Request {
+            uri: Uri::from_static("/trunkline?ticket=s3cret"),
+            ..Request::default()
+        };
+        let bearer = HeaderValue::from_static("Bearer s3cret");
+        request.headers.insert(AUTHORIZATION, bearer);
+        let handshake = Handshake {
+            peer: None,
+            uri: request.uri.clone(),
+            transport: TransportKind::Memory,
+            encoding: Encoding::Json,
+            auth: Value::encode("s3cret").unwrap(),
+            agent: "test".into(),
+        };
+        let shown = format!("{request:?} {handshake:?}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert!(
+            shown.contains("/trunkline") && shown.contains("authorization"),
+            "{shown}"
+        );
+    }
+}

@@ -1,5 +1,6 @@
 //! From an HTTP request to a connection.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, Request, Response, StatusCode, Uri, header};
@@ -25,7 +26,9 @@ pub(crate) use refusal::not_found;
 pub type Body = Full<Bytes>;
 
 /// What a WebSocket handshake said, for the layer above to judge.
-#[derive(Clone, Debug)]
+///
+/// Its `Debug` leaves out what may be a credential: the query, and what the headers hold.
+#[derive(Clone)]
 pub struct Handshake {
     /// Path and query as requested. The query may hold a one-time ticket: do not log it.
     pub uri: Uri,
@@ -36,6 +39,18 @@ pub struct Handshake {
     pub peer: Option<std::net::SocketAddr>,
     /// The application protocol agreed on.
     pub negotiated: Negotiated,
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header_names: Vec<_> = self.headers.keys().collect();
+        f.debug_struct("Handshake")
+            .field("path", &self.uri.path())
+            .field("header_names", &header_names)
+            .field("peer", &self.peer)
+            .field("negotiated", &self.negotiated)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Checks a WebSocket handshake and answers it.
@@ -154,4 +169,30 @@ fn into_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
             Err(upgraded) => upgraded,
         };
     Err(upgraded)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use http::header::AUTHORIZATION;
+
+    use super::*;
+
+    #[test]
+    fn no_credential_shows_for_debugging() {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer s3cret"));
+        let handshake = Handshake {
+            uri: Uri::from_static("/trunkline?ticket=s3cret"),
+            headers,
+            peer: None,
+            negotiated: Negotiated::Known("trunkline.v1.json".to_owned()),
+        };
+        let shown = format!("{handshake:?}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert!(
+            shown.contains("/trunkline") && shown.contains("authorization"),
+            "{shown}"
+        );
+    }
 }
