@@ -33,25 +33,27 @@ pub(crate) fn register(chat: &Namespace) {
             Ok::<_, Failure>(())
         },
     );
+    // A client may be cut off, or leave, before it has joined: then it has no name, and nobody
+    // knows it.
     chat.on_detach(
-        |socket: Socket, State(lobby): State<Lobby>, me: SocketState<Name>| async move {
-            show_away(&socket, &lobby, &me.0, true);
+        |socket: Socket, State(lobby): State<Lobby>, me: Option<SocketState<Name>>| async move {
+            if let Some(me) = me {
+                show_away(&socket, &lobby, &me, true);
+            }
         },
     );
     chat.on_resume(
-        |socket: Socket, State(lobby): State<Lobby>, me: SocketState<Name>| async move {
-            show_away(&socket, &lobby, &me.0, false);
+        |socket: Socket, State(lobby): State<Lobby>, me: Option<SocketState<Name>>| async move {
+            if let Some(me) = me {
+                show_away(&socket, &lobby, &me, false);
+            }
         },
     );
     chat.on_disconnect(
-        |socket: Socket, State(lobby): State<Lobby>, me: SocketState<Name>| async move {
-            lobby.lock().members.remove(&me.0.0);
-            let _ = socket.to(LOBBY).emit(
-                "left",
-                &Who {
-                    name: me.0.0.clone(),
-                },
-            );
+        |socket: Socket, State(lobby): State<Lobby>, me: Option<SocketState<Name>>| async move {
+            let Some(SocketState(me)) = me else { return };
+            lobby.lock().members.remove(&me.0);
+            let _ = socket.to(LOBBY).emit("left", &Who { name: me.0.clone() });
         },
     );
 }
@@ -59,8 +61,12 @@ pub(crate) fn register(chat: &Namespace) {
 async fn join(
     socket: Socket,
     State(lobby): State<Lobby>,
+    me: Option<SocketState<Name>>,
     Data(Join { name, after }): Data<Join>,
 ) -> Result<Joined, Failure> {
+    if let Some(SocketState(me)) = me {
+        return Err(Failure::new(4003, format!("you are here as {}", me.0)));
+    }
     if name.is_empty() || name.chars().count() > NAME_MAX {
         return Err(Failure::new(
             4000,

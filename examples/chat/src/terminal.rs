@@ -1,6 +1,8 @@
 //! The terminal client.
 
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Args;
@@ -24,22 +26,14 @@ pub(crate) struct Joining {
 pub(crate) async fn join(joining: Joining) -> Result<(), Box<dyn Error>> {
     let client = Client::new(&joining.url)?;
     let socket = client.socket("/");
-    listen(&socket);
-    socket.connect().await?;
-    let hello = Join {
+    let visit = Arc::new(Visit {
         name: joining.name,
-        after: 0,
-    };
-    let joined: Joined = socket.emit_with_ack("join", &hello).timeout(LIMIT).await?;
-    let names: Vec<_> = joined
-        .members
-        .into_iter()
-        .map(|member| member.name)
-        .collect();
-    println!("* in the room: {}", names.join(", "));
-    for said in joined.missed {
-        print_line(&said);
-    }
+        newest: AtomicU64::new(0),
+    });
+    listen(&socket, &visit);
+    come_back(&socket, &visit);
+    socket.connect().await?;
+    visit.enter(&socket).await?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(text) = lines.next_line().await? {
         if text.is_empty() {
@@ -50,7 +44,11 @@ pub(crate) async fn join(joining: Joining) -> Result<(), Box<dyn Error>> {
             .timeout(LIMIT)
             .await;
         match sent {
-            Ok(Receipt { id }) => println!("* delivered, line {id}"),
+            Ok(Receipt { id }) => {
+                visit.saw(id);
+                println!("* delivered, line {id}");
+            }
+            Err(AckError::Timeout) => println!("* no answer yet; it is still on its way"),
             Err(error) => println!("* not delivered: {error}"),
         }
     }
@@ -58,11 +56,63 @@ pub(crate) async fn join(joining: Joining) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn listen(socket: &Socket) {
-    socket.on(
-        "said",
-        |Data(said): Data<Said>| async move { print_line(&said) },
-    );
+/// Who is here, and what was seen so far.
+struct Visit {
+    name: String,
+    /// The id of the newest line.
+    newest: AtomicU64,
+}
+
+impl Visit {
+    /// Enters the room, and prints who is there and what was said since the newest line.
+    async fn enter(&self, socket: &Socket) -> Result<(), AckError> {
+        let hello = Join {
+            name: self.name.clone(),
+            after: self.newest.load(Ordering::Relaxed),
+        };
+        let joined: Joined = socket.emit_with_ack("join", &hello).timeout(LIMIT).await?;
+        let names: Vec<_> = joined
+            .members
+            .into_iter()
+            .map(|member| member.name)
+            .collect();
+        println!("* in the room: {}", names.join(", "));
+        for said in joined.missed {
+            self.show(&said);
+        }
+        Ok(())
+    }
+
+    fn show(&self, said: &Said) {
+        self.saw(said.id);
+        println!("{}: {}", said.from, said.text);
+    }
+
+    fn saw(&self, id: u64) {
+        self.newest.fetch_max(id, Ordering::Relaxed);
+    }
+}
+
+/// The room forgets those whose session is lost. What was typed meanwhile waits until the room knows
+/// this one again.
+fn come_back(socket: &Socket, visit: &Arc<Visit>) {
+    let visit = Arc::clone(visit);
+    socket.on_reattach(move |socket| {
+        let visit = Arc::clone(&visit);
+        async move {
+            if let Err(error) = visit.enter(&socket).await {
+                println!("* not in the room any more: {error}");
+            }
+        }
+    });
+}
+
+fn listen(socket: &Socket, visit: &Arc<Visit>) {
+    let visit = Arc::clone(visit);
+    socket.on("said", move |Data(said): Data<Said>| {
+        let visit = Arc::clone(&visit);
+        async move { visit.show(&said) }
+    });
     socket.on("joined", |Data(who): Data<Who>| async move {
         println!("* {} joined", who.name)
     });
@@ -80,10 +130,6 @@ fn listen(socket: &Socket) {
     socket.on("typing", |Data(who): Data<Who>| async move {
         println!("* {} is typing", who.name)
     });
-}
-
-fn print_line(said: &Said) {
-    println!("{}: {}", said.from, said.text);
 }
 
 /// How long an answer may take.
