@@ -40,6 +40,19 @@ async function counts(port) {
   return (await fetch(`http://127.0.0.1:${port}/counts`, { headers: { connection: "close" } })).json();
 }
 
+// Waits until the server's counts are these.
+async function settles(what, port, wanted) {
+  let now;
+  const same = async () => {
+    now = await counts(port);
+    return Object.entries(wanted).every(([name, count]) => now[name] === count);
+  };
+  await until(what, same).catch((error) => {
+    throw new Error(`${error.message}: wanted ${JSON.stringify(wanted)}, now ${JSON.stringify(now)}`);
+  });
+  return now;
+}
+
 const server = start([
   "--listen", "127.0.0.1:0", "--counts",
   "--ping-interval", `${PING_INTERVAL_MS}`, "--ping-timeout", `${PING_TIMEOUT_MS}`,
@@ -51,7 +64,15 @@ const profile = await mkdtemp(join(tmpdir(), "trunkline-chat-"));
 let browser;
 let terminal;
 try {
-  const before = await counts(port);
+  // The first session begins the task that looks after all of them, which stays.
+  const fresh = await counts(port);
+  const visitor = start(["join", `http://127.0.0.1:${port}`, "--name", "Visitor"]);
+  await until("a visitor enters", () => visitor.lines.some((line) => line.includes("in the room")));
+  visitor.child.stdin.end();
+  await once(visitor.child, "exit");
+  const before = await settles("a visitor leaves", port, {
+    sessions: 0, pending_acks: 0, tasks: fresh.tasks + 1, descriptors: fresh.descriptors,
+  });
   browser = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
@@ -118,13 +139,7 @@ try {
   await page.close();
   terminal.child.stdin.end();
   await once(terminal.child, "exit");
-  const after = await until("nothing is left", async () => {
-    const now = await counts(port);
-    const clean = now.sessions === 0 && now.pending_acks === 0 && now.tasks <= before.tasks + 1 && now.descriptors <= before.descriptors;
-    return clean && now;
-  }).catch(async (error) => {
-    throw new Error(`${error.message}: before ${JSON.stringify(before)}, now ${JSON.stringify(await counts(port))}`);
-  });
+  const after = await settles("nothing is left", port, before);
   console.log(`ok chat: before ${JSON.stringify(before)}, after ${JSON.stringify(after)}`);
   console.log("1 passed, 0 failed");
 } catch (error) {
