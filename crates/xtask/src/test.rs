@@ -4,6 +4,7 @@ mod needs;
 mod process;
 mod report;
 mod steps;
+mod wasm32;
 
 use std::time::{Duration, Instant};
 
@@ -97,9 +98,9 @@ fn run_step(step: &Step, run_ends: Instant) -> Entry {
     let whole_run = run_ends <= started + step.budget;
     let deadline = run_ends.min(started + step.budget);
     let outcome = match &step.action {
-        Action::Skip(why) => Outcome::Skipped(why.clone()),
         Action::Fail(why) => Outcome::Failed(why.clone()),
         Action::Needs(needs) => needs::run(needs, deadline),
+        Action::Wasm32(step) => wasm32::run(step, deadline),
         Action::Commands(commands) => process::run_all(commands, deadline),
         Action::Counted(command) => process::run_counted(command, deadline),
     };

@@ -54,9 +54,9 @@ const NEEDS: [Need; 8] = [
         get: Source::Packages(&["git"]),
     },
     Need {
-        name: "Node 18 or newer",
+        name: "Node 20 or newer",
         used_for: "foreign parsers and the browser's driver",
-        is_there: || version_at_least("node", 18),
+        is_there: || version_at_least("node", 20),
         get: Source::Packages(&["nodejs"]),
     },
     Need {
@@ -166,13 +166,20 @@ pub(super) fn answers(program: &str, arguments: &[&str]) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// The program's `--version` begins with at least this number, perhaps after a `v`.
+/// The program's `--version` begins with at least this number, perhaps after a `v`; says so if it
+/// is there and older.
 fn version_at_least(program: &str, least: u32) -> bool {
     let output = Command::new(program)
         .arg("--version")
         .stdin(Stdio::null())
         .output();
-    output.is_ok_and(|output| major(&String::from_utf8_lossy(&output.stdout)) >= Some(least))
+    let Ok(output) = output else { return false };
+    let version = String::from_utf8_lossy(&output.stdout);
+    let is_enough = major(&version) >= Some(least);
+    if !is_enough {
+        println!("    {program} is there, but too old: {}", version.trim());
+    }
+    is_enough
 }
 
 fn major(version: &str) -> Option<u32> {
@@ -194,6 +201,12 @@ mod tests {
         assert_eq!(major("v20.20.2\n"), Some(20));
         assert_eq!(major("18.1"), Some(18));
         assert_eq!(major(""), None);
+    }
+
+    #[test]
+    fn a_program_without_a_high_enough_version_is_not_enough() {
+        assert!(!version_at_least("no-such-program", 0));
+        assert!(!version_at_least("true", 1));
     }
 
     #[test]

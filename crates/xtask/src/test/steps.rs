@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use super::needs::{Needs, answers};
 use super::process::Invocation;
+use super::wasm32::Wasm32;
 use crate::Result;
-
-/// The target that shows that the protocol needs no operating system.
-const WASM: &str = "wasm32-unknown-unknown";
 
 /// One step of the run.
 #[derive(Debug)]
@@ -26,12 +24,11 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub(super) enum Action {
     Needs(Needs),
+    Wasm32(Wasm32),
     /// Commands in a row; all must succeed.
     Commands(Vec<Invocation>),
     /// A command that must print `N passed, N failed`.
     Counted(Invocation),
-    /// Nothing, for this reason.
-    Skip(String),
     /// Cannot be run, for this reason.
     Fail(String),
 }
@@ -60,7 +57,7 @@ pub(super) fn all(root: &Path, install: bool) -> Result<Vec<Step>> {
             "wasm32",
             "the protocol without an operating system",
             120,
-            wasm32(),
+            Action::Wasm32(Wasm32 { install }),
         ),
         step(
             "vectors",
@@ -144,26 +141,6 @@ fn tests() -> Action {
 fn docs() -> Action {
     let doc = Invocation::new("cargo", &["doc", "--locked", "--no-deps", "--workspace"]);
     Action::Commands(vec![doc.set("RUSTDOCFLAGS", "-D warnings")])
-}
-
-fn wasm32() -> Action {
-    let sysroot = std::process::Command::new("rustc")
-        .args(["--print", "sysroot"])
-        .output();
-    let sysroot = sysroot.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    let installed =
-        sysroot.is_ok_and(|sysroot| Path::new(&sysroot).join("lib/rustlib").join(WASM).is_dir());
-    match installed {
-        true => cargo(&[
-            "check",
-            "--locked",
-            "-p",
-            "trunkline-protocol",
-            "--target",
-            WASM,
-        ]),
-        false => Action::Skip(format!("the target {WASM} is not installed")),
-    }
 }
 
 /// The generator is Python with one package, in an environment of its own.
