@@ -6,7 +6,8 @@ use tokio::sync::oneshot;
 use trunkline_driver::Session;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{
-    AckId, AckTable, ClientNamespace, Close, Encoding, NamespaceName, Payload, Prepared, Value,
+    AckId, AckTable, ClientNamespace, Close, Encoding, FRAME_BYTES, NamespaceName, Payload,
+    Prepared, Value,
 };
 
 use crate::go_away::Notice;
@@ -187,7 +188,7 @@ impl Member {
     }
 }
 
-/// What an event counts for while no session says how it is encoded.
+/// What an event counts for while no session says how it is encoded: as in a session's queue.
 pub(crate) fn offline_len(frame: &Prepared) -> usize {
-    frame.len(Encoding::MessagePack)
+    frame.len(Encoding::MessagePack) + FRAME_BYTES
 }

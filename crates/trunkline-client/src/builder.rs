@@ -109,7 +109,8 @@ impl Builder {
     }
 
     /// Bytes of events that may wait for the server in all, of unconnected sockets and of a session
-    /// without a connection alike. Default [`QUEUE_BYTES`], 1 MiB. More are refused with
+    /// without a connection alike, with 64 more for each, which is what holding it takes. Default
+    /// [`QUEUE_BYTES`], 1 MiB. More are refused with
     /// [`EmitError::QueueFull`](crate::EmitError::QueueFull).
     pub fn queue_bytes(mut self, bytes: u32) -> Self {
         self.settings.limits.queue = bytes;

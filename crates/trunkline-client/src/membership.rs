@@ -5,9 +5,11 @@
 use tokio::sync::oneshot;
 use trunkline_driver::sync::Arc;
 use trunkline_driver::{Session, Turn};
-use trunkline_protocol::{ClientNamespace, Code, NamespaceName, Prepared, SocketId, Value};
+use trunkline_protocol::{
+    ClientNamespace, Code, Encoding, NamespaceName, Prepared, SocketId, Value,
+};
 
-use crate::book::{Book, Member, Phase, offline_len};
+use crate::book::{Book, Member, Phase};
 use crate::namespace::Namespace;
 use crate::run;
 use crate::shared::{Shared, push};
@@ -212,7 +214,7 @@ impl Shared {
         let mut flight = Vec::new();
         for member in wanted {
             let frame = member.connect_frame();
-            let Some(left) = room.checked_sub(offline_len(&frame)) else {
+            let Some(left) = room.checked_sub(frame.len(Encoding::MessagePack)) else {
                 // It follows WELCOME.
                 continue;
             };

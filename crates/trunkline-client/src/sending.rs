@@ -3,7 +3,7 @@
 use trunkline_driver::sync::Arc;
 use trunkline_driver::{Session, Turn, message_len};
 use trunkline_protocol::{
-    AckId, Encoding, EventName, Frame, Payload, Prepared, PushError, Sequenced,
+    AckId, Encoding, EventName, FRAME_BYTES, Frame, Payload, Prepared, PushError, Sequenced,
 };
 
 use crate::book::{AckWaiter, Book, offline_len};
@@ -94,7 +94,7 @@ impl Shared {
         // A hook's events do not wait behind the queue they go ahead of.
         let skipped = if ahead { book.offline_bytes } else { 0 };
         let queued = book.queued_bytes() - skipped;
-        if queued + size > limit {
+        if queued + size + FRAME_BYTES > limit {
             return Err(EmitError::QueueFull { queued, limit });
         }
         Ok(())

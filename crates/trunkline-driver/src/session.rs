@@ -371,17 +371,24 @@ impl Session {
         self.outbound.lock().machine.has_receipt()
     }
 
-    /// Bytes that wait for a number.
+    /// Bytes that wait for a number, with [`FRAME_BYTES`](trunkline_protocol::FRAME_BYTES) for each
+    /// frame.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
         self.outbound.lock().machine.queued_bytes()
     }
 
-    /// Bytes kept for the peer in all: waiting and unconfirmed.
+    /// Bytes of messages that are numbered and not confirmed.
+    #[must_use]
+    pub fn unconfirmed_bytes(&self) -> usize {
+        self.outbound.lock().machine.unconfirmed_bytes()
+    }
+
+    /// Bytes kept for the peer in all: waiting and unconfirmed, with
+    /// [`FRAME_BYTES`](trunkline_protocol::FRAME_BYTES) for each frame.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {
-        let sending = self.outbound.lock();
-        sending.machine.queued_bytes() + sending.machine.unconfirmed_bytes()
+        self.outbound.lock().machine.kept_bytes()
     }
 
     /// Best-effort frames dropped since the session began.

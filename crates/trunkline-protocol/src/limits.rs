@@ -16,7 +16,8 @@ pub struct Limits {
     pub replay: u32,
     /// Bytes this side takes before it confirms any. Default 1 MiB.
     pub inbound: u32,
-    /// Bytes that wait for a peer that does not read. Default 1 MiB.
+    /// Bytes that wait for a peer that does not read, with [`FRAME_BYTES`](crate::FRAME_BYTES) for
+    /// each frame. Default 1 MiB.
     pub queue: u32,
     /// The longest name of a namespace, event, room or key in bytes. Default 255.
     pub name: u32,

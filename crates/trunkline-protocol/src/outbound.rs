@@ -2,7 +2,7 @@
 
 use crate::control::Control;
 use crate::inbound::window;
-use crate::queue::{Admission, Queue};
+use crate::queue::{Admission, Queue, cost};
 use crate::replay_log::ReplayLog;
 use crate::{Close, Code, Encoding, GoAway, Kind, Limits, Prepared, Violation};
 
@@ -62,7 +62,7 @@ pub enum PushError {
     /// The queue holds twice its limit: the session cannot keep its promise and must end.
     #[error("{queued} bytes wait for the peer where {limit} may")]
     Overflow {
-        /// Bytes in the queue.
+        /// Bytes in the queue, with [`FRAME_BYTES`](crate::FRAME_BYTES) for each frame.
         queued: usize,
         /// Twice the announced `limits.queue`.
         limit: usize,
@@ -112,7 +112,7 @@ impl Outbound {
         if let State::Ended(code) = self.state {
             return Err(PushError::Ended(code));
         }
-        let queued = self.queue.bytes() + frame.len(self.encoding);
+        let queued = self.queue.bytes() + cost(&frame, self.encoding);
         let limit = 2 * self.queue_limit;
         if queued > limit && !self.queue.is_empty() {
             return Err(PushError::Overflow { queued, limit });
@@ -315,16 +315,23 @@ impl Outbound {
         self.confirmed > 0
     }
 
-    /// Bytes that wait for a number.
+    /// Bytes that wait for a number, with [`FRAME_BYTES`](crate::FRAME_BYTES) for each frame.
     #[must_use]
     pub const fn queued_bytes(&self) -> usize {
         self.queue.bytes()
     }
 
-    /// Bytes that are numbered and not confirmed.
+    /// Bytes that are numbered and not confirmed: of messages alone, as the window counts them.
     #[must_use]
     pub const fn unconfirmed_bytes(&self) -> usize {
         self.log.bytes()
+    }
+
+    /// What the queue and the replay log take in memory, about: the messages, and
+    /// [`FRAME_BYTES`](crate::FRAME_BYTES) for each frame.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        self.queue.bytes() + self.log.kept_bytes()
     }
 
     /// The highest number given.
@@ -423,7 +430,7 @@ impl Hold {
     }
 }
 
-/// Queued bytes past which best-effort frames are dropped at the sender.
+/// Queued bytes, as [`Outbound::queued_bytes`] counts them, past which best-effort frames are dropped at the sender.
 pub const BEST_EFFORT_QUEUE: usize = 16 * 1024;
 
 /// Best-effort frames that one turn may hold for a connection.

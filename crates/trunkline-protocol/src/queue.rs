@@ -15,6 +15,7 @@ use crate::{Encoding, Kind, Prepared};
 pub(crate) struct Queue {
     asking: VecDeque<Queued>,
     answering: VecDeque<Queued>,
+    /// Bytes of all messages, and [`FRAME_BYTES`] for each.
     bytes: usize,
     next_order: u64,
 }
@@ -44,7 +45,7 @@ enum Line {
 
 impl Queue {
     pub(crate) fn push(&mut self, frame: Prepared, encoding: Encoding) {
-        self.bytes += frame.len(encoding);
+        self.bytes += cost(&frame, encoding);
         let order = self.next_order;
         self.next_order += 1;
         let queue = match frame.kind() {
@@ -61,10 +62,11 @@ impl Queue {
             Line::Answering => &mut self.answering,
         };
         let frame = queue.pop_front()?.frame;
-        self.bytes -= frame.len(encoding);
+        self.bytes -= cost(&frame, encoding);
         Some(frame)
     }
 
+    /// What waits, each frame as [`cost`] counts it.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
@@ -105,3 +107,13 @@ impl Queue {
         }
     }
 }
+
+/// What a frame counts while it waits: its message, and what holding it takes.
+pub(crate) fn cost(frame: &Prepared, encoding: Encoding) -> usize {
+    frame.len(encoding) + FRAME_BYTES
+}
+
+/// What a frame that is kept counts beside its message's bytes: about what its entry and its shared
+/// allocation take in memory. It bounds memory, so it counts in `limits.queue` and in a server's
+/// budget; never in the window, which both sides compute from the messages alone.
+pub const FRAME_BYTES: usize = 64;

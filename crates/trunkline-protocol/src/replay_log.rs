@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::queue::FRAME_BYTES;
 use crate::{Encoding, Kind, Prepared};
 
 /// Numbered, unconfirmed frames in order, and how far the present connection has been handed them.
@@ -131,6 +132,11 @@ impl ReplayLog {
     /// Bytes of all messages.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// What it takes in memory, about: the messages, and [`FRAME_BYTES`] for each.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.bytes + self.entries.len() * FRAME_BYTES
     }
 
     /// Lets the memory of an empty log go.

@@ -40,7 +40,7 @@ async fn the_queue_of_a_session_without_a_connection_has_the_same_bound() {
     let (socket, peer) = connect(&client, &mut server).await;
     peer.cut();
     settle().await;
-    let args = "x".repeat(300);
+    let args = "x".repeat(250);
     for _ in 0..3 {
         socket.emit("waits", &args).unwrap();
     }

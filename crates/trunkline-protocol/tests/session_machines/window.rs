@@ -1,6 +1,6 @@
 //! The replay log is the send window: what it lets through, what waits, what is too much.
 
-use trunkline_protocol::{Close, Code, Hold, PushError};
+use trunkline_protocol::{Close, Code, FRAME_BYTES, Hold, PushError};
 
 use crate::frames::{
     ack, attached, connect, connected, disconnect, event, event_of, expected, failed, limits, told,
@@ -165,7 +165,8 @@ fn the_queue_overflows_at_twice_its_limit() {
     let kept = outbound.queued_bytes();
     let lost = outbound.end(Code::OVERFLOW);
     assert_eq!(lost.unconfirmed.len(), 1);
-    assert!(lost.queued.len() > 10 && kept > 1_900);
+    let frame = kept / lost.queued.len();
+    assert!(lost.queued.len() > 10 && kept > 2_000 - frame);
     assert_eq!(
         outbound.push(event("late")).unwrap_err(),
         PushError::Ended(Code::OVERFLOW)
@@ -174,6 +175,42 @@ fn the_queue_overflows_at_twice_its_limit() {
         (outbound.queued_bytes(), outbound.unconfirmed_bytes()),
         (0, 0)
     );
+}
+
+#[test]
+fn each_waiting_frame_counts_what_holding_it_takes_and_the_window_counts_messages_alone() {
+    let mut outbound = attached(100, 100_000);
+    let frame = event("tiny");
+    let length = frame.len(crate::frames::ENCODING);
+    for _ in 0..100 {
+        outbound.push(frame.clone()).unwrap();
+    }
+    assert_eq!(outbound.queued_bytes(), 100 * (length + FRAME_BYTES));
+    assert_eq!(outbound.kept_bytes(), outbound.queued_bytes());
+    let numbered = told(&mut outbound).len();
+    let messages = numbered * frame.to_message(crate::frames::ENCODING, 1).len();
+    assert_eq!(outbound.unconfirmed_bytes(), messages);
+    assert!(
+        (100..100 + messages / numbered).contains(&messages),
+        "{messages}"
+    );
+    assert_eq!(
+        outbound.kept_bytes(),
+        messages + numbered * FRAME_BYTES + (100 - numbered) * (length + FRAME_BYTES)
+    );
+    outbound.receive_receipt(numbered as u64).unwrap();
+    assert_eq!(outbound.kept_bytes(), outbound.queued_bytes());
+}
+
+#[test]
+fn tiny_frames_fill_the_queue_by_what_holding_them_takes() {
+    let mut outbound = attached(100, 1_000);
+    outbound.push(event_of("fills", 100)).unwrap();
+    told(&mut outbound);
+    let taken = std::iter::repeat_with(|| outbound.push(event("x")))
+        .take_while(Result::is_ok)
+        .count();
+    assert!(taken <= 2_000 / FRAME_BYTES, "{taken}");
 }
 
 #[test]
