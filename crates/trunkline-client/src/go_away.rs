@@ -43,9 +43,9 @@ impl Shared {
 
     /// Whether all that was sent is confirmed and no answer to the server is still due.
     pub(crate) fn is_settled(&self, session: &Session) -> bool {
-        let unconfirmed = session.kept_bytes() - session.queued_bytes();
+        let confirmed = session.unconfirmed_bytes() == 0;
         let book = self.book.lock();
-        unconfirmed == 0
+        confirmed
             && book
                 .members
                 .values()
