@@ -31,11 +31,6 @@ impl Time {
     pub const fn as_micros(self) -> u64 {
         self.0
     }
-
-    /// How long after the start this moment is, to be added to the test's one real `Instant`.
-    pub const fn since_start(self) -> Duration {
-        Duration::from_micros(self.0)
-    }
 }
 
 impl Add<Duration> for Time {

@@ -103,13 +103,6 @@ impl Link {
         drop(state);
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
-
-    /// Bytes under way: from the first end to the second, and from the second to the first.
-    #[must_use]
-    pub fn under_way(&self) -> (usize, usize) {
-        let state = self.shared.lock();
-        (state.pipes[0].len(), state.pipes[1].len())
-    }
 }
 
 /// Which end of the pair.

@@ -49,8 +49,4 @@ impl Pipe {
         into.extend(self.bytes.drain(..));
         count
     }
-
-    pub(super) fn len(&self) -> usize {
-        self.bytes.len()
-    }
 }
