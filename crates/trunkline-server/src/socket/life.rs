@@ -211,19 +211,24 @@ impl Socket {
         }
     }
 
-    /// The CONNECT is refused: nothing that came with it has run.
+    /// The CONNECT is refused: nothing that came with it has run. One that `on_connect` let in was
+    /// left meanwhile: whoever took it out of its namespace ends it, and that says farewell.
     pub(crate) fn refused(&self) {
-        let (was, early, jobs, accepted, closed) = {
+        let (early, jobs, is_let_in, ends_here, closed) = {
             let mailbox = &mut *self.0.mailbox.lock();
-            let was = std::mem::replace(&mut mailbox.gate, Gate::Closed);
+            let is_let_in = mailbox.accepted;
+            let ends_here = !is_let_in && mailbox.gate == Gate::Paused;
+            let closed = ends_here.then(|| {
+                mailbox.gate = Gate::Closed;
+                mailbox.closed.take()
+            });
             let early = std::mem::take(&mut mailbox.early);
             let jobs = mailbox.lines.drain();
-            (was, early, jobs, mailbox.accepted, mailbox.closed.take())
+            (early, jobs, is_let_in, ends_here, closed.flatten())
         };
         self.uncount(&jobs);
-        if was == Gate::Paused {
-            // What it asked is among the early frames, which nobody will see. One that ended has
-            // been through this, and its namespace may be another socket's by now.
+        if ends_here {
+            // What it asked is among the early frames, which nobody will see.
             self.settle_acks();
         }
         let context = &self.0.context;
@@ -255,7 +260,7 @@ impl Socket {
         if let Some(closed) = closed {
             closed.notify_waiters();
         }
-        if !accepted {
+        if !is_let_in {
             self.leave_all();
         }
     }

@@ -477,3 +477,30 @@ async fn strangers_that_come_and_go_do_not_make_a_server_forget_whom_it_closed()
     }
     assert_eq!(banned.resume_answer(&server, 1).await[0], 6, "CLOSE");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_socket_that_leaves_while_it_is_let_in_says_farewell_and_leaves_its_rooms() {
+    let server = Server::new();
+    let (told, mut hears) = tells();
+    let gate = Arc::new(Notify::new());
+    let opened = Arc::clone(&gate);
+    let begins = told.clone();
+    let chat = server.namespace("/");
+    chat.on_connect(|socket: Socket| async move {
+        socket.join("lobby")?;
+        begins.send("begins".into())?;
+        opened.notified().await;
+        Ok(())
+    });
+    chat.on_disconnect(|| async move { told.send("farewell".into()).unwrap() });
+    for _ in 0..1_000 {
+        let mut peer = Peer::greet(&server).await;
+        peer.send_connect(Value::Null).await;
+        assert_eq!(next(&mut hears).await, "begins");
+        let opener = Arc::clone(&gate);
+        let opening = tokio::spawn(async move { opener.notify_one() });
+        peer.send_disconnect().await;
+        assert_eq!(next(&mut hears).await, "farewell");
+        opening.await.unwrap();
+    }
+}
