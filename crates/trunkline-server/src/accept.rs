@@ -25,8 +25,11 @@ pub(crate) async fn accept(
     request: Request,
 ) {
     let peer = request.peer;
-    // A stranger may have a HELLO buffered here, and no more.
-    connection.receiver.set_max_message(MAX_HELLO_BYTES);
+    // A stranger may have a HELLO buffered here, and no more: what is longer is refused in band as
+    // soon as it has come so far, and by the transport if its head says that it is longer by far.
+    connection
+        .receiver
+        .set_max_message(MAX_HELLO_BYTES + ABOVE_FRAME);
     let (encoding, greeting) = greet(server, &mut connection).await;
     let close = match greeting {
         Ok(hello) => {
