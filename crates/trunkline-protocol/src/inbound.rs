@@ -85,7 +85,7 @@ impl Inbound {
     }
 
     /// Whether a RECEIVED frame is due: at once for a session's first frame, so that the peer knows
-    /// early that the session is worth keeping; then at a sixteenth of the peer's window, or
+    /// early that the session is worth keeping; then at a sixty-fourth of the peer's window, or
     /// [`RECEIPT_DELAY`] after the first unconfirmed frame. Frames that came again count too.
     #[must_use]
     pub fn is_receipt_due(&self, now: Time) -> bool {
@@ -139,7 +139,7 @@ pub(crate) fn window(sender: &Limits, receiver: &Limits) -> usize {
 
 /// The share of the window at which a receipt is due: often enough that the sender's log stays in its
 /// processor's cache, seldom enough that receipts cost nothing.
-const RECEIPT_SHARE: usize = 16;
+const RECEIPT_SHARE: usize = 64;
 
 /// The longest a receipt waits after the first frame it confirms.
 pub const RECEIPT_DELAY: Duration = Duration::from_secs(10);
@@ -176,13 +176,13 @@ mod tests {
     }
 
     #[test]
-    fn a_receipt_is_due_at_a_sixteenth_of_the_window_or_after_the_delay() {
+    fn a_receipt_is_due_at_a_sixty_fourth_of_the_window_or_after_the_delay() {
         let mut inbound = inbound();
         inbound.accept(1, 10, NOW).unwrap();
         assert!(inbound.is_receipt_due(NOW), "the first one at once");
         assert_eq!(inbound.confirm(), 1);
         assert_eq!(inbound.receipt_due(), None);
-        inbound.accept(2, 24, NOW).unwrap();
+        inbound.accept(2, 5, NOW).unwrap();
         assert_eq!(inbound.receipt_due(), Some(NOW + RECEIPT_DELAY));
         assert!(!inbound.is_receipt_due(NOW));
         assert!(inbound.is_receipt_due(NOW + RECEIPT_DELAY));

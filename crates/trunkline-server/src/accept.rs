@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -40,7 +41,11 @@ pub(crate) async fn accept(
             };
             match arrival.admit(connection, hello).await {
                 Ok((context, driver)) => {
-                    tokio::spawn(drive(context, driver, peer));
+                    tokio::spawn(Drive {
+                        context,
+                        driver,
+                        peer,
+                    });
                     return;
                 }
                 Err((close, refused)) => {
@@ -57,9 +62,22 @@ pub(crate) async fn accept(
 }
 
 /// The connection's task: all that an established connection keeps alive.
-async fn drive(context: Arc<SessionContext>, driver: Driver, peer: Option<SocketAddr>) {
-    let ended = driver.await;
-    context.connection_ended(&ended, peer);
+///
+/// By hand, since an `async fn` would hold the driver twice: as its argument and as what it awaits.
+struct Drive {
+    context: Arc<SessionContext>,
+    driver: Driver,
+    peer: Option<SocketAddr>,
+}
+
+impl Future for Drive {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let ended = ready!(Pin::new(&mut self.driver).poll(cx));
+        self.context.connection_ended(&ended, self.peer);
+        Poll::Ready(())
+    }
 }
 
 /// Reads HELLO; the error is the CLOSE to refuse with, or none where nobody is left to hear it.

@@ -41,7 +41,7 @@ pub(super) struct Session {
     unconfirmed_bytes: u64,
     /// When the first of them came.
     unconfirmed_since: Option<Instant>,
-    /// A receipt is due at this many bytes: a sixteenth of the server's replay budget.
+    /// A receipt is due at this many bytes: a sixty-fourth of the server's replay budget.
     receipt_bytes: u64,
 }
 
@@ -52,7 +52,7 @@ impl Default for Session {
             received: 0,
             unconfirmed_bytes: 0,
             unconfirmed_since: None,
-            receipt_bytes: DEFAULT_REPLAY_BYTES / 16,
+            receipt_bytes: DEFAULT_REPLAY_BYTES / 64,
         }
     }
 }
@@ -143,7 +143,7 @@ impl Session {
             WELCOME => {
                 let (_, welcome): (u64, Welcome) = decode(message, "WELCOME")?;
                 let budget = welcome.limits.replay.unwrap_or(DEFAULT_REPLAY_BYTES);
-                self.receipt_bytes = budget.min(DEFAULT_REPLAY_BYTES) / 16;
+                self.receipt_bytes = budget.min(DEFAULT_REPLAY_BYTES) / 64;
                 Incoming::Nothing
             }
             CLOSE => {

@@ -141,7 +141,7 @@ fn a_ping_is_answered_with_its_value_and_a_receipt() {
 }
 
 #[test]
-fn a_receipt_is_sent_at_a_sixteenth_of_the_announced_budget() {
+fn a_receipt_is_sent_at_a_sixty_fourth_of_the_announced_budget() {
     #[derive(Serialize)]
     struct Announced {
         replay: u64,
@@ -156,7 +156,7 @@ fn a_receipt_is_sent_at_a_sixteenth_of_the_announced_budget() {
     let welcome = Welcome {
         v: 1,
         unknown: true,
-        limits: Announced { replay: 1600 },
+        limits: Announced { replay: 6400 },
     };
     talk.hears(&pack(&(1, welcome))).unwrap();
     let frame = |seq: u64| pack(&(20, seq, (), (), "msg", (Bytes::new(&[0; 41]),)));
