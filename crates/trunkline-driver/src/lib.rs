@@ -29,6 +29,7 @@ mod turn;
 pub use dispatch::{BestEffort, Dispatch};
 pub use driver::{CLOSE_LIMIT, Driver};
 pub use ended::Ended;
+pub use link::message_kind;
 pub use session::{Attach, Session};
 pub use size::{TooLarge, message_len};
 pub use turn::Turn;

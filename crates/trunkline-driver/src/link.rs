@@ -121,7 +121,9 @@ impl Link {
     }
 }
 
-pub(crate) const fn message_kind(encoding: Encoding) -> MessageKind {
+/// The kind of message that frames of an encoding travel in.
+#[must_use]
+pub const fn message_kind(encoding: Encoding) -> MessageKind {
     match encoding {
         Encoding::MessagePack => MessageKind::Binary,
         Encoding::Json => MessageKind::Text,

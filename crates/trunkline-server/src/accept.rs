@@ -7,12 +7,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use trunkline_driver::sync::Arc;
-use trunkline_driver::{Attach, CLOSE_LIMIT, Driver, Session, clock};
+use trunkline_driver::{Attach, CLOSE_LIMIT, Driver, Session, clock, message_kind};
 use trunkline_protocol::{
     AttachRefusal, Close, Code, Datagrams, Disposition, Encoding, Hello, MAX_HELLO_BYTES, Resume,
     ResumeRefusal, Role, Secret, SessionId, VERSION, Value, Violation, Welcome, read_hello,
 };
-use trunkline_transport::{Connection, ConnectionEnd, Message, MessageKind};
+use trunkline_transport::{Connection, ConnectionEnd, Message};
 
 use crate::Failure;
 use crate::auth::{Handshake, Principal, Request};
@@ -416,10 +416,7 @@ fn unsupported(offered: &str) -> Close {
 
 /// Says CLOSE, and waits a little for the other side to go.
 async fn refuse(mut connection: Connection, encoding: Encoding, close: &Close) {
-    let kind = match encoding {
-        Encoding::MessagePack => MessageKind::Binary,
-        Encoding::Json => MessageKind::Text,
-    };
+    let kind = message_kind(encoding);
     connection.receiver.set_max_message(MAX_HELLO_BYTES);
     connection.sender.push(kind, &[&close.encode(encoding)]);
     let farewell = poll_fn(|cx| {
@@ -442,7 +439,8 @@ async fn refuse(mut connection: Connection, encoding: Encoding, close: &Close) {
     let _ = tokio::time::timeout(CLOSE_LIMIT, farewell).await;
 }
 
-fn random() -> [u8; 16] {
+/// What ids and secrets are made of.
+pub(crate) fn random() -> [u8; 16] {
     let mut bytes = [0; 16];
     // Without randomness no session is safe; no sane system fails here after start-up.
     if let Err(error) = getrandom::fill(&mut bytes) {

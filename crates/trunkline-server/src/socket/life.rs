@@ -11,6 +11,7 @@ use trunkline_driver::sync::{Arc, AtomicBool, Mutex, Ordering};
 use trunkline_protocol::{AckId, BadArgs, Close, Code, Kind, Payload, Prepared, SocketId, Value};
 
 use super::{DisconnectReason, Joined, Socket, SocketInner};
+use crate::accept::random;
 use crate::context::SessionContext;
 use crate::extract::TypeMap;
 use crate::handler::Call;
@@ -466,15 +467,6 @@ impl Socket {
 fn as_args(value: &Value) -> Result<Payload, Failure> {
     let bytes = [&[ARRAY_OF_ONE], &value.as_message_pack()[..]].concat();
     Payload::from_message_pack(bytes.into()).map_err(|bad| Failure::bad_args(bad.to_string()))
-}
-
-fn random() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    // Without randomness ids could be guessed; no sane system fails here after start-up.
-    if let Err(error) = getrandom::fill(&mut bytes) {
-        panic!("the system gives no random bytes: {error}");
-    }
-    bytes
 }
 
 /// What is told for an event without a handler: the code's name.
