@@ -73,30 +73,26 @@ async fn join(
             format!("a name is 1 to {NAME_MAX} characters long"),
         ));
     }
-    let joined = {
-        let mut lobby = lobby.lock();
-        if lobby.members.contains_key(&name) {
-            return Err(Failure::new(4001, format!("{name} is here already")));
-        }
-        let member = Member {
-            name: name.clone(),
-            away: false,
-        };
-        lobby.members.insert(name.clone(), member);
-        Joined {
-            members: lobby.members.values().cloned().collect(),
-            missed: lobby
-                .lines
-                .iter()
-                .filter(|said| said.id > after)
-                .cloned()
-                .collect(),
-        }
-    };
-    socket.set(Name(name.clone()));
+    // Under one lock with what `say` does: else a line could be said after this one was told what it
+    // missed, and before it is in the room.
+    let mut lobby = lobby.lock();
+    if lobby.members.contains_key(&name) {
+        return Err(Failure::new(4001, format!("{name} is here already")));
+    }
+    for said in lobby.lines.iter().filter(|said| said.id > after) {
+        socket.emit("said", said)?;
+    }
     socket.join(LOBBY)?;
+    let member = Member {
+        name: name.clone(),
+        away: false,
+    };
+    lobby.members.insert(name.clone(), member);
+    socket.set(Name(name.clone()));
     socket.to(LOBBY).emit("joined", &Who { name })?;
-    Ok(joined)
+    Ok(Joined {
+        members: lobby.members.values().cloned().collect(),
+    })
 }
 
 async fn say(
@@ -111,7 +107,9 @@ async fn say(
             format!("a line has at most {TEXT_MAX} characters"),
         ));
     }
-    let said = lobby.lock().add(&me.0, text);
+    // Said under the lock, so that everybody hears the lines in the order of their ids.
+    let mut lobby = lobby.lock();
+    let said = lobby.add(&me.0, text);
     socket.to(LOBBY).emit("said", &said)?;
     Ok(Receipt { id: said.id })
 }

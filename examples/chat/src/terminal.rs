@@ -64,7 +64,7 @@ struct Visit {
 }
 
 impl Visit {
-    /// Enters the room, and prints who is there and what was said since the newest line.
+    /// Enters the room, which tells what was said since the newest line, and prints who is there.
     async fn enter(&self, socket: &Socket) -> Result<(), AckError> {
         let hello = Join {
             name: self.name.clone(),
@@ -77,9 +77,6 @@ impl Visit {
             .map(|member| member.name)
             .collect();
         println!("* in the room: {}", names.join(", "));
-        for said in joined.missed {
-            self.show(&said);
-        }
         Ok(())
     }
 

@@ -14,11 +14,10 @@ pub(crate) struct Join {
     pub(crate) after: u64,
 }
 
-/// The ack of `join`.
+/// The ack of `join`; what was missed came before it, as `said`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Joined {
     pub(crate) members: Vec<Member>,
-    pub(crate) missed: Vec<Said>,
 }
 
 /// Somebody in the room.
