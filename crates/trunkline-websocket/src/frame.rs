@@ -14,10 +14,10 @@ pub(crate) const BINARY: u8 = 0x2;
 pub(crate) const CLOSE: u8 = 0x8;
 pub(crate) const PONG: u8 = 0xa;
 
-const FINAL: u8 = 0x80;
-const MASKED: u8 = 0x80;
-const LENGTH_16: u8 = 126;
-const LENGTH_64: u8 = 127;
+pub(crate) const FINAL: u8 = 0x80;
+pub(crate) const MASKED: u8 = 0x80;
+pub(crate) const LENGTH_16: u8 = 126;
+pub(crate) const LENGTH_64: u8 = 127;
 
 /// Which end of a connection this is: a client masks, a server does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,6 +43,7 @@ mod dial;
 mod listener;
 #[cfg(feature = "server")]
 mod upgrade;
+mod whole;
 
 pub use config::{Config, Counters};
 #[cfg(feature = "client")]

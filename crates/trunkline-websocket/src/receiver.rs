@@ -1,4 +1,5 @@
-//! The receiving half: tungstenite's frame reader over bytes that a scratch buffer holds.
+//! The receiving half: messages that arrived whole are taken from where they lie; tungstenite's
+//! frame reader has the rest.
 
 use std::io;
 use std::task::{Context, Poll, ready};
@@ -16,6 +17,7 @@ use crate::control::Control;
 use crate::frame::{self, Role};
 use crate::scratch::Scratch;
 use crate::sync::Arc;
+use crate::whole;
 
 /// What tungstenite's own buffer starts with, and its step of reading from the scratch buffer.
 const CONTEXT_BUFFER: usize = 256;
@@ -30,6 +32,8 @@ pub(crate) struct Receiver<R> {
     role: Role,
     control: Arc<Control>,
     context: WebSocketContext,
+    /// The context holds bytes, or may: what follows them is the context's too.
+    in_context: bool,
     max_message: usize,
     scratch: Scratch,
     boundary: Boundary,
@@ -61,6 +65,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             role,
             control,
             context,
+            in_context: !already_read.is_empty(),
             max_message: config.max_message,
             scratch: Scratch::default(),
             boundary,
@@ -70,8 +75,24 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
         }
     }
 
-    /// One step of tungstenite's reader over what has arrived. None if it needs more.
+    /// The next message of what has arrived. None if it takes more.
     fn read(&mut self) -> Option<Result<Message, ConnectionEnd>> {
+        if !self.in_context {
+            let unread = self.scratch.unread();
+            if let Some((message, length)) = whole::take(unread, self.role, self.max_message) {
+                self.scratch.consume(length);
+                return Some(Ok(message));
+            }
+            if unread.is_empty() {
+                return None;
+            }
+            self.in_context = true;
+        }
+        self.read_in_context()
+    }
+
+    /// One step of tungstenite's reader over what has arrived. None if it needs more.
+    fn read_in_context(&mut self) -> Option<Result<Message, ConnectionEnd>> {
         loop {
             let mut adapter = Adapter {
                 scratch: &mut self.scratch,
@@ -92,7 +113,10 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                     return Some(Err(self.over(closed(close), None)));
                 }
                 Ok(_) => {} // A pong, or a ping whose pong the next read writes into the adapter.
-                Err(Error::Io(cause)) if cause.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(Error::Io(cause)) if cause.kind() == io::ErrorKind::WouldBlock => {
+                    self.in_context = !self.boundary.between_messages();
+                    return None;
+                }
                 Err(cause) => return Some(Err(self.broken(&cause))),
             }
         }
@@ -105,7 +129,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
 
     /// Replaces a context whose buffer has grown, where it holds nothing.
     fn shrink(&mut self) {
-        if self.grown && self.boundary.between_messages() {
+        if self.grown && !self.in_context {
             self.context = WebSocketContext::new(
                 tungstenite_role(self.role),
                 Some(settings(self.max_message)),
@@ -212,7 +236,10 @@ fn closed(close: Option<CloseFrame>) -> ConnectionEnd {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
     use std::task::Waker;
+
+    use tokio::io::ReadBuf;
 
     use super::*;
 
@@ -259,11 +286,85 @@ mod tests {
 
     #[test]
     fn grown_context_is_kept_while_a_message_is_partly_in_it() {
+        // More than one read brings, so that the context has to keep it.
+        let large = frame(&[7; 20_000]);
         let half = frame(&[7; 5000])[..2000].to_vec();
-        let mut receiver = receiver(leaked(&[frame(&[7; 5000]), half]));
-        assert_eq!(next(&mut receiver).unwrap(), 5000);
+        let mut receiver = receiver(leaked(&[large, half]));
+        assert_eq!(next(&mut receiver).unwrap(), 20_000);
         assert!(matches!(next(&mut receiver), Err(ConnectionEnd::Cut(_))));
         assert!(receiver.grown);
+    }
+
+    /// A stream that brings its bytes in two reads.
+    struct InTwo<'a>(&'a [u8], &'a [u8]);
+
+    impl AsyncRead for InTwo<'_> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            into: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let next = if self.0.is_empty() {
+                &mut self.1
+            } else {
+                &mut self.0
+            };
+            Pin::new(next).poll_read(cx, into)
+        }
+    }
+
+    /// Whole messages are taken past tungstenite, the rest by it: from whichever it comes, nothing is
+    /// lost, doubled or overtaken where the two meet.
+    #[test]
+    fn messages_keep_their_order_wherever_a_read_ends() {
+        let ping = [0x89, 1, 0];
+        let fragments = [&[0x02, 2, 10, 11][..], &ping, &[0x80, 1, 12]].concat();
+        let stream = leaked(&[
+            frame(&[1]),
+            ping.into(),
+            frame(&[2; 200]),
+            frame(&[3; 2]),
+            fragments,
+            frame(&[4]),
+            frame(&[]),
+        ]);
+        let expected = [
+            vec![1],
+            vec![2; 200],
+            vec![3; 2],
+            vec![10, 11, 12],
+            vec![4],
+            vec![],
+        ];
+        for end in 0..=stream.len() {
+            let (first, second) = stream.split_at(end);
+            let control = Arc::new(Control::new(&Config::default()));
+            let config = Config::default();
+            let mut receiver = Receiver::new(
+                InTwo(first, second),
+                Role::Client,
+                control,
+                &config,
+                Bytes::new(),
+            );
+            for message in &expected {
+                let cx = &mut Context::from_waker(Waker::noop());
+                let Poll::Ready(received) = receiver.poll_receive(cx) else {
+                    panic!("a slice never blocks");
+                };
+                assert_eq!(
+                    received.unwrap().bytes,
+                    message,
+                    "a read that ends at {end}"
+                );
+            }
+            let cx = &mut Context::from_waker(Waker::noop());
+            assert!(matches!(
+                receiver.poll_receive(cx),
+                Poll::Ready(Err(ConnectionEnd::Cut(_)))
+            ));
+            assert!(!receiver.in_context, "all that came is out");
+        }
     }
 
     #[test]
