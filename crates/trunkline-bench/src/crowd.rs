@@ -35,6 +35,8 @@ pub struct Crowd {
     unflushed: VecDeque<usize>,
     next_sweep: Instant,
     runs: u32,
+    /// Time spent on looking for what had not come yet.
+    idle: Duration,
 }
 
 impl Crowd {
@@ -48,6 +50,7 @@ impl Crowd {
             unflushed: VecDeque::new(),
             next_sweep: Instant::now() + SWEEP_INTERVAL,
             runs: 0,
+            idle: Duration::ZERO,
         };
         let mut ready = vec![false; count];
         let mut ready_count = 0;
@@ -70,6 +73,11 @@ impl Crowd {
         self.connections.len()
     }
 
+    /// How long it has waited in all, by [`turn`](Self::turn)ing in vain.
+    pub fn idle(&self) -> Duration {
+        self.idle
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.connections.is_empty()
@@ -77,16 +85,30 @@ impl Crowd {
 
     /// Waits for the kernel to report something, at most `timeout`, and hands every message that
     /// came to `handler` with the index of its member. What the members have to send is written.
+    ///
+    /// It does not sleep meanwhile. A server that writes to a process asleep on its own machine pays
+    /// for waking it, which it does for no client elsewhere; and a slower server would pay more often,
+    /// so that the figure would not be its own.
     pub fn turn(
         &mut self,
         timeout: Duration,
         mut handler: impl FnMut(usize, Member<'_>, Incoming<'_>, Instant) -> Result<(), LoadError>,
     ) -> Result<(), LoadError> {
         self.flush()?;
-        match self.poll.poll(&mut self.events, Some(timeout)) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            polled => polled?,
+        let mut began = None;
+        loop {
+            match self.poll.poll(&mut self.events, Some(Duration::ZERO)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                polled => polled?,
+            }
+            if !self.events.is_empty() {
+                break;
+            }
+            if began.get_or_insert_with(Instant::now).elapsed() >= timeout {
+                break;
+            }
         }
+        self.idle += began.map_or(Duration::ZERO, |began| began.elapsed());
         let Self {
             events,
             connections,

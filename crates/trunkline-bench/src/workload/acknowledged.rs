@@ -28,10 +28,10 @@ pub fn measure_acknowledged(
     Events::new(crowd).drive(crowd, WARM_UP)?;
     crowd.rest(AFTERMATH)?;
     let mut events = Events::new(crowd);
-    let meter = Meter::begin(server)?;
+    let meter = Meter::begin(server, crowd)?;
     let ended = events.drive(crowd, duration)?;
     crowd.rest(AFTERMATH)?;
-    Ok(meter.end(ended, events.latencies)?)
+    Ok(meter.end(ended, crowd, events.latencies)?)
 }
 
 /// One event in flight.

@@ -42,10 +42,10 @@ pub fn measure_fan_out(
     Broadcasts::new(crowd, pattern).drive(crowd, WARM_UP)?;
     crowd.rest(AFTERMATH)?;
     let mut broadcasts = Broadcasts::new(crowd, pattern);
-    let meter = Meter::begin(server)?;
+    let meter = Meter::begin(server, crowd)?;
     let ended = broadcasts.drive(crowd, duration)?;
     crowd.rest(AFTERMATH)?;
-    Ok(meter.end(ended, broadcasts.latencies)?)
+    Ok(meter.end(ended, crowd, broadcasts.latencies)?)
 }
 
 /// One broadcast in flight.

@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::{
+    crowd::Crowd,
     load_error::LoadError,
     machine::{CpuClock, MachineError},
 };
@@ -21,9 +22,10 @@ pub struct Throughput {
     pub server_cpu_us: Option<f64>,
     /// Share of the run in which the server's core was busy with it, 0 to 1.
     pub server_busy: Option<f64>,
-    /// Processor time of the load generator per counted message in microseconds.
+    /// Processor time of the load generator per counted message in microseconds, without what it
+    /// spends on waiting.
     pub load_cpu_us: f64,
-    /// Share of the run in which the load generator's core was busy, 0 to 1.
+    /// Share of the run in which the load generator had something to do, 0 to 1.
     pub load_busy: f64,
     /// Counted messages per second of wall-clock time.
     pub per_second: f64,
@@ -92,28 +94,37 @@ pub(super) struct Meter {
     server: Option<CpuClock>,
     server_before: Option<Duration>,
     load_before: Duration,
+    idle_before: Duration,
     began: Instant,
 }
 
 impl Meter {
-    pub(super) fn begin(server: Option<CpuClock>) -> Result<Self, MachineError> {
+    pub(super) fn begin(server: Option<CpuClock>, crowd: &Crowd) -> Result<Self, MachineError> {
         Ok(Self {
             server,
             server_before: server.map(CpuClock::read).transpose()?,
             load_before: CpuClock::own().read()?,
+            idle_before: crowd.idle(),
             began: Instant::now(),
         })
     }
 
     /// Reads the clocks again; `ended` is when the last message came.
-    pub(super) fn end(self, ended: Instant, latencies: Latencies) -> Result<Slice, MachineError> {
+    pub(super) fn end(
+        self,
+        ended: Instant,
+        crowd: &Crowd,
+        latencies: Latencies,
+    ) -> Result<Slice, MachineError> {
+        let idle = crowd.idle().saturating_sub(self.idle_before);
+        let load_cpu = CpuClock::own().read()?.saturating_sub(self.load_before);
         let server_after = self.server.map(CpuClock::read).transpose()?;
         Ok(Slice {
             wall: ended.saturating_duration_since(self.began),
             server_cpu: server_after
                 .zip(self.server_before)
                 .map(|(after, before)| after.saturating_sub(before)),
-            load_cpu: CpuClock::own().read()?.saturating_sub(self.load_before),
+            load_cpu: load_cpu.saturating_sub(idle),
             latencies,
         })
     }
