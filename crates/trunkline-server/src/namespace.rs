@@ -1,11 +1,11 @@
 //! Namespaces: what a program does about their events, and who is in them.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 
 use dashmap::DashMap;
+use rustc_hash::FxHashMap;
 use trunkline_driver::sync::{Arc, AtomicU64, AtomicUsize, Ordering, RwLock};
 use trunkline_protocol::{EventName, IntoArgs, NamespaceName, Room, SocketId};
 
@@ -28,7 +28,8 @@ pub struct Namespace(Arc<NamespaceInner>);
 
 pub(crate) struct NamespaceInner {
     name: NamespaceName,
-    routes: RwLock<HashMap<EventName, Arc<Route>>>,
+    /// The program alone chooses what is in it, so that its hash needs no secret.
+    routes: RwLock<FxHashMap<EventName, Arc<Route>>>,
     hooks: Hooks,
     rooms: Rooms,
     everyone: Membership,

@@ -42,9 +42,9 @@ enum After {
 
 impl Worker {
     /// Works off the line of a job that was admitted.
-    pub(crate) fn new(socket: &Socket, Admitted { line, job }: Admitted) -> Self {
+    pub(crate) fn new(socket: Socket, Admitted { line, job }: Admitted) -> Self {
         Self {
-            socket: socket.clone(),
+            socket,
             line,
             first: Some(job),
             underway: None,
@@ -54,7 +54,7 @@ impl Worker {
     /// Runs a job by itself, whatever its line does.
     pub(crate) fn alone(socket: &Socket, job: Job) -> Self {
         let line = LineId::Alone;
-        Self::new(socket, Admitted { line, job })
+        Self::new(socket.clone(), Admitted { line, job })
     }
 
     /// Runs inline, and in a task from where it has to wait. Handlers need the runtime that this is

@@ -208,7 +208,7 @@ impl Socket {
             }
         };
         for admitted in jobs {
-            Worker::new(self, admitted).run();
+            Worker::new(self.clone(), admitted).run();
         }
     }
 
@@ -267,21 +267,21 @@ impl Socket {
     }
 
     /// An event of the client's. It runs now, as far as it gets, or waits for its turn.
-    pub(crate) fn event(&self, event: &str, ack_id: Option<AckId>, args: Result<Payload, BadArgs>) {
+    pub(crate) fn event(self, event: &str, ack_id: Option<AckId>, args: Result<Payload, BadArgs>) {
         let namespace = &self.0.namespace;
         let args = match args {
             Ok(args) => args,
             Err(bad) => {
                 let failure = Failure::bad_args(bad.to_string());
-                log_failure(self, event, &failure);
-                return send_failure(self, ack_id, &failure);
+                log_failure(&self, event, &failure);
+                return send_failure(&self, ack_id, &failure);
             }
         };
         let Some(route) = namespace.route(event) else {
             namespace.count_unknown_event();
             let peer = self.handshake().peer();
             tracing::debug!(namespace = %namespace.name(), socket = %self.id(), ?peer, event, "unknown event");
-            return send_failure(self, ack_id, &Failure::unknown_event(UNKNOWN_EVENT));
+            return send_failure(&self, ack_id, &Failure::unknown_event(UNKNOWN_EVENT));
         };
         self.submit(Job::Event(EventJob {
             route,
@@ -308,7 +308,7 @@ impl Socket {
         });
         // One connection brings them, one after the other: nobody takes the room meanwhile.
         if self.0.mailbox.lock().lines.has_room_for(&job) {
-            self.submit(job);
+            self.clone().submit(job);
         } else {
             namespace.count_dropped_best_effort();
         }
@@ -317,14 +317,14 @@ impl Socket {
     /// The session lost its connection.
     pub(crate) fn detached(&self) {
         if self.0.namespace.hooks().detach.get().is_some() {
-            self.submit(Job::Hook(Moment::Detached));
+            self.clone().submit(Job::Hook(Moment::Detached));
         }
     }
 
     /// The session has a connection again, nothing of which has been read yet.
     pub(crate) fn resumed(&self) {
         if self.0.namespace.hooks().resume.get().is_some() {
-            self.submit(Job::Hook(Moment::Resumed));
+            self.clone().submit(Job::Hook(Moment::Resumed));
         }
     }
 
@@ -386,7 +386,7 @@ impl Socket {
     }
 
     /// Runs a job, or lets it wait for its turn.
-    fn submit(&self, job: Job) {
+    fn submit(self, job: Job) {
         if let Some(admitted) = self.admit(job) {
             Worker::new(self, admitted).run();
         }
@@ -423,7 +423,7 @@ impl Socket {
     /// `on_disconnect` after what came before, or after [`FAREWELL_LIMIT`].
     fn farewell_in_order(&self, reason: DisconnectReason) {
         if let Some(admitted) = self.admit(Job::Farewell(reason)) {
-            return self.run_farewell(Worker::new(self, admitted));
+            return self.run_farewell(Worker::new(self.clone(), admitted));
         }
         let socket = Arc::downgrade(&self.0);
         self.0.context.server.spawn(async move {
