@@ -252,8 +252,10 @@ fn fresh(
             Some(farewell),
         );
     }
-    let ours = &shared.config.settings.limits;
-    let session = Arc::new(Session::new(Role::Client, encoding, ours, &welcome.limits));
+    let settings = &shared.config.settings;
+    let session = Session::new(Role::Client, encoding, &settings.limits, &welcome.limits)
+        .sending_ignorable(settings.ignorable_frames);
+    let session = Arc::new(session);
     let inlet = Arc::new(Inlet(Arc::clone(shared)));
     let now = clock::now();
     shared.draining.store(false, Ordering::Relaxed);

@@ -35,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) encoding: Encoding,
     pub(crate) limits: Limits,
     pub(crate) ping_interval: Option<Duration>,
+    pub(crate) ignorable_frames: bool,
     pub(crate) dial_timeout: Duration,
     pub(crate) welcome_timeout: Duration,
     pub(crate) ack_timeout: Duration,
@@ -60,6 +61,7 @@ impl Builder {
                     ..Limits::default()
                 },
                 ping_interval: None,
+                ignorable_frames: true,
                 dial_timeout: DIAL_TIMEOUT,
                 welcome_timeout: WELCOME_TIMEOUT,
                 ack_timeout: ACK_TIMEOUT,
@@ -114,6 +116,13 @@ impl Builder {
     /// [`EmitError::QueueFull`](crate::EmitError::QueueFull).
     pub fn queue_bytes(mut self, bytes: u32) -> Self {
         self.settings.limits.queue = bytes;
+        self
+    }
+
+    /// Whether frames without a meaning go along with one PONG in four, at random. Default: yes. They
+    /// cost 30 bytes, and keep servers of other hands able to take what a later version sends.
+    pub fn ignorable_frames(mut self, sent: bool) -> Self {
+        self.settings.ignorable_frames = sent;
         self
     }
 

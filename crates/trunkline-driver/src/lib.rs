@@ -19,6 +19,7 @@ mod dispatch;
 mod driver;
 mod ended;
 pub mod handler;
+mod ignorable;
 mod latest;
 mod link;
 mod session;

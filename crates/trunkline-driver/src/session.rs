@@ -29,6 +29,8 @@ pub struct Session {
     /// Bytes received on the present connection's message channel: signs of life.
     received: AtomicU64,
     stale_best_effort: AtomicU64,
+    /// Whether frames without a meaning go along with heartbeats now and then.
+    pub(crate) sends_ignorable: bool,
 }
 
 struct Receiving {
@@ -95,6 +97,7 @@ impl Session {
             }),
             received: AtomicU64::new(0),
             stale_best_effort: AtomicU64::new(0),
+            sends_ignorable: false,
         }
     }
 
@@ -264,7 +267,7 @@ impl Session {
 
     /// Looks at the time: heartbeat and receipts. Call it for every session, at least as often as
     /// the heartbeat's times demand.
-    pub fn sweep(&self, now: Time) {
+    pub fn sweep(self: &Arc<Self>, now: Time) {
         self.confirm_if_due(self.inbound.lock(), now);
         let received = self.received.load(Ordering::Relaxed);
         let mut sending = self.outbound.lock();
@@ -278,7 +281,12 @@ impl Session {
         };
         match beat {
             Beat::Nothing => {}
-            Beat::Ping => sending.ping(now),
+            Beat::Ping => {
+                sending.ping(now);
+                let attach = sending.attach;
+                drop(sending);
+                self.now_and_then_ignorable(attach);
+            }
             Beat::Dead => {
                 let close = Close::new(Code::PING_TIMEOUT, "no sign of life in time");
                 sending.machine.close(close);
@@ -462,6 +470,9 @@ impl Session {
         sending.machine.set_receipt(received);
         sending.machine.pong(t);
         self.written_soon(sending);
+        if self.role == Role::Client {
+            self.now_and_then_ignorable(attach);
+        }
     }
 
     pub(crate) fn count_stale_best_effort(&self) {

@@ -330,3 +330,26 @@ async fn dropping_the_driver_detaches_the_session() {
     assert!(joined.server.await.unwrap_err().is_cancelled());
     assert!(!server.session.is_attached());
 }
+
+#[tokio::test(start_paused = true)]
+async fn frames_without_a_meaning_go_along_with_heartbeats_and_disturb_nothing() {
+    let (client, server) = pair(Limits::default());
+    let (mut client, mut server) = (client.sending_ignorable(), server.sending_ignorable());
+    let _joined = join(&mut client, &mut server);
+    // None in 200 draws of one in four has a chance of 1 to 10^25.
+    const BEATS: u64 = 200;
+    for name in names(0..BEATS as u32) {
+        tokio::time::advance(common::INTERVAL).await;
+        server.session.sweep(clock::now());
+        client.session.push(event(&format!("echo{name}"))).unwrap();
+        server.expect([format!("echo{name}")]).await;
+        client.expect([name]).await;
+    }
+    let to_client = client.session.confirm_received() - BEATS;
+    let to_server = server.session.confirm_received() - BEATS;
+    assert!(
+        to_client > 0 && to_server > 0,
+        "{to_client} and {to_server}"
+    );
+    assert!(client.session.is_attached() && server.session.is_attached());
+}

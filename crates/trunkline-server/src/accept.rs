@@ -298,7 +298,8 @@ impl Arrival<'_> {
         let secret = Secret::new(random());
         let id = SessionId::from_bytes(random());
         let limits = self.server.config.limits;
-        let session = Session::new(Role::Server, self.encoding, &limits, &hello.limits);
+        let session = Session::new(Role::Server, self.encoding, &limits, &hello.limits)
+            .sending_ignorable(self.server.config.ignorable_frames);
         let context = Arc::new(SessionContext::new(
             id.clone(),
             secret.hash(),

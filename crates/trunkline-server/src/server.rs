@@ -52,6 +52,7 @@ struct Counters {
 pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) ping_interval: Duration,
+    pub(crate) ignorable_frames: bool,
     pub(crate) ping_timeout: Duration,
     pub(crate) resume_window: Duration,
     pub(crate) handshake_timeout: Duration,
@@ -226,6 +227,7 @@ impl Default for Builder {
             config: Config {
                 limits: Limits::default(),
                 ping_interval: Duration::from_secs(25),
+                ignorable_frames: true,
                 ping_timeout: Duration::from_secs(20),
                 resume_window: Duration::from_secs(120),
                 handshake_timeout: Duration::from_secs(5),
@@ -255,7 +257,14 @@ impl Builder {
         self
     }
 
-    /// How long a client may leave that unanswered. Default 20 s. Too short a time cuts clients on
+    /// Whether frames without a meaning go along with one PING in four, at random. Default: yes. They
+    /// cost 30 bytes, and keep clients of other hands able to take what a later version sends.
+    pub fn ignorable_frames(mut self, sent: bool) -> Self {
+        self.config.ignorable_frames = sent;
+        self
+    }
+
+    /// How long a client may leave a PING unanswered. Default 20 s. Too short a time cuts clients on
     /// slow links.
     pub fn ping_timeout(mut self, timeout: Duration) -> Self {
         self.config.ping_timeout = timeout;

@@ -93,12 +93,14 @@ impl Server {
         }
     }
 
-    /// A client of it, whose waits are always as long as they may be.
+    /// A client of it, whose waits are always as long as they may be, and whose frames come in the
+    /// order and with the numbers that a test expects.
     pub(crate) fn builder(&self) -> Builder {
         Client::builder("https://server.example/?ticket=7")
             .dialer(self.dialer.clone())
             .encoding(self.encoding)
             .jitter(Arc::new(Longest))
+            .ignorable_frames(false)
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -68,6 +68,15 @@ impl Side {
         }
     }
 
+    /// The same side, before its first connection, as one that sends frames without a meaning.
+    pub(crate) fn sending_ignorable(self) -> Self {
+        let session = Arc::into_inner(self.session).unwrap();
+        Self {
+            session: Arc::new(session.sending_ignorable(true)),
+            ..self
+        }
+    }
+
     pub(crate) async fn next(&mut self) -> String {
         self.events.recv().await.unwrap()
     }

@@ -161,14 +161,15 @@ impl Peer {
             .await;
     }
 
-    /// The next frame that is no PING, PONG or RECEIVED.
+    /// The next frame that is no PING, PONG or RECEIVED, and has a meaning.
     pub(crate) async fn receive(&mut self) -> Value {
         loop {
             let content = drive::content(&mut *self.connection.receiver).await;
             let frame: Value = serde_json::from_slice(&content).unwrap();
             match frame[0].as_u64().unwrap() {
-                2..=4 => {}
-                16..=127 => {
+                2..=4 | 64..=95 => {}
+                96..=127 => self.received += 1,
+                16..=31 => {
                     self.received += 1;
                     return frame;
                 }
@@ -201,7 +202,8 @@ impl Peer {
             let frame: Value = serde_json::from_slice(&content).unwrap();
             match frame[0].as_u64().unwrap() {
                 3 => return frame[2].as_u64().unwrap(),
-                2 | 4 => {}
+                2 | 4 | 64..=95 => {}
+                96..=127 => self.received += 1,
                 _ => panic!("a PONG is due, not {frame}"),
             }
         }

@@ -151,15 +151,17 @@ impl Peer {
         }
     }
 
-    /// The next numbered frame or CLOSE; the numbers have no gap.
+    /// The next numbered frame with a meaning, or CLOSE; the numbers have no gap.
     pub(crate) async fn sequenced(&mut self) -> Value {
         loop {
             let frame = self.frame().await;
             match frame[0].as_u64().unwrap() {
-                16..=31 | 96..=127 => {
+                kind @ (16..=31 | 96..=127) => {
                     self.received += 1;
                     assert_eq!(frame[1], self.received, "{frame}");
-                    return frame;
+                    if kind <= 31 {
+                        return frame;
+                    }
                 }
                 6 => return frame,
                 _ => {}
