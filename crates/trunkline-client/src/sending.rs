@@ -112,7 +112,7 @@ impl Shared {
         };
         let open = member.open || (ahead && member.connected.is_some());
         match &book.session {
-            Some(session) if open => session.push(frame).map_err(overflow),
+            Some(session) if open => session.push(frame).map(|_dropped| ()).map_err(overflow),
             _ => {
                 book.offline_bytes += offline_len(&frame);
                 member.offline.push_back(frame);

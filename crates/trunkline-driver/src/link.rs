@@ -46,6 +46,11 @@ impl Link {
         self.waker.wake_by_ref();
     }
 
+    /// Whether the transport takes no more for now.
+    pub(crate) const fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
     /// Bytes the transport has taken after it had taken no more.
     pub(crate) const fn written_while_blocked(&self) -> u64 {
         self.progress

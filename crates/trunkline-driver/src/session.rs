@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use trunkline_protocol::{
     Arrival, Beat, Close, Code, Encoding, GoAway, Heartbeat, Hold, Inbound, Limits, Lost, Outbound,
     Prepared, PushError, Role, Time, Violation, Watchdog,
@@ -48,6 +49,8 @@ struct Sending {
     pulse: Pulse,
     /// On the list of the turn under way.
     marked: bool,
+    /// Those who wait for less to wait, if any.
+    lightened: Option<Arc<Notify>>,
     /// Closed as a slow consumer's: not again before the queue has been within its limit, or the
     /// connection that is to drain it would be closed too.
     slow: bool,
@@ -93,6 +96,7 @@ impl Session {
                 retired: None,
                 pulse: Pulse::None,
                 marked: false,
+                lightened: None,
                 slow: false,
             }),
             received: AtomicU64::new(0),
@@ -183,40 +187,66 @@ impl Session {
     /// Sends a sequenced frame: now, at the end of the turn, or when the window and the connection
     /// allow.
     ///
-    /// A queue past `limits.queue` closes the connection as a slow consumer's; the session stays.
+    /// A queue past `limits.queue` first loses what may be dropped (see
+    /// [`Overflow`](trunkline_protocol::Overflow)); if that is not enough, the connection is closed as
+    /// a slow consumer's. The session stays. Returns how many events were dropped.
     ///
     /// # Errors
     /// The session is over, or its queue holds twice its limit: it cannot keep its promise, and the
     /// caller ends it with `overflow`.
-    pub fn push(self: &Arc<Self>, frame: Prepared) -> Result<(), PushError> {
+    pub fn push(self: &Arc<Self>, frame: Prepared) -> Result<u64, PushError> {
         // JSON is made on first use: before the lock, not under it.
         let _ = frame.suffix(self.encoding);
         let mut sending = self.outbound.lock();
+        let before = sending.machine.dropped_events();
         sending.machine.push(frame)?;
         if sending.machine.is_over_limit() {
             sending.transmit();
+            sending.machine.shed();
             if sending.machine.is_over_limit() && sending.machine.is_attached() && !sending.slow {
                 let close = slow_consumer(&sending.machine, &self.ours);
                 sending.machine.close(close);
                 sending.slow = true;
                 sending.wake();
             }
-            return Ok(());
+            return Ok(sending.machine.dropped_events() - before);
         }
         sending.slow = false;
+        let dropped = sending.machine.dropped_events() - before;
         self.written_soon(sending);
-        Ok(())
+        Ok(dropped)
     }
 
     /// Sends a best-effort frame on the message channel, or drops and counts it: when no connection
-    /// is attached, or something else still waits. False if it was dropped.
+    /// is attached, something else still waits, or the transport takes no more. False if it was
+    /// dropped.
     pub fn push_best_effort(self: &Arc<Self>, frame: Prepared) -> bool {
+        let _ = frame.suffix(self.encoding);
         let mut sending = self.outbound.lock();
-        let taken = sending.machine.push_best_effort(frame);
+        let is_blocked = sending.link.as_ref().is_none_or(Link::is_blocked);
+        let taken = sending.machine.push_best_effort(frame, is_blocked);
         if taken {
             self.written_soon(sending);
         }
         taken
+    }
+
+    /// Waits until at most `bytes` of events wait for a number; with 0, until the connection has taken
+    /// all that was pushed. Also when the session is over.
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect.
+    pub async fn lightened(&self, bytes: usize) {
+        loop {
+            let lightened = {
+                let mut sending = self.outbound.lock();
+                if sending.is_lightened(bytes) {
+                    return;
+                }
+                Arc::clone(sending.lightened.get_or_insert_default()).notified_owned()
+            };
+            lightened.await;
+        }
     }
 
     /// Ends the present connection with a CLOSE, after all that may still be sent on it; the code
@@ -253,6 +283,7 @@ impl Session {
         }
         let lost = sending.machine.end(code);
         sending.transmit();
+        sending.tell_lightened();
         sending.wake();
         lost
     }
@@ -495,7 +526,9 @@ impl Session {
     ) -> Option<R> {
         let sending = &mut *self.outbound.lock();
         if sending.attach == attach {
-            return Some(with(sending.link.as_mut()?, Some(&mut sending.machine)));
+            let result = with(sending.link.as_mut()?, Some(&mut sending.machine));
+            sending.tell_lightened();
+            return Some(result);
         }
         match &mut sending.retired {
             Some((retired, link)) if *retired == attach => Some(with(link, None)),
@@ -557,6 +590,23 @@ impl Sending {
     fn transmit(&mut self) {
         if let Some(link) = &mut self.link {
             link.transmit(&mut self.machine);
+            self.tell_lightened();
+        }
+    }
+
+    /// Has those look again who wait for less to wait.
+    fn tell_lightened(&mut self) {
+        if let Some(lightened) = self.lightened.take() {
+            lightened.notify_waiters();
+        }
+    }
+
+    /// Whether at most `bytes` wait; for none at all the connection must have taken everything.
+    fn is_lightened(&self, bytes: usize) -> bool {
+        match &self.link {
+            _ if self.machine.ended().is_some() => true,
+            Some(link) if bytes == 0 => self.machine.is_handed_over() && !link.is_blocked(),
+            _ => bytes > 0 && self.machine.queued_bytes() <= bytes,
         }
     }
 

@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use common::{event, join, large_event, latest, pair};
 use trunkline_driver::{Ended, Turn, clock};
-use trunkline_protocol::{Close, Code, Encoding, Limits, PushError, Role, Violation};
+use trunkline_protocol::{
+    Close, Code, Encoding, EventName, Limits, NamespaceName, Overflow, Payload, Prepared,
+    PushError, Role, Violation,
+};
 use trunkline_transport::{ConnectionEnd, MessageKind};
 
 fn names(range: std::ops::Range<u32>) -> impl Iterator<Item = String> {
@@ -352,4 +355,111 @@ async fn frames_without_a_meaning_go_along_with_heartbeats_and_disturb_nothing()
         "{to_client} and {to_server}"
     );
     assert!(client.session.is_attached() && server.session.is_attached());
+}
+
+fn droppable(name: &str) -> Prepared {
+    let name = EventName::try_from(name).unwrap();
+    let root = NamespaceName::root();
+    Prepared::event_with_overflow(&root, &name, &Payload::empty(), Overflow::DropOldest)
+}
+
+/// So little may wait that a few events are too much.
+fn narrow() -> Limits {
+    Limits {
+        replay: 100,
+        inbound: 100,
+        queue: 1_000,
+        ..Limits::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_read_loses_what_may_be_dropped_and_keeps_its_connection() {
+    let (mut client, mut server) = pair(narrow());
+    let joined = join(&mut client, &mut server);
+    tokio::task::yield_now().await;
+    joined.server_gate.shut_writes();
+    let mut dropped = 0;
+    for name in names(0..1000) {
+        dropped += server.session.push(droppable(&name)).unwrap();
+    }
+    assert!(dropped > 900, "{dropped}");
+    joined.server_gate.open_writes();
+    let mut arrived = Vec::new();
+    while arrived.last().is_none_or(|name| name != "999") {
+        arrived.push(client.next().await);
+    }
+    assert_eq!(arrived.len() as u64, 1000 - dropped);
+    let number = |name: &String| name.parse::<u32>().unwrap();
+    assert!(arrived.iter().map(number).is_sorted());
+    assert!(!joined.server.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_that_the_connection_takes_loses_nothing() {
+    let limits = Limits {
+        queue: 1_000,
+        ..Limits::default()
+    };
+    let (mut client, mut server) = pair(limits);
+    let _joined = join(&mut client, &mut server);
+    tokio::task::yield_now().await;
+    let turn = Turn::enter();
+    for name in names(0..1000) {
+        assert_eq!(server.session.push(droppable(&name)), Ok(0));
+    }
+    drop(turn);
+    client.expect(names(0..1000)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_best_effort_frame_is_dropped_when_the_transport_takes_no_more() {
+    let (mut client, mut server) = pair(Limits::default());
+    let joined = join(&mut client, &mut server);
+    tokio::task::yield_now().await;
+    joined.server_gate.shut_writes();
+    assert!(
+        server.session.push_best_effort(latest("a", 1)),
+        "it is written, and blocks"
+    );
+    assert!(!server.session.push_best_effort(latest("a", 2)));
+    assert_eq!(server.session.dropped_best_effort(), 1);
+    joined.server_gate.open_writes();
+    client.expect(["latest a 1".to_owned()]).await;
+    assert!(server.session.push_best_effort(latest("a", 3)));
+    client.expect(["latest a 3".to_owned()]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_less_to_wait_is_told() {
+    let (mut client, mut server) = pair(narrow());
+    let joined = join(&mut client, &mut server);
+    tokio::task::yield_now().await;
+    server.session.lightened(0).await;
+    joined.server_gate.shut_writes();
+    for name in names(0..10) {
+        server.session.push(event(&name)).unwrap();
+    }
+    let waits = |bytes| {
+        let session = Arc::clone(&server.session);
+        tokio::spawn(async move { session.lightened(bytes).await })
+    };
+    let (half, none) = (waits(500), waits(0));
+    tokio::task::yield_now().await;
+    assert!(!half.is_finished() && !none.is_finished());
+    joined.server_gate.open_writes();
+    half.await.unwrap();
+    none.await.unwrap();
+    client.expect(names(0..10)).await;
+    // Without a connection nothing is handed over, until the session is over.
+    joined.link.cut();
+    joined.server.await.unwrap();
+    let none = {
+        let session = Arc::clone(&server.session);
+        tokio::spawn(async move { session.lightened(0).await })
+    };
+    tokio::task::yield_now().await;
+    assert!(!none.is_finished());
+    server.session.end(Code::NORMAL, None);
+    none.await.unwrap();
 }

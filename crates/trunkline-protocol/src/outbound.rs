@@ -34,6 +34,7 @@ pub struct Outbound {
     /// The receipt that PING, PONG and RECEIVED tell.
     receipt: u64,
     dropped_best_effort: u64,
+    dropped_events: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +102,7 @@ impl Outbound {
             control: Control::default(),
             receipt: 0,
             dropped_best_effort: 0,
+            dropped_events: 0,
         }
     }
 
@@ -112,8 +114,12 @@ impl Outbound {
         if let State::Ended(code) = self.state {
             return Err(PushError::Ended(code));
         }
-        let queued = self.queue.bytes() + cost(&frame, self.encoding);
+        let cost = cost(&frame, self.encoding);
         let limit = 2 * self.queue_limit;
+        if self.queue.bytes() + cost > limit {
+            self.shed_to(limit.saturating_sub(cost));
+        }
+        let queued = self.queue.bytes() + cost;
         if queued > limit && !self.queue.is_empty() {
             return Err(PushError::Overflow { queued, limit });
         }
@@ -121,10 +127,18 @@ impl Outbound {
         Ok(())
     }
 
+    /// Drops events that may be dropped while more waits than `limits.queue`: for when what could be
+    /// written has been. See [`Overflow`](crate::Overflow).
+    pub fn shed(&mut self) {
+        self.shed_to(self.queue_limit);
+    }
+
     /// Takes a best-effort frame for the present connection, or drops and counts it: when there is
-    /// none, or when something else still waits, since late it is worth nothing.
-    pub fn push_best_effort(&mut self, frame: Prepared) -> bool {
+    /// none, when the connection takes no more for now (`is_blocked`), or when something else still
+    /// waits, since late it is worth nothing.
+    pub fn push_best_effort(&mut self, frame: Prepared, is_blocked: bool) -> bool {
         let taken = self.state == State::Attached
+            && !is_blocked
             && !self.control.is_closing()
             && self.log.is_sent()
             && self.queue.bytes() < BEST_EFFORT_QUEUE
@@ -315,6 +329,12 @@ impl Outbound {
         self.confirmed > 0
     }
 
+    /// Whether all that was pushed has been handed to the present connection.
+    #[must_use]
+    pub fn is_handed_over(&self) -> bool {
+        self.state == State::Attached && self.log.is_sent() && self.queue.is_empty()
+    }
+
     /// Bytes that wait for a number, with [`FRAME_BYTES`](crate::FRAME_BYTES) for each frame.
     #[must_use]
     pub const fn queued_bytes(&self) -> usize {
@@ -346,6 +366,12 @@ impl Outbound {
         self.dropped_best_effort
     }
 
+    /// Events dropped since the session began, because more waited than may.
+    #[must_use]
+    pub const fn dropped_events(&self) -> u64 {
+        self.dropped_events
+    }
+
     /// The encoding of the session.
     #[must_use]
     pub const fn encoding(&self) -> Encoding {
@@ -365,6 +391,10 @@ impl Outbound {
             && self.queue.is_empty()
             && self.loose.is_empty()
             && self.control.is_idle()
+    }
+
+    fn shed_to(&mut self, bytes: usize) {
+        self.dropped_events += self.queue.shed(self.encoding, bytes) as u64;
     }
 
     /// Moves the next admissible frame from the queue to the log.

@@ -10,7 +10,8 @@ use crate::ignorable::FILLER;
 use crate::json::write_value;
 use crate::message_pack::{Reader, write};
 use crate::{
-    AckId, Class, Code, Encoding, EventName, Key, Kind, NamespaceName, Payload, SocketId, Value,
+    AckId, Class, Code, Encoding, EventName, Key, Kind, NamespaceName, Overflow, Payload, SocketId,
+    Value,
 };
 
 /// Everything of a frame but `[kind, seq` (or `[kind` where there is no number), shared by all its
@@ -26,6 +27,7 @@ struct Shared {
     kind: Kind,
     /// The length of the frame's array.
     length: u8,
+    overflow: Overflow,
     /// Small ones lie in the shared allocation itself: one is what an ack costs.
     message_pack: SmallVec<[u8; INLINE_BYTES]>,
     json: OnceLock<Box<[u8]>>,
@@ -107,6 +109,24 @@ impl Prepared {
         suffix.text(event).args(args).finish()
     }
 
+    /// An EVENT without an `ack_id`, of which the sender may drop some while they wait.
+    #[must_use]
+    pub fn event_with_overflow(
+        namespace: &NamespaceName,
+        event: &EventName,
+        args: &Payload,
+        overflow: Overflow,
+    ) -> Self {
+        let usual = args.as_message_pack().len() + namespace.len() + event.len();
+        Suffix::new(Kind::EVENT, usual)
+            .overflow(overflow)
+            .namespace(namespace)
+            .nil()
+            .text(event)
+            .args(args)
+            .finish()
+    }
+
     /// An ACK.
     #[must_use]
     pub fn ack(namespace: &NamespaceName, ack_id: AckId, args: &Payload) -> Self {
@@ -181,6 +201,26 @@ impl Prepared {
         self.0.kind
     }
 
+    /// What becomes of it when too much waits.
+    #[must_use]
+    pub fn overflow(&self) -> Overflow {
+        self.0.overflow
+    }
+
+    /// What an event has in common with those that a newer one replaces: namespace and name, as they
+    /// are encoded. Nothing for other kinds.
+    pub(crate) fn event_key(&self) -> &[u8] {
+        let fields = &self.0.message_pack;
+        let mut reader = Reader::new(fields);
+        if self.kind() != Kind::EVENT {
+            return &[];
+        }
+        for _field in ["ns", "ack_id", "event"] {
+            reader.value().expect("a frame that was encoded here");
+        }
+        &fields[..fields.len() - reader.rest().len()]
+    }
+
     /// What follows the prefix, the same for every recipient.
     #[must_use]
     pub fn suffix(&self, encoding: Encoding) -> &[u8] {
@@ -246,6 +286,7 @@ impl Prepared {
 /// A suffix that is being written, field by field.
 struct Suffix {
     kind: Kind,
+    overflow: Overflow,
     /// The fields so far, `kind` and `seq` included.
     length: u8,
     bytes: Vec<u8>,
@@ -258,9 +299,14 @@ impl Suffix {
         let length = if kind.is_numbered() { 2 } else { 1 };
         Self {
             kind,
+            overflow: Overflow::Disconnect,
             length,
             bytes: take_scratch(usual + ROOM),
         }
+    }
+
+    fn overflow(self, overflow: Overflow) -> Self {
+        Self { overflow, ..self }
     }
 
     fn field(mut self, write: impl FnOnce(&mut Vec<u8>)) -> Self {
@@ -300,6 +346,7 @@ impl Suffix {
     fn finish(self) -> Prepared {
         let Self {
             kind,
+            overflow,
             length,
             bytes,
         } = self;
@@ -308,6 +355,7 @@ impl Suffix {
         Prepared(Arc::new(Shared {
             kind,
             length,
+            overflow,
             message_pack,
             json: OnceLock::new(),
         }))

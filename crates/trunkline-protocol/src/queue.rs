@@ -1,9 +1,9 @@
 //! Frames that have no number yet, in the order in which they may take one.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use crate::outbound::Hold;
-use crate::{Encoding, Kind, Prepared};
+use crate::{Encoding, Kind, Overflow, Prepared};
 
 /// The bounded queue in front of the replay log.
 ///
@@ -17,6 +17,8 @@ pub(crate) struct Queue {
     answering: VecDeque<Queued>,
     /// Bytes of all messages, and [`FRAME_BYTES`] for each.
     bytes: usize,
+    /// How many frames may be dropped.
+    droppable: usize,
     next_order: u64,
 }
 
@@ -46,6 +48,7 @@ enum Line {
 impl Queue {
     pub(crate) fn push(&mut self, frame: Prepared, encoding: Encoding) {
         self.bytes += cost(&frame, encoding);
+        self.droppable += usize::from(is_droppable(&frame));
         let order = self.next_order;
         self.next_order += 1;
         let queue = match frame.kind() {
@@ -63,7 +66,26 @@ impl Queue {
         };
         let frame = queue.pop_front()?.frame;
         self.bytes -= cost(&frame, encoding);
+        self.droppable -= usize::from(is_droppable(&frame));
         Some(frame)
+    }
+
+    /// Drops what may be dropped until at most `goal` bytes wait: first events that a newer one
+    /// replaces, then the oldest. Returns how many.
+    pub(crate) fn shed(&mut self, encoding: Encoding, goal: usize) -> usize {
+        let before = self.droppable;
+        if self.bytes > goal && self.droppable > 0 {
+            self.conflate(encoding);
+        }
+        let mut at = 0;
+        while self.bytes > goal && self.droppable > 0 && at < self.asking.len() {
+            if self.asking[at].frame.overflow() == Overflow::DropOldest {
+                self.remove(at, encoding);
+            } else {
+                at += 1;
+            }
+        }
+        before - self.droppable
     }
 
     /// What waits, each frame as [`cost`] counts it.
@@ -92,6 +114,29 @@ impl Queue {
         all.into_iter().map(|queued| queued.frame).collect()
     }
 
+    /// Keeps of each event name, among those with [`Overflow::Latest`], only the newest.
+    fn conflate(&mut self, encoding: Encoding) {
+        let mut seen = HashSet::new();
+        let replaced: Vec<_> = (0..self.asking.len())
+            .rev()
+            .filter(|&at| {
+                let frame = &self.asking[at].frame;
+                frame.overflow() == Overflow::Latest && !seen.insert(frame.event_key())
+            })
+            .collect();
+        // The latest first, so that the places of the others stay theirs.
+        for at in replaced {
+            self.remove(at, encoding);
+        }
+    }
+
+    fn remove(&mut self, at: usize, encoding: Encoding) {
+        if let Some(queued) = self.asking.remove(at) {
+            self.bytes -= cost(&queued.frame, encoding);
+            self.droppable -= 1;
+        }
+    }
+
     fn choose(&self, admission: Admission) -> Option<Line> {
         let may_ask = |kind| admission.asking && admission.hold.allows(kind);
         let asking = self
@@ -106,6 +151,10 @@ impl Queue {
             (None, None) => None,
         }
     }
+}
+
+fn is_droppable(frame: &Prepared) -> bool {
+    frame.overflow() != Overflow::Disconnect
 }
 
 /// What a frame counts while it waits: its message, and what holding it takes.

@@ -87,13 +87,26 @@ impl SessionContext {
     /// Pushes a sequenced frame. A session that cannot hold it ends here, with `overflow`: that is
     /// its own affair and never the business of others in a room.
     pub(crate) fn push(self: &Arc<Self>, frame: Prepared) -> Result<(), EmitError> {
-        self.session.push(frame).map_err(|error| {
-            if let PushError::Overflow { .. } = error {
-                tracing::warn!(session = %self.id, peer = ?self.handshake.peer, %error, "session ended");
-                self.end_soon(Close::new(Code::OVERFLOW, error.to_string()));
+        match self.session.push(frame) {
+            Ok(dropped) => {
+                self.server.count_dropped_events(dropped);
+                Ok(())
             }
-            EmitError::from(error)
-        })
+            Err(error) => {
+                if let PushError::Overflow { .. } = error {
+                    tracing::warn!(session = %self.id, peer = ?self.handshake.peer, %error, "session ended");
+                    self.end_soon(Close::new(Code::OVERFLOW, error.to_string()));
+                }
+                Err(EmitError::from(error))
+            }
+        }
+    }
+
+    /// Sends a best-effort frame, or drops and counts it.
+    pub(crate) fn push_best_effort(&self, frame: Prepared) {
+        if !self.session.push_best_effort(frame) {
+            self.server.count_dropped_volatile();
+        }
     }
 
     /// Notes that events of `added` bytes wait for handlers now, and of `removed` no more. While

@@ -127,6 +127,7 @@ pub struct Emitter<'a> {
     me: Option<&'a Socket>,
     rooms: SmallVec<[&'a str; 2]>,
     except: SmallVec<[&'a str; 1]>,
+    is_volatile: bool,
 }
 
 impl<'a> Emitter<'a> {
@@ -136,6 +137,7 @@ impl<'a> Emitter<'a> {
             me,
             rooms: SmallVec::new(),
             except: SmallVec::new(),
+            is_volatile: false,
         }
     }
 
@@ -151,6 +153,13 @@ impl<'a> Emitter<'a> {
         self
     }
 
+    /// Sends volatile events: whoever's connection is busy, or has none, does not get them. Drops are
+    /// counted in [`Stats::dropped_volatile`](crate::Stats::dropped_volatile). See [`Volatile`].
+    pub fn volatile(mut self) -> Self {
+        self.is_volatile = true;
+        self
+    }
+
     /// Sends an event to all that are addressed. The args are encoded once, and each socket is
     /// written to once, at the end of the turn.
     ///
@@ -163,10 +172,19 @@ impl<'a> Emitter<'a> {
         self.check_names()?;
         let event = event.into_event_name()?;
         let args = args.into_args()?;
-        let frame = Prepared::event(self.namespace.name(), None, &event, &args);
+        let frame = if self.is_volatile {
+            Prepared::datagram(self.namespace.name(), &event, &args)
+        } else {
+            self.namespace.event(&event, &args)
+        };
+        let deliver = if self.is_volatile {
+            Socket::deliver_best_effort
+        } else {
+            Socket::deliver
+        };
         let _turn = Turn::enter();
         self.for_each(|socket| {
-            if let Err(error) = socket.deliver(frame.clone()) {
+            if let Err(error) = deliver(socket, frame.clone()) {
                 tracing::debug!(socket = %socket.id(), %event, %error, "a member was not reached");
             }
         });
@@ -234,6 +252,31 @@ impl<'a> Emitter<'a> {
                 }
             }
         }
+    }
+}
+
+/// Sends volatile events to one socket.
+///
+/// One is handed to the connection at once, or dropped: when something else still waits for it, when
+/// the transport takes no more, and while there is no connection. Nothing keeps or repeats it. For what
+/// the next event makes worthless: a typing sign, a progress, a frame of a picture.
+///
+/// Specification: best-effort.md, BEF-012.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "`emit` sends"]
+pub struct Volatile<'a>(pub(crate) &'a Socket);
+
+impl Volatile<'_> {
+    /// Sends an event, or drops and counts it.
+    ///
+    /// # Errors
+    /// The event has no valid name, or the args do not encode or are more than the peer takes. That
+    /// it was dropped is no error.
+    pub fn emit(self, event: impl IntoEventName, args: impl IntoArgs) -> Result<(), EmitError> {
+        let event = event.into_event_name()?;
+        let args = args.into_args()?;
+        self.0
+            .deliver_best_effort(Prepared::datagram(self.0.namespace_name(), &event, &args))
     }
 }
 

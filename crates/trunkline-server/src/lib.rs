@@ -32,7 +32,7 @@ mod worker;
 
 pub use ack::{ACK_TIMEOUT, AckError, Acked, EmitWithAck};
 pub use auth::{AUTHENTICATION_LIMIT, Handshake, Principal, Request, Verdict};
-pub use emit::{EmitError, Emitter, IntoEventName};
+pub use emit::{EmitError, Emitter, IntoEventName, Volatile};
 pub use extract::{Data, PeerAddress, SocketState, State};
 pub use handler::Ack;
 pub use namespace::{Namespace, Registration};
@@ -41,6 +41,6 @@ pub use socket::{DisconnectReason, FAREWELL_LIMIT, JoinError, Socket};
 pub use trunkline_driver::handler::Failure;
 pub use trunkline_protocol::{
     Args, Code, DecodeError, EncodeError, Encoding, EventName, IntoArgs, InvalidName, Limits,
-    NamespaceName, Payload, Room, SocketId, Value,
+    NamespaceName, Overflow, Payload, Room, SocketId, Value,
 };
 pub use trunkline_transport::TransportKind;

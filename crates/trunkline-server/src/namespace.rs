@@ -7,7 +7,9 @@ use std::sync::OnceLock;
 use dashmap::DashMap;
 use rustc_hash::FxHashMap;
 use trunkline_driver::sync::{Arc, AtomicU64, AtomicUsize, Ordering, RwLock};
-use trunkline_protocol::{EventName, IntoArgs, NamespaceName, Room, SocketId};
+use trunkline_protocol::{
+    EventName, IntoArgs, NamespaceName, Overflow, Payload, Prepared, Room, SocketId,
+};
 
 use crate::handler::stage::{OnConnect, OnDisconnect, OnEvent, OnLife};
 use crate::handler::{ErasedHandler, Handler};
@@ -30,6 +32,7 @@ pub(crate) struct NamespaceInner {
     name: NamespaceName,
     /// The program alone chooses what is in it, so that its hash needs no secret.
     routes: RwLock<FxHashMap<EventName, Arc<Route>>>,
+    overflow: OnceLock<Overflow>,
     hooks: Hooks,
     rooms: Rooms,
     everyone: Membership,
@@ -151,12 +154,35 @@ impl Namespace {
         )
     }
 
+    /// What becomes of the namespace's events that a slow client does not take: see [`Overflow`].
+    /// Default [`Overflow::Disconnect`].
+    ///
+    /// With any other, the namespace's events to clients are **not exactly-once**: some are dropped,
+    /// and counted in [`Stats::dropped_events`](crate::Stats::dropped_events). Events that ask for an
+    /// ack, and answers, are never dropped.
+    ///
+    /// # Panics
+    /// If it is set already.
+    pub fn overflow(&self, overflow: Overflow) -> &Self {
+        let namespace = self.name();
+        assert!(
+            self.0.overflow.set(overflow).is_ok(),
+            "the overflow policy of namespace {namespace:?} is set already"
+        );
+        self
+    }
+
     /// Sends an event to every socket of the namespace. See [`Emitter::emit`].
     ///
     /// # Errors
     /// The event has no valid name, or the args do not encode. Nothing was sent then.
     pub fn emit(&self, event: impl IntoEventName, args: impl IntoArgs) -> Result<(), EmitError> {
         Emitter::new(&self.0, None).emit(event, args)
+    }
+
+    /// Sends volatile events to every socket of the namespace. See [`Emitter::volatile`].
+    pub fn volatile(&self) -> Emitter<'_> {
+        Emitter::new(&self.0, None).volatile()
     }
 
     /// Addresses a room.
@@ -277,6 +303,7 @@ impl NamespaceInner {
         Arc::new(Self {
             name,
             routes: RwLock::default(),
+            overflow: OnceLock::new(),
             hooks: Hooks::default(),
             rooms: Rooms::default(),
             everyone: Membership::default(),
@@ -288,6 +315,12 @@ impl NamespaceInner {
 
     pub(crate) const fn name(&self) -> &NamespaceName {
         &self.name
+    }
+
+    /// An event as this namespace sends it.
+    pub(crate) fn event(&self, event: &EventName, args: &Payload) -> Prepared {
+        let overflow = self.overflow.get().copied().unwrap_or_default();
+        Prepared::event_with_overflow(&self.name, event, args, overflow)
     }
 
     pub(crate) const fn hooks(&self) -> &Hooks {

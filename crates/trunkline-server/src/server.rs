@@ -45,6 +45,8 @@ struct Counters {
     lost_unconfirmed: AtomicU64,
     lost_queued: AtomicU64,
     dropped_best_effort: AtomicU64,
+    dropped_events: AtomicU64,
+    dropped_volatile: AtomicU64,
 }
 
 /// What a server is built with. See [`Builder`] for the meaning of each.
@@ -76,6 +78,11 @@ pub struct Stats {
     /// Best-effort frames of clients that were dropped: for a namespace that they were not in, or
     /// with content that does not decode.
     pub dropped_best_effort: u64,
+    /// Events to clients that were dropped while they waited, since more waited than may: of
+    /// namespaces whose [`Overflow`](crate::Overflow) says so.
+    pub dropped_events: u64,
+    /// Volatile events to clients that were dropped: their connection was busy, or there was none.
+    pub dropped_volatile: u64,
 }
 
 impl Server {
@@ -150,6 +157,8 @@ impl Server {
             lost_unconfirmed: counters.lost_unconfirmed.load(Ordering::Relaxed),
             lost_queued: counters.lost_queued.load(Ordering::Relaxed),
             dropped_best_effort: counters.dropped_best_effort.load(Ordering::Relaxed),
+            dropped_events: counters.dropped_events.load(Ordering::Relaxed),
+            dropped_volatile: counters.dropped_volatile.load(Ordering::Relaxed),
         }
     }
 
@@ -198,6 +207,18 @@ impl ServerInner {
 
     pub(crate) fn count_dropped_best_effort(&self) {
         let dropped = &self.counters.dropped_best_effort;
+        dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_dropped_events(&self, dropped: u64) {
+        if dropped > 0 {
+            let counter = &self.counters.dropped_events;
+            counter.fetch_add(dropped, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn count_dropped_volatile(&self) {
+        let dropped = &self.counters.dropped_volatile;
         dropped.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 
 use trunkline_driver::sync::{Arc, AtomicBool, Mutex};
 use trunkline_protocol::{
-    Close, Code, EventName, IntoArgs, InvalidName, NamespaceName, Prepared, Room, SocketId,
+    Close, Code, EventName, IntoArgs, InvalidName, NamespaceName, Room, SocketId,
 };
 
 use crate::ack::EmitWithAck;
@@ -17,7 +17,7 @@ use crate::context::SessionContext;
 use crate::extract::TypeMap;
 use crate::namespace::{Namespace, NamespaceInner};
 use crate::room::Membership;
-use crate::{EmitError, Emitter, Handshake, IntoEventName, Principal};
+use crate::{EmitError, Emitter, Handshake, IntoEventName, Principal, Volatile};
 
 pub use life::FAREWELL_LIMIT;
 use life::Mailbox;
@@ -140,7 +140,57 @@ impl Socket {
     pub fn emit(&self, event: impl IntoEventName, args: impl IntoArgs) -> Result<(), EmitError> {
         let event = event.into_event_name()?;
         let args = args.into_args()?;
-        self.deliver(Prepared::event(self.namespace_name(), None, &event, &args))
+        self.deliver(self.0.namespace.event(&event, &args))
+    }
+
+    /// Sends to this socket in another way than reliably: see [`Volatile`].
+    pub const fn volatile(&self) -> Volatile<'_> {
+        Volatile(self)
+    }
+
+    /// Bytes of events and answers that wait for the session's connection, in all of its namespaces,
+    /// with 64 more for each, which is what holding it takes.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.0.context.session.queued_bytes()
+    }
+
+    /// Bytes that may still wait before the session counts as a slow consumer's: what is left of its
+    /// `limits.queue`, 1 MiB by default.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        let session = &self.0.context.session;
+        let limit = session.limits().queue as usize;
+        limit.saturating_sub(session.queued_bytes())
+    }
+
+    /// Waits until the connection has taken all that was sent, or the session is over. While there is
+    /// no connection, it waits for the next one.
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect.
+    pub async fn drained(&self) {
+        self.0.context.session.lightened(0).await;
+    }
+
+    /// Sends an event once at most half of `limits.queue` waits: for whoever makes events faster than
+    /// a client may take them. One sender at a time then never makes its client a slow consumer.
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
+    ///
+    /// # Cancel safety
+    /// Dropping the future before it is ready sends nothing.
+    pub async fn emit_when_ready(
+        &self,
+        event: impl IntoEventName,
+        args: impl IntoArgs,
+    ) -> Result<(), EmitError> {
+        let event = event.into_event_name()?;
+        let frame = self.0.namespace.event(&event, &args.into_args()?);
+        let session = &self.0.context.session;
+        session.lightened(session.limits().queue as usize / 2).await;
+        self.deliver(frame)
     }
 
     /// Sends an event that asks for an answer, when it is awaited: see [`EmitWithAck`].

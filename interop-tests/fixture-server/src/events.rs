@@ -121,6 +121,15 @@ fn register_rest(namespace: &Namespace) {
             Ok::<_, Failure>(())
         },
     );
+    namespace.on(
+        "volatile",
+        |socket: Socket, Data(n): Data<u64>| async move {
+            for number in 1..=n {
+                socket.volatile().emit("v", &number)?;
+            }
+            Ok::<_, Failure>(())
+        },
+    );
 }
 
 #[derive(Serialize)]

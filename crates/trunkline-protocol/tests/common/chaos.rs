@@ -261,7 +261,7 @@ impl World {
         let event = EventName::try_from("moved").map_err(|no| no.to_string())?;
         let datagram = Prepared::datagram(&name("/"), &event, &Payload::empty());
         if let Some(half) = self.half(End::Client, session) {
-            half.session.outbound.push_best_effort(datagram);
+            half.session.outbound.push_best_effort(datagram, false);
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 mod frames;
 mod inbound;
 mod namespaces;
+mod overflow;
 mod receipts;
 mod resume;
 mod window;

@@ -146,6 +146,17 @@ impl Socket {
         self.deliver_early(frame, bytes)
     }
 
+    /// Sends a best-effort frame, or drops and counts it.
+    pub(crate) fn deliver_best_effort(&self, frame: Prepared) -> Result<(), EmitError> {
+        self.0.context.session.message_len(&frame)?;
+        if self.0.open.load(Ordering::Acquire) {
+            self.0.context.push_best_effort(frame);
+        } else {
+            self.0.context.server.count_dropped_volatile();
+        }
+        Ok(())
+    }
+
     fn deliver_early(&self, frame: Prepared, bytes: usize) -> Result<(), EmitError> {
         let limit = self.0.context.session.limits().queue as usize;
         let queued = {

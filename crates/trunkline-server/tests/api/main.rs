@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod acks;
+mod delivery;
 mod handlers;
 mod life;
 mod order;

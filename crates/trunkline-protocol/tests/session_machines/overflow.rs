@@ -1,0 +1,133 @@
+//! What is dropped when more waits than may, and what never is.
+
+use trunkline_protocol::{
+    EventName, FRAME_BYTES, NamespaceName, Outbound, Overflow, Payload, Prepared,
+};
+
+use crate::frames::{ack, attached, event, event_of, told, words};
+
+/// What one of these takes while it waits: the suffix of 6 or 7 bytes, and what holding it takes.
+const EACH: usize = FRAME_BYTES + 6;
+
+fn droppable(name: &str, overflow: Overflow) -> Prepared {
+    let name = EventName::try_from(name).unwrap();
+    Prepared::event_with_overflow(&NamespaceName::root(), &name, &Payload::empty(), overflow)
+}
+
+/// A machine whose window is closed, and which may queue about `frames` small events.
+fn closed_window(frames: usize) -> Outbound {
+    let mut outbound = attached(100, (frames * EACH) as u32);
+    outbound.push(event_of("fills", 200)).unwrap();
+    assert_eq!(words(&mut outbound), ["fills"]);
+    outbound
+}
+
+/// Confirms all, and gives what comes then.
+fn rest(outbound: &mut Outbound) -> Vec<String> {
+    let mut all = Vec::new();
+    loop {
+        outbound.receive_receipt(outbound.numbered()).unwrap();
+        let next = words(outbound);
+        if next.is_empty() {
+            return all;
+        }
+        all.extend(next);
+    }
+}
+
+#[test]
+fn the_oldest_are_dropped_and_no_more_than_it_takes() {
+    let mut outbound = closed_window(3);
+    for name in ["a", "b", "c", "d", "e"] {
+        outbound
+            .push(droppable(name, Overflow::DropOldest))
+            .unwrap();
+        outbound.shed();
+    }
+    assert_eq!(outbound.dropped_events(), 2);
+    assert!(!outbound.is_over_limit());
+    assert_eq!(rest(&mut outbound), ["c", "d", "e"]);
+}
+
+#[test]
+fn the_newest_of_each_event_is_kept_where_the_newest_is_all_that_counts() {
+    let mut outbound = closed_window(3);
+    for name in ["a", "b", "a", "c", "a", "c"] {
+        outbound.push(droppable(name, Overflow::Latest)).unwrap();
+        outbound.shed();
+    }
+    assert_eq!(outbound.dropped_events(), 3);
+    assert_eq!(rest(&mut outbound), ["b", "a", "c"]);
+}
+
+#[test]
+fn what_may_not_be_dropped_stays_and_keeps_its_place() {
+    let mut outbound = closed_window(4);
+    outbound.push(event("kept 1")).unwrap();
+    outbound.push(droppable("a", Overflow::DropOldest)).unwrap();
+    outbound.push(event("kept 2")).unwrap();
+    outbound.push(droppable("b", Overflow::Latest)).unwrap();
+    outbound.push(event("kept 3")).unwrap();
+    outbound.shed();
+    assert_eq!(outbound.dropped_events(), 1);
+    for _ in 0..3 {
+        outbound.push(event("kept 4")).unwrap();
+        outbound.shed();
+    }
+    assert!(outbound.is_over_limit(), "nothing but the last of b may go");
+    assert_eq!(
+        rest(&mut outbound),
+        [
+            "kept 1", "kept 2", "b", "kept 3", "kept 4", "kept 4", "kept 4"
+        ]
+    );
+}
+
+#[test]
+fn what_has_a_number_is_never_dropped() {
+    let mut outbound = attached(10_000, (2 * EACH) as u32);
+    let events = |outbound: &mut Outbound, names: std::ops::Range<u32>| {
+        for name in names {
+            outbound
+                .push(droppable(&name.to_string(), Overflow::DropOldest))
+                .unwrap();
+        }
+    };
+    events(&mut outbound, 0..2);
+    let sent = told(&mut outbound);
+    outbound.detach();
+    events(&mut outbound, 2..6);
+    outbound.shed();
+    outbound.attach(0).unwrap();
+    let again = told(&mut outbound);
+    assert_eq!(again[..2], sent, "replayed with their numbers");
+    assert_eq!(again.len(), 4);
+    assert_eq!(again.last().unwrap().0, 4, "the numbers have no gap");
+}
+
+#[test]
+fn answers_are_never_dropped() {
+    let mut outbound = closed_window(2);
+    outbound.detach();
+    for number in 0..3 {
+        outbound.push(droppable("a", Overflow::DropOldest)).unwrap();
+        outbound.push(ack(number)).unwrap();
+        outbound.shed();
+    }
+    outbound.attach(1).unwrap();
+    let words = words(&mut outbound);
+    for number in 0..3 {
+        assert!(words.contains(&format!("ACK {number}")), "{words:?}");
+    }
+}
+
+#[test]
+fn a_large_event_makes_its_own_room_rather_than_end_the_session() {
+    let mut outbound = closed_window(4);
+    for _ in 0..6 {
+        outbound.push(droppable("a", Overflow::DropOldest)).unwrap();
+    }
+    outbound.push(event_of("large", 7 * EACH)).unwrap();
+    assert!(outbound.dropped_events() > 0);
+    assert_eq!(rest(&mut outbound).last().unwrap(), "large");
+}

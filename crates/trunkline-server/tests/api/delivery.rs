@@ -1,0 +1,195 @@
+//! Other ways to deliver than exactly once: volatile events, and what a full queue loses.
+
+use serde_json::{Value, json};
+use trunkline_server::{Limits, Namespace, Overflow, Server, Socket};
+
+use crate::peer::Peer;
+
+/// A client that reads nothing, and its socket.
+async fn silent(server: &Server) -> (Peer, Socket) {
+    let peer = Peer::connect(server).await;
+    let socket = server.namespace("/").socket(&peer.socket_id).unwrap();
+    (peer, socket)
+}
+
+/// So little may be under way and wait that a few events are too much.
+fn narrow() -> Server {
+    let limits = Limits {
+        replay: 200,
+        queue: 2_000,
+        ..Limits::default()
+    };
+    Server::builder().limits(limits).build()
+}
+
+/// Emits numbers until the client, which confirms nothing, must have missed some.
+fn flood(chat: &Namespace, event: &str) {
+    for number in 0..1000 {
+        chat.emit(event, &number).unwrap();
+    }
+}
+
+/// The args of the events that arrive, confirmed one by one, up to this one.
+async fn heard_until(peer: &mut Peer, last: u64) -> Vec<u64> {
+    let mut heard = Vec::new();
+    while heard.last() != Some(&last) {
+        let frame = peer.receive().await;
+        assert_eq!(frame[0], 20, "{frame}");
+        heard.push(frame[5][0].as_u64().unwrap());
+        peer.confirm().await;
+    }
+    heard
+}
+
+#[tokio::test]
+async fn a_namespace_may_drop_its_oldest_events_rather_than_its_slow_clients() {
+    let server = narrow();
+    let chat = server.namespace("/");
+    chat.overflow(Overflow::DropOldest);
+    let (mut peer, socket) = silent(&server).await;
+    flood(&chat, "tick");
+    let heard = heard_until(&mut peer, 999).await;
+    assert!(heard.is_sorted(), "{heard:?}");
+    let dropped = server.stats().dropped_events;
+    assert!(dropped > 0);
+    assert_eq!(
+        heard.len() as u64,
+        1000 - dropped,
+        "each is dropped or heard"
+    );
+    assert!(!socket.is_closed() && socket.is_attached());
+}
+
+#[tokio::test]
+async fn a_namespace_may_keep_only_the_newest_of_each_event() {
+    let server = narrow();
+    let chat = server.namespace("/");
+    chat.overflow(Overflow::Latest);
+    let (mut peer, _socket) = silent(&server).await;
+    chat.emit("other", &7).unwrap();
+    flood(&chat, "tick");
+    let heard = heard_until(&mut peer, 999).await;
+    assert!(
+        heard.contains(&7),
+        "another event's newest stays: {heard:?}"
+    );
+    assert_eq!(heard.len() as u64, 1001 - server.stats().dropped_events);
+}
+
+#[tokio::test]
+async fn an_event_that_asks_for_an_ack_is_kept_by_every_policy() {
+    let server = narrow();
+    let chat = server.namespace("/");
+    chat.overflow(Overflow::DropOldest);
+    let (mut peer, socket) = silent(&server).await;
+    chat.emit("fills", &"x".repeat(300)).unwrap();
+    let answer = {
+        let socket = socket.clone();
+        tokio::spawn(async move { socket.emit_with_ack::<u64>("asked", ()).await })
+    };
+    tokio::task::yield_now().await;
+    flood(&chat, "tick");
+    loop {
+        let frame = peer.receive().await;
+        peer.confirm().await;
+        if frame[4] == "asked" {
+            peer.ack(&frame, json!([5])).await;
+            break;
+        }
+    }
+    assert_eq!(answer.await.unwrap(), Ok(5));
+}
+
+#[tokio::test]
+async fn the_default_drops_nothing_and_ends_who_cannot_keep_up() {
+    let server = narrow();
+    let chat = server.namespace("/");
+    let (_peer, socket) = silent(&server).await;
+    flood(&chat, "tick");
+    socket.closed().await;
+    assert_eq!(server.stats().dropped_events, 0);
+}
+
+#[tokio::test]
+async fn a_volatile_event_arrives_when_nothing_is_in_its_way() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let (mut peer, socket) = silent(&server).await;
+    socket.join("room").unwrap();
+    let volatile = |frame: &Value| {
+        assert_eq!(
+            (&frame[0], &frame[1]),
+            (&json!(32), &Value::Null),
+            "{frame}"
+        );
+        frame[3][0].clone()
+    };
+    socket.volatile().emit("at", &1).unwrap();
+    assert_eq!(volatile(&peer.receive().await), 1);
+    chat.to("room").volatile().emit("at", &2).unwrap();
+    assert_eq!(volatile(&peer.receive().await), 2);
+    chat.volatile().emit("at", &3).unwrap();
+    assert_eq!(volatile(&peer.receive().await), 3);
+    assert_eq!(server.stats().dropped_volatile, 0);
+}
+
+#[tokio::test]
+async fn a_volatile_event_is_dropped_and_counted_when_it_would_have_to_wait() {
+    let limits = Limits {
+        replay: 200,
+        ..Limits::default()
+    };
+    let server = Server::builder().limits(limits).build();
+    let chat = server.namespace("/");
+    let (mut peer, socket) = silent(&server).await;
+    // The window is full, so that more than a little waits, and a volatile event would come late.
+    chat.emit("fills", &"x".repeat(300)).unwrap();
+    chat.emit("waits", &"x".repeat(20_000)).unwrap();
+    socket.volatile().emit("at", &1).unwrap();
+    assert_eq!(server.stats().dropped_volatile, 1);
+    peer.expect("fills").await;
+    peer.confirm().await;
+    peer.expect("waits").await;
+    peer.confirm().await;
+    peer.ping().await;
+    peer.cut();
+    while socket.is_attached() {
+        tokio::task::yield_now().await;
+    }
+    socket.volatile().emit("at", &2).unwrap();
+    assert_eq!(server.stats().dropped_volatile, 2, "there is no connection");
+    let mut peer = peer.resume(&server, 1).await;
+    chat.emit("after", ()).unwrap();
+    assert_eq!(peer.expect("after").await, json!([]), "neither was kept");
+}
+
+#[tokio::test]
+async fn a_sender_sees_what_waits_and_may_wait_for_it_to_leave() {
+    let server = narrow();
+    let _ = server.namespace("/");
+    let (mut peer, socket) = silent(&server).await;
+    assert_eq!((socket.queued_bytes(), socket.capacity()), (0, 2_000));
+    socket.drained().await;
+    let sender = {
+        let socket = socket.clone();
+        tokio::spawn(async move {
+            for number in 0..200 {
+                socket.emit_when_ready("tick", &number).await.unwrap();
+                assert!(
+                    socket.queued_bytes() <= 1_000 + 100,
+                    "{}",
+                    socket.queued_bytes()
+                );
+            }
+            socket.drained().await;
+        })
+    };
+    let heard = heard_until(&mut peer, 199).await;
+    assert_eq!(
+        heard,
+        (0..200).collect::<Vec<_>>(),
+        "nothing was lost, and nobody cut off"
+    );
+    sender.await.unwrap();
+    assert_eq!(socket.queued_bytes(), 0);
+}
