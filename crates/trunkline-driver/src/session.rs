@@ -1,15 +1,17 @@
 //! A session: what survives connections, shared by its task, rooms and handles.
 
+mod sending;
+
 use std::fmt;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use trunkline_protocol::{
     Arrival, Beat, Close, Code, Encoding, GoAway, Heartbeat, Hold, Inbound, Limits, Lost, Outbound,
     Prepared, PushError, Role, Time, Violation, Watchdog,
 };
 use trunkline_transport::Connection;
 
+use self::sending::{Pulse, Sending, slow_consumer};
 use crate::driver::Driver;
 use crate::link::Link;
 use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
@@ -40,29 +42,6 @@ struct Receiving {
     attach: u64,
 }
 
-struct Sending {
-    machine: Outbound,
-    attach: u64,
-    link: Option<Link>,
-    /// A superseded connection's write half, until its task fetches it to close it.
-    retired: Option<(u64, Link)>,
-    pulse: Pulse,
-    /// On the list of the turn under way.
-    marked: bool,
-    /// Those who wait for less to wait, if any.
-    lightened: Option<Arc<Notify>>,
-    /// Closed as a slow consumer's: not again before the queue has been within its limit, or the
-    /// connection that is to drain it would be closed too.
-    slow: bool,
-}
-
-#[derive(Debug)]
-enum Pulse {
-    None,
-    Asking(Heartbeat),
-    Watching(Watchdog),
-}
-
 /// A connection that is to become a session's present one.
 #[derive(Debug)]
 pub struct Attach {
@@ -89,16 +68,7 @@ impl Session {
                 machine: Inbound::new(ours, peers),
                 attach: 0,
             }),
-            outbound: Mutex::new(Sending {
-                machine: Outbound::new(encoding, ours, peers),
-                attach: 0,
-                link: None,
-                retired: None,
-                pulse: Pulse::None,
-                marked: false,
-                lightened: None,
-                slow: false,
-            }),
+            outbound: Mutex::new(Sending::new(Outbound::new(encoding, ours, peers))),
             received: AtomicU64::new(0),
             stale_best_effort: AtomicU64::new(0),
             sends_ignorable: false,
@@ -586,60 +556,6 @@ impl Session {
     }
 }
 
-impl Sending {
-    fn transmit(&mut self) {
-        if let Some(link) = &mut self.link {
-            link.transmit(&mut self.machine);
-            self.tell_lightened();
-        }
-    }
-
-    /// Has those look again who wait for less to wait.
-    fn tell_lightened(&mut self) {
-        if let Some(lightened) = self.lightened.take() {
-            lightened.notify_waiters();
-        }
-    }
-
-    /// Whether at most `bytes` wait; for none at all the connection must have taken everything.
-    fn is_lightened(&self, bytes: usize) -> bool {
-        match &self.link {
-            _ if self.machine.ended().is_some() => true,
-            Some(link) if bytes == 0 => self.machine.is_handed_over() && !link.is_blocked(),
-            _ => bytes > 0 && self.machine.queued_bytes() <= bytes,
-        }
-    }
-
-    fn wake(&self) {
-        if let Some(link) = &self.link {
-            link.wake();
-        }
-    }
-
-    fn ping(&mut self, now: Time) {
-        self.machine.ping(now.as_ms());
-        self.transmit();
-    }
-
-    /// Takes the present connection out, with the news of its successor.
-    fn retire(&mut self, encoding: Encoding, winner: u64) {
-        let Some(mut link) = self.link.take() else {
-            return;
-        };
-        let close = Close {
-            attach: Some(winner),
-            ..Close::new(Code::SUPERSEDED, "a newer connection took the session over")
-        };
-        // Nothing follows a CLOSE that was said already.
-        if !self.machine.is_closed() {
-            link.push(encoding, &close.encode(encoding));
-            link.flush();
-        }
-        link.wake();
-        self.retired = Some((self.attach, link));
-    }
-}
-
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
@@ -647,10 +563,4 @@ impl fmt::Debug for Session {
             .field("encoding", &self.encoding)
             .finish_non_exhaustive()
     }
-}
-
-fn slow_consumer(machine: &Outbound, limits: &Limits) -> Close {
-    let queued = machine.queued_bytes();
-    let reason = format!("{queued} bytes wait where {} may", limits.queue);
-    Close::new(Code::SLOW_CONSUMER, reason)
 }

@@ -1,0 +1,103 @@
+//! What a session sends with: the machine, and the present connection's write half.
+
+use tokio::sync::Notify;
+use trunkline_protocol::{Close, Code, Encoding, Heartbeat, Limits, Outbound, Time, Watchdog};
+
+use crate::link::Link;
+use crate::sync::Arc;
+
+pub(super) struct Sending {
+    pub(super) machine: Outbound,
+    pub(super) attach: u64,
+    pub(super) link: Option<Link>,
+    /// A superseded connection's write half, until its task fetches it to close it.
+    pub(super) retired: Option<(u64, Link)>,
+    pub(super) pulse: Pulse,
+    /// On the list of the turn under way.
+    pub(super) marked: bool,
+    /// Those who wait for less to wait, if any.
+    pub(super) lightened: Option<Arc<Notify>>,
+    /// Closed as a slow consumer's: not again before the queue has been within its limit, or the
+    /// connection that is to drain it would be closed too.
+    pub(super) slow: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Pulse {
+    None,
+    Asking(Heartbeat),
+    Watching(Watchdog),
+}
+
+impl Sending {
+    pub(super) const fn new(machine: Outbound) -> Self {
+        Self {
+            machine,
+            attach: 0,
+            link: None,
+            retired: None,
+            pulse: Pulse::None,
+            marked: false,
+            lightened: None,
+            slow: false,
+        }
+    }
+
+    pub(super) fn transmit(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.transmit(&mut self.machine);
+            self.tell_lightened();
+        }
+    }
+
+    /// Has those look again who wait for less to wait.
+    pub(super) fn tell_lightened(&mut self) {
+        if let Some(lightened) = self.lightened.take() {
+            lightened.notify_waiters();
+        }
+    }
+
+    /// Whether at most `bytes` wait; for none at all the connection must have taken everything.
+    pub(super) fn is_lightened(&self, bytes: usize) -> bool {
+        match &self.link {
+            _ if self.machine.ended().is_some() => true,
+            Some(link) if bytes == 0 => self.machine.is_handed_over() && !link.is_blocked(),
+            _ => bytes > 0 && self.machine.queued_bytes() <= bytes,
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        if let Some(link) = &self.link {
+            link.wake();
+        }
+    }
+
+    pub(super) fn ping(&mut self, now: Time) {
+        self.machine.ping(now.as_ms());
+        self.transmit();
+    }
+
+    /// Takes the present connection out, with the news of its successor.
+    pub(super) fn retire(&mut self, encoding: Encoding, winner: u64) {
+        let Some(mut link) = self.link.take() else {
+            return;
+        };
+        let close = Close {
+            attach: Some(winner),
+            ..Close::new(Code::SUPERSEDED, "a newer connection took the session over")
+        };
+        // Nothing follows a CLOSE that was said already.
+        if !self.machine.is_closed() {
+            link.push(encoding, &close.encode(encoding));
+            link.flush();
+        }
+        link.wake();
+        self.retired = Some((self.attach, link));
+    }
+}
+
+pub(super) fn slow_consumer(machine: &Outbound, limits: &Limits) -> Close {
+    let queued = machine.queued_bytes();
+    let reason = format!("{queued} bytes wait where {} may", limits.queue);
+    Close::new(Code::SLOW_CONSUMER, reason)
+}
