@@ -10,11 +10,15 @@ use crate::repository::Repository;
 
 /// Crates and the ones of ours they may depend on. What is not listed may depend on all but the
 /// crates for tests; see [`FOR_TESTS`].
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("trunkline-protocol", &[]),
     ("trunkline-transport", &[]),
     ("trunkline-netem", &[]),
-    ("trunkline-websocket", &["trunkline-transport"]),
+    ("trunkline-tls", &[]),
+    (
+        "trunkline-websocket",
+        &["trunkline-tls", "trunkline-transport"],
+    ),
     (
         "trunkline-driver",
         &["trunkline-protocol", "trunkline-transport"],
@@ -46,6 +50,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "trunkline-driver",
             "trunkline-protocol",
             "trunkline-server",
+            "trunkline-tls",
             "trunkline-transport",
             "trunkline-websocket",
         ],
