@@ -57,6 +57,14 @@ pub enum DialError {
     /// No connection came about.
     #[error("could not connect: {0}")]
     Io(Arc<io::Error>),
+    /// The server could not be believed to be who it should, or speaks no TLS.
+    #[error("no TLS with {host}: {reason}")]
+    Tls {
+        /// The host that was dialled, with its port unless that is the scheme's own.
+        host: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The server answered the handshake with an HTTP status instead of a connection.
     #[error("the server answered {status}: {body}")]
     Refused {

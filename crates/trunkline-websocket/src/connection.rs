@@ -25,7 +25,7 @@ pub(crate) fn over_tcp(
 }
 
 /// A connection over any byte stream; its halves take turns under a short lock.
-#[cfg(feature = "server")]
+#[cfg(any(feature = "server", feature = "tls"))]
 pub(crate) fn over_stream<S>(
     stream: S,
     role: Role,

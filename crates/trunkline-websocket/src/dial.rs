@@ -10,21 +10,41 @@ use crate::connection;
 use crate::frame::Role;
 
 mod exchange;
+#[cfg(feature = "tls")]
+mod secure;
 mod target;
 
 use target::Target;
 
-/// Dials `ws` and `http` URLs. `wss` and `https` need TLS, which is not built in yet.
+/// Dials `ws` and `http` URLs, and with the feature `tls` also `wss` and `https`.
+///
+/// A cheap handle.
 #[derive(Clone, Debug, Default)]
 pub struct WebSocketDialer {
     config: Config,
+    #[cfg(feature = "tls")]
+    secure: crate::sync::Arc<secure::Secure>,
 }
 
 impl WebSocketDialer {
     /// A dialer. The limit on messages is each request's own, not `config`'s.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config }
+        Self {
+            config,
+            #[cfg(feature = "tls")]
+            secure: crate::sync::Arc::default(),
+        }
+    }
+
+    /// Believes these authorities about who a server is. Default: the system's.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn trusting(self, trust: trunkline_tls::Trust) -> Self {
+        Self {
+            secure: secure::Secure::new(trust).into(),
+            ..self
+        }
     }
 }
 
@@ -38,11 +58,26 @@ impl Dialer for WebSocketDialer {
         let target = Target::parse(&request.url)?;
         let mut stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
         stream.set_nodelay(true)?;
-        let (protocol, already_read) = exchange::shake_hands(&mut stream, &target, request).await?;
         let config = Config {
             max_message: request.max_message,
             ..self.config.clone()
         };
+        #[cfg(feature = "tls")]
+        if target.secure {
+            let mut stream = self.secure.shake_hands(stream, &target).await?;
+            let (protocol, already_read) =
+                exchange::shake_hands(&mut stream, &target, request).await?;
+            let already_read = Bytes::from(already_read);
+            let role = Role::Client;
+            return Ok(connection::over_stream(
+                stream,
+                role,
+                protocol,
+                &config,
+                already_read,
+            ));
+        }
+        let (protocol, already_read) = exchange::shake_hands(&mut stream, &target, request).await?;
         let already_read = Bytes::from(already_read);
         Ok(connection::over_tcp(
             stream,

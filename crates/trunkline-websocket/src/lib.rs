@@ -16,7 +16,8 @@
 //! | `control.rs` | what the receiving half has the sending half send: pongs and closes |
 //! | `dial/` | [`WebSocketDialer`] (feature `client`) |
 //! | `upgrade/` | [`upgrade()`]: from an HTTP request to a connection (feature `server`) |
-//! | `listener/` | [`Listener`] over TCP (feature `server`) |
+//! | `endpoint.rs`, `handler.rs` | [`Endpoint`]: the one accept path; [`Handler`]: what becomes of what arrives (feature `server`) |
+//! | `listener/` | [`Listener`] over TCP, and TLS with the feature `tls` (feature `server`) |
 #![cfg_attr(
     not(any(feature = "client", feature = "server")),
     allow(
@@ -40,6 +41,10 @@ mod sync;
 #[cfg(feature = "client")]
 mod dial;
 #[cfg(feature = "server")]
+mod endpoint;
+#[cfg(feature = "server")]
+mod handler;
+#[cfg(feature = "server")]
 mod listener;
 #[cfg(feature = "server")]
 mod upgrade;
@@ -49,6 +54,10 @@ pub use config::{Config, Counters};
 #[cfg(feature = "client")]
 pub use dial::WebSocketDialer;
 #[cfg(feature = "server")]
-pub use listener::{Handler, Listener, ListenerConfig, StopHandle};
+pub use endpoint::Endpoint;
+#[cfg(feature = "server")]
+pub use handler::Handler;
+#[cfg(feature = "server")]
+pub use listener::{Listener, ListenerConfig, StopHandle};
 #[cfg(feature = "server")]
 pub use upgrade::{Body, Handshake, Negotiated, UpgradeError, Upgrading, upgrade};

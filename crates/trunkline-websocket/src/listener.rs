@@ -2,18 +2,19 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::{Config, count};
+use crate::endpoint::Endpoint;
+use crate::handler::Handler;
+use crate::sync::Arc;
 
-mod handler;
 mod serve;
 
-pub use handler::Handler;
+use serve::Serving;
 
 /// How a [`Listener`] behaves.
 #[derive(Clone, Debug)]
@@ -29,9 +30,17 @@ pub struct ListenerConfig {
     /// How long a TCP connection may live that does not become a WebSocket, its answer included.
     /// Default 30 s.
     pub http_timeout: Duration,
-    /// TCP connections that may be in HTTP at once; further ones wait in the kernel's queue.
-    /// Default 1,024. Each costs up to 32 KiB.
+    /// TCP connections that may be in HTTP at once, or in the TLS handshake before it; further ones
+    /// wait in the kernel's queue. Default 1,024. Each costs up to 32 KiB, and as much again under
+    /// TLS.
     pub max_handshakes: usize,
+    /// The certificate for TLS, followed as it is reloaded. Default none: plain TCP, for
+    /// development and behind a proxy that ends TLS.
+    #[cfg(feature = "tls")]
+    pub certificate: Option<trunkline_tls::Certificate>,
+    /// How long a client may take for the TLS handshake. Default 5 s.
+    #[cfg(feature = "tls")]
+    pub tls_timeout: Duration,
 }
 
 impl Default for ListenerConfig {
@@ -43,11 +52,15 @@ impl Default for ListenerConfig {
             header_timeout: Duration::from_secs(5),
             http_timeout: Duration::from_secs(30),
             max_handshakes: 1024,
+            #[cfg(feature = "tls")]
+            certificate: None,
+            #[cfg(feature = "tls")]
+            tls_timeout: Duration::from_secs(5),
         }
     }
 }
 
-/// Accepts WebSocket connections on a TCP port.
+/// Accepts WebSocket connections on a TCP port, over TLS if it has a certificate.
 #[derive(Debug)]
 pub struct Listener {
     listener: TcpListener,
@@ -99,6 +112,7 @@ impl Listener {
     /// Dropping the future stops accepting.
     pub async fn serve<H: Handler>(self, handler: Arc<H>) {
         let handshakes = Arc::new(Semaphore::new(self.config.max_handshakes));
+        let serving = Arc::new(self.serving(handler));
         let mut stopped = self.stop.subscribe();
         let mut pause = SHORTEST_PAUSE;
         loop {
@@ -110,9 +124,9 @@ impl Listener {
             match accepted {
                 Ok((stream, peer, permit)) => {
                     pause = SHORTEST_PAUSE;
-                    let http = serve::http(stream, peer, self.config.clone(), handler.clone());
+                    let serving = serving.clone();
                     tokio::spawn(async move {
-                        http.await;
+                        serving.serve(stream, peer).await;
                         drop(permit);
                     });
                 }
@@ -123,6 +137,23 @@ impl Listener {
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
+        }
+    }
+}
+
+impl Listener {
+    fn serving<H: Handler>(&self, handler: Arc<H>) -> Serving<H> {
+        let config = self.config.clone();
+        #[cfg(feature = "tls")]
+        let tls = config
+            .certificate
+            .as_ref()
+            .map(|certificate| trunkline_tls::server_config(certificate, &[b"http/1.1"]).into());
+        Serving {
+            endpoint: Endpoint::new(handler, &config.protocols, config.websocket.clone()),
+            config,
+            #[cfg(feature = "tls")]
+            tls,
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Sender<W> {
     /// The value of `written` at which the last pong has left. The next one is taken only then, so
     /// that the buffer never holds two.
     pong_until: u64,
-    /// Whether the stream has taken bytes it may still hold back (a TLS record).
+    /// Whether the stream has taken bytes it may still hold back (TLS records, up to 64 KiB).
     unflushed: bool,
     state: State,
 }
@@ -64,6 +64,7 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
     fn fail(&mut self, cause: io::Error) -> ConnectionEnd {
         let end = ConnectionEnd::cut(cause);
         self.buffer.clear();
+        self.unflushed = false;
         self.state = State::Over(end.clone());
         end
     }
@@ -88,6 +89,7 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
             None => {}
             Some(end @ ConnectionEnd::Cut(_)) => {
                 self.buffer.clear();
+                self.unflushed = false;
                 self.state = State::Over(end);
             }
             Some(end) => self.state = State::Ending(end),
@@ -149,12 +151,14 @@ impl<W: AsyncWrite + Unpin + Send + 'static> MessageSender for Sender<W> {
         }
     }
 
+    /// While the stream may hold something back, one byte counts as not taken: whoever looks at this
+    /// or at [`written`](Self::written) then goes on flushing, and sees when that is done.
     fn buffered(&self) -> usize {
-        self.buffer.len() + self.control.waiting()
+        self.buffer.len() + usize::from(self.unflushed) + self.control.waiting()
     }
 
     fn written(&self) -> u64 {
-        self.written
+        self.written - u64::from(self.unflushed)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionEnd>> {

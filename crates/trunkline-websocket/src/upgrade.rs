@@ -8,6 +8,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use trunkline_transport::Connection;
 
@@ -20,7 +21,7 @@ mod refusal;
 mod request;
 
 pub use negotiate::Negotiated;
-pub(crate) use refusal::not_found;
+pub(crate) use refusal::{last, not_found};
 
 /// The body of every answer given here: short text.
 pub type Body = Full<Bytes>;
@@ -65,13 +66,19 @@ impl fmt::Debug for Handshake {
 ///
 /// # Errors
 /// The answer that refuses, as text that says what was wrong: 405 (not GET), 400 (HTTP version,
-/// key, no protocol offered), 426 (not a WebSocket request, another WebSocket version).
+/// key, no protocol offered), 426 (not a WebSocket request, another WebSocket version), 500 (the
+/// HTTP server around this does not support upgrades).
 pub fn upgrade<B>(
     request: &mut Request<B>,
     supported: &[String],
     config: &Config,
 ) -> Result<(Response<Body>, Upgrading), Box<Response<Body>>> {
-    let granted = request::check(request, supported).map_err(|refusal| {
+    let granted = request::check(request, supported);
+    let granted = granted.and_then(|granted| match request.extensions().get::<OnUpgrade>() {
+        Some(_) => Ok(granted),
+        None => Err(refusal::Refusal::no_upgrades()),
+    });
+    let granted = granted.map_err(|refusal| {
         count(&config.counters.upgrades_refused);
         Box::new(refusal.into_response())
     })?;
@@ -114,8 +121,10 @@ impl Upgrading {
     /// Waits until the response has been written, and takes the byte stream over.
     ///
     /// Over hyper on a [`TcpStream`] (with the feature `hyper-auto` also through hyper-util's automatic
-    /// server, which axum uses) the socket itself is taken and everything of HTTP is freed; over another stream the halves
-    /// take turns. Bytes that arrived with the request are not lost.
+    /// server, which axum uses) the socket itself is taken and everything of HTTP is freed, and so
+    /// is tokio-rustls's stream over one with the feature `tls`; over another stream HTTP's wrapping
+    /// stays. Whatever is not plain TCP has halves that take turns. Bytes that arrived with the
+    /// request are not lost.
     ///
     /// # Errors
     /// The client went away before.
@@ -147,27 +156,37 @@ pub struct UpgradeError {
 }
 
 fn take_over(upgraded: Upgraded, protocol: String, config: &Config) -> Connection {
-    match into_tcp(upgraded) {
-        Ok((stream, read)) => connection::over_tcp(stream, Role::Server, protocol, config, read),
-        Err(upgraded) => {
-            let stream = TokioIo::new(upgraded);
-            connection::over_stream(stream, Role::Server, protocol, config, Bytes::new())
+    let upgraded = match into_stream::<TcpStream>(upgraded) {
+        Ok((tcp, read)) => {
+            return connection::over_tcp(tcp, Role::Server, protocol, config, read);
         }
-    }
+        Err(upgraded) => upgraded,
+    };
+    #[cfg(feature = "tls")]
+    let upgraded = match into_stream::<tokio_rustls::server::TlsStream<TcpStream>>(upgraded) {
+        Ok((tls, read)) => {
+            return connection::over_stream(tls, Role::Server, protocol, config, read);
+        }
+        Err(upgraded) => upgraded,
+    };
+    let stream = TokioIo::new(upgraded);
+    connection::over_stream(stream, Role::Server, protocol, config, Bytes::new())
 }
 
-/// The socket itself and what hyper had read of it, if it is a plain one.
-fn into_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
-    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+/// The stream under HTTP and what hyper had read of it, if it is one of this type.
+fn into_stream<S>(upgraded: Upgraded) -> Result<(S, Bytes), Upgraded>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let upgraded = match upgraded.downcast::<TokioIo<S>>() {
         Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),
         Err(upgraded) => upgraded,
     };
     #[cfg(feature = "hyper-auto")]
-    let upgraded =
-        match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),
-            Err(upgraded) => upgraded,
-        };
+    let upgraded = match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<S>>(upgraded) {
+        Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),
+        Err(upgraded) => upgraded,
+    };
     Err(upgraded)
 }
 
@@ -177,6 +196,21 @@ mod tests {
     use http::header::AUTHORIZATION;
 
     use super::*;
+
+    #[test]
+    fn a_host_that_cannot_upgrade_is_told_so() {
+        let mut request = Request::get("/trunkline")
+            .header("Upgrade", "websocket")
+            .header("Connection", "Upgrade")
+            .header("Sec-WebSocket-Version", "13")
+            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .header("Sec-WebSocket-Protocol", "trunkline.v1.json")
+            .body(())
+            .unwrap();
+        let supported = ["trunkline.v1.json".to_owned()];
+        let answer = upgrade(&mut request, &supported, &Config::default()).unwrap_err();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
 
     #[test]
     fn no_credential_shows_for_debugging() {

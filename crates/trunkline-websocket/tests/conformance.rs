@@ -4,7 +4,9 @@
 mod common;
 
 use trunkline_testkit::conformance::{MAX_MESSAGE, Pair};
-use trunkline_websocket::{Config, ListenerConfig};
+use trunkline_tls::{Certificate, Trust};
+use trunkline_transport::Dialer as _;
+use trunkline_websocket::{Config, ListenerConfig, WebSocketDialer};
 
 /// The client is near, the server far, with a relay in between that can be cut.
 async fn connected() -> Pair {
@@ -36,6 +38,46 @@ mod from_the_client {
 mod from_the_server {
     async fn pair() -> trunkline_testkit::conformance::Pair {
         super::connected().await.swapped()
+    }
+
+    trunkline_testkit::conformance_tests!(pair);
+}
+
+/// The same over TLS.
+async fn secured() -> Pair {
+    let certificate = Certificate::self_signed(["127.0.0.1"]).expect("an address");
+    let trust = Trust::nobody().with_certificate(&certificate);
+    let websocket = Config {
+        max_message: MAX_MESSAGE,
+        ..Config::default()
+    };
+    let config = ListenerConfig {
+        websocket,
+        certificate: Some(certificate),
+        ..ListenerConfig::default()
+    };
+    let mut server = common::Server::start(config).await;
+    let (address, relay) = common::relay(server.address).await;
+    let near = WebSocketDialer::default()
+        .trusting(trust)
+        .dial(&common::secure_request(address, MAX_MESSAGE))
+        .await
+        .expect("dialled");
+    let (far, _handshake) = server.next().await;
+    Pair {
+        near,
+        far,
+        cut: Box::new(move || relay.abort()),
+    }
+}
+
+mod from_the_client_over_tls {
+    trunkline_testkit::conformance_tests!(super::secured);
+}
+
+mod from_the_server_over_tls {
+    async fn pair() -> trunkline_testkit::conformance::Pair {
+        super::secured().await.swapped()
     }
 
     trunkline_testkit::conformance_tests!(pair);

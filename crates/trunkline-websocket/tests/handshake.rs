@@ -196,7 +196,7 @@ async fn stopped_listener_closes_its_port_and_keeps_its_connections() {
 struct Picky;
 
 impl Handler for Picky {
-    fn admit(&self, handshake: &Handshake) -> Result<(), Box<Response<Body>>> {
+    fn admit(&self, handshake: &mut Handshake) -> Result<(), Box<Response<Body>>> {
         if handshake.headers.contains_key("origin") {
             let mut response = Response::new(Body::from("foreign origin"));
             *response.status_mut() = StatusCode::FORBIDDEN;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Request, StatusCode};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use trunkline_transport::{DialError, DialRequest};
 use tungstenite::handshake::client::{Response, generate_key, generate_request};
 use tungstenite::handshake::derive_accept_key;
@@ -23,13 +22,17 @@ const MAX_BODY: usize = 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sends the request and reads the answer: the protocol agreed on, and bytes that came behind it.
-pub(super) async fn shake_hands(
-    stream: &mut TcpStream,
+pub(super) async fn shake_hands<S>(
+    stream: &mut S,
     target: &Target,
     request: &DialRequest,
-) -> Result<(String, Vec<u8>), DialError> {
+) -> Result<(String, Vec<u8>), DialError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let (bytes, key) = request_bytes(target, request)?;
     stream.write_all(&bytes).await?;
+    stream.flush().await?;
     let (response, rest) = read_head(stream).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(refused(stream, &response, rest).await);
@@ -68,7 +71,7 @@ fn request_bytes(target: &Target, request: &DialRequest) -> Result<(Vec<u8>, Str
     generate_request(head).map_err(|cause| wrong(cause.to_string()))
 }
 
-async fn read_head(stream: &mut TcpStream) -> Result<(Response, Vec<u8>), DialError> {
+async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(Response, Vec<u8>), DialError> {
     let mut bytes = Vec::with_capacity(1024);
     loop {
         if stream.read_buf(&mut bytes).await? == 0 {
@@ -98,7 +101,11 @@ async fn read_head(stream: &mut TcpStream) -> Result<(Response, Vec<u8>), DialEr
 }
 
 /// Reads the start of a refusal's body, as far as it comes soon.
-async fn refused(stream: &mut TcpStream, response: &Response, mut body: Vec<u8>) -> DialError {
+async fn refused<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    response: &Response,
+    mut body: Vec<u8>,
+) -> DialError {
     let headers = response.headers();
     let length = number(headers, header::CONTENT_LENGTH);
     let wanted = length.map_or(MAX_BODY, |length| MAX_BODY.min(length as usize));

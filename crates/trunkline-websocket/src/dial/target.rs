@@ -8,6 +8,8 @@ const DEFAULT_PATH: &str = "/trunkline";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
+    /// Whether the scheme asks for TLS.
+    pub(super) secure: bool,
     /// For name resolution: an IPv6 address without its brackets.
     pub(super) host: String,
     pub(super) port: u16,
@@ -23,16 +25,16 @@ impl Target {
             reason,
         };
         let uri: Uri = url.parse().map_err(|cause| refuse(format!("{cause}")))?;
-        match uri.scheme_str() {
-            Some("http" | "ws") => {}
+        let secure = match uri.scheme_str() {
+            Some("http" | "ws") => false,
+            Some("https" | "wss") if cfg!(feature = "tls") => true,
             Some("https" | "wss") => {
-                return Err(refuse(
-                    "TLS needs the `tls` feature, which is not there yet".into(),
-                ));
+                return Err(refuse("TLS needs the feature `tls` of `trunkline`".into()));
             }
             Some(other) => return Err(refuse(format!("the scheme `{other}` is not WebSocket's"))),
             None => return Err(refuse("it has no scheme, such as http://".into())),
-        }
+        };
+        let default_port = if secure { 443 } else { 80 };
         let authority = uri
             .authority()
             .ok_or_else(|| refuse("it has no host".into()))?;
@@ -43,7 +45,7 @@ impl Target {
         if host.is_empty() {
             return Err(refuse("it has no host".into()));
         }
-        let port = authority.port_u16().unwrap_or(80);
+        let port = authority.port_u16().unwrap_or(default_port);
         if authority.port().is_none() && authority.as_str().len() > host.len() {
             return Err(refuse("its port is not a number from 0 to 65535".into()));
         }
@@ -53,12 +55,13 @@ impl Target {
             uri.path()
         };
         Ok(Self {
+            secure,
             host: host
                 .trim_start_matches('[')
                 .trim_end_matches(']')
                 .to_owned(),
             port,
-            authority: if port == 80 {
+            authority: if port == default_port {
                 host.to_owned()
             } else {
                 format!("{host}:{port}")
@@ -133,6 +136,28 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "tls")]
+    #[test]
+    fn secure_schemes_have_a_default_port_of_their_own() {
+        for url in ["https://example.org/x", "wss://example.org:443/x"] {
+            let target = target(url);
+            assert!(target.secure);
+            assert_eq!(
+                (target.authority.as_str(), target.port),
+                ("example.org", 443)
+            );
+        }
+        assert_eq!(target("wss://example.org:80").authority, "example.org:80");
+        assert!(!target("ws://example.org:443").secure);
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn secure_schemes_name_the_feature_they_need() {
+        refused("https://example.org", "feature `tls`");
+        refused("wss://example.org", "feature `tls`");
+    }
+
     #[test]
     fn ipv6_address_is_dialled_without_and_named_with_brackets() {
         let target = target("http://[::1]:9/x");
@@ -144,8 +169,6 @@ mod tests {
 
     #[test]
     fn what_cannot_be_dialled_is_said() {
-        refused("https://example.org", "`tls` feature");
-        refused("wss://example.org", "`tls` feature");
         refused("ftp://example.org", "`ftp`");
         refused("example.org", "no scheme");
         refused("/trunkline", "no scheme");

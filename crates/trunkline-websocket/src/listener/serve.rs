@@ -2,19 +2,21 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::{Handler, ListenerConfig};
+use super::ListenerConfig;
 use crate::config::count;
-use crate::upgrade::{Body, Handshake, Upgrading, upgrade};
+use crate::endpoint::Endpoint;
+use crate::handler::Handler;
+use crate::sync::Arc;
+use crate::upgrade::{Body, last};
 
 /// The largest head of a request, bytes; beyond it hyper answers 431.
 const MAX_HEAD: usize = 16 * 1024;
@@ -22,92 +24,82 @@ const MAX_HEAD: usize = 16 * 1024;
 /// Headers a request may have; beyond it hyper answers 431.
 const MAX_HEADERS: usize = 64;
 
-pub(super) async fn http<H: Handler>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    config: Arc<ListenerConfig>,
-    handler: Arc<H>,
-) {
-    // Only fails on a socket that is gone, which the first read reports.
-    let _ = stream.set_nodelay(true);
-    let service = {
-        let config = config.clone();
-        service_fn(move |request| {
-            let (config, handler) = (config.clone(), handler.clone());
-            async move { Ok::<_, Infallible>(answer(request, peer, &config, handler).await) }
-        })
-    };
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout)
-        .max_buf_size(MAX_HEAD)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    match tokio::time::timeout(config.http_timeout, connection).await {
-        Ok(Ok(())) => {}
-        Ok(Err(cause)) => {
-            count(&config.websocket.counters.handshake_errors);
-            tracing::debug!(%peer, %cause, "HTTP connection failed");
-        }
-        Err(_) => {
-            count(&config.websocket.counters.handshake_errors);
-            let limit = config.http_timeout;
-            tracing::debug!(%peer, ?limit, "HTTP connection took too long");
-        }
-    }
+/// What all TCP connections of a listener share.
+pub(super) struct Serving<H> {
+    pub(super) config: Arc<ListenerConfig>,
+    pub(super) endpoint: Endpoint<H>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<tokio_rustls::TlsAcceptor>,
 }
 
-async fn answer<H: Handler>(
-    mut request: Request<Incoming>,
-    peer: SocketAddr,
-    config: &ListenerConfig,
-    handler: Arc<H>,
-) -> Response<Body> {
-    if request.uri().path() != config.path {
-        return last(handler.fallback(request, &config.path).await);
-    }
-    let (response, upgrading) = match upgrade(&mut request, &config.protocols, &config.websocket) {
-        Ok(granted) => granted,
-        Err(refusal) => {
-            let status = refusal.status();
-            tracing::debug!(%peer, %status, "handshake refused");
-            return *refusal;
+impl<H: Handler> Serving<H> {
+    /// Serves one TCP connection until it is over or a WebSocket.
+    pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr) {
+        // Only fails on a socket that is gone, which the first read reports.
+        let _ = stream.set_nodelay(true);
+        #[cfg(feature = "tls")]
+        if let Some(acceptor) = &self.tls {
+            if let Some(stream) = self.shake_hands(acceptor, stream, peer).await {
+                self.http(stream, peer).await;
+            }
+            return;
         }
-    };
-    let (head, _) = request.into_parts();
-    let handshake = Handshake {
-        uri: head.uri,
-        headers: head.headers,
-        peer: Some(peer),
-        negotiated: upgrading.negotiated().clone(),
-    };
-    if let Err(refusal) = handler.admit(&handshake) {
-        count(&config.websocket.counters.upgrades_refused);
-        return last(*refusal);
+        self.http(stream, peer).await;
     }
-    tokio::spawn(connected(upgrading, handshake, handler));
-    response
-}
 
-async fn connected<H: Handler>(upgrading: Upgrading, handshake: Handshake, handler: Arc<H>) {
-    match upgrading.complete().await {
-        // A task of its own, so that nothing of HTTP and of this future lives on in it: a task is
-        // as large as the largest moment of its future.
-        Ok(connection) => drop(tokio::spawn(handler.connected(connection, handshake))),
-        Err(cause) => {
-            let peer = handshake.peer;
-            tracing::debug!(?peer, %cause, "upgrade failed");
+    #[cfg(feature = "tls")]
+    async fn shake_hands(
+        &self,
+        acceptor: &tokio_rustls::TlsAcceptor,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+        let limit = self.config.tls_timeout;
+        match tokio::time::timeout(limit, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(cause)) => tracing::debug!(%peer, %cause, "TLS handshake failed"),
+            Err(_elapsed) => tracing::debug!(%peer, ?limit, "TLS handshake took too long"),
+        }
+        count(&self.config.websocket.counters.handshake_errors);
+        None
+    }
+
+    async fn http<S>(&self, stream: S, peer: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let config = &self.config;
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(config.header_timeout)
+            .max_buf_size(MAX_HEAD)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(
+                TokioIo::new(stream),
+                service_fn(|request| async move {
+                    Ok::<_, Infallible>(self.answer(request, peer).await)
+                }),
+            )
+            .with_upgrades();
+        match tokio::time::timeout(config.http_timeout, connection).await {
+            Ok(Ok(())) => {}
+            Ok(Err(cause)) => {
+                count(&config.websocket.counters.handshake_errors);
+                tracing::debug!(%peer, %cause, "HTTP connection failed");
+            }
+            Err(_) => {
+                count(&config.websocket.counters.handshake_errors);
+                let limit = config.http_timeout;
+                tracing::debug!(%peer, ?limit, "HTTP connection took too long");
+            }
         }
     }
-}
 
-/// Makes an answer the last of its TCP connection, so that no idle one takes a place.
-fn last(mut response: Response<Body>) -> Response<Body> {
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        if request.uri().path() == self.config.path {
+            return self.endpoint.answer(request, Some(peer)).await;
+        }
+        let handler = Arc::clone(self.endpoint.handler());
+        last(handler.fallback(request, &self.config.path).await)
     }
-    response
 }

@@ -39,6 +39,18 @@ impl Refusal {
         }
     }
 
+    /// The host's mistake, not the client's: said loudly here too.
+    pub(super) fn no_upgrades() -> Self {
+        let text = "The HTTP server that this endpoint is mounted in does not support upgrades: serve \
+                    its connections `with_upgrades`.";
+        tracing::error!("{text}");
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            text: text.to_owned(),
+            header: None,
+        }
+    }
+
     pub(super) fn into_response(self) -> Response<Body> {
         let mut response = text_response(self.status, self.text);
         if let Some((name, value)) = self.header {
@@ -64,6 +76,16 @@ impl Refusal {
 pub(crate) fn not_found(path: &str) -> Response<Body> {
     let text = format!("Nothing is served here; the Trunkline endpoint is at {path}.");
     text_response(StatusCode::NOT_FOUND, text)
+}
+
+/// Makes an answer the last of its TCP connection, so that no idle one takes a place.
+pub(crate) fn last(mut response: Response<Body>) -> Response<Body> {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn text_response(status: StatusCode, mut text: String) -> Response<Body> {

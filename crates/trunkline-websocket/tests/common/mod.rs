@@ -61,6 +61,13 @@ pub(crate) fn request(address: SocketAddr, max_message: usize) -> DialRequest {
     }
 }
 
+pub(crate) fn secure_request(address: SocketAddr, max_message: usize) -> DialRequest {
+    DialRequest {
+        url: format!("https://{address}"),
+        ..request(address, max_message)
+    }
+}
+
 pub(crate) async fn dial(request: &DialRequest) -> Result<Connection, DialError> {
     WebSocketDialer::new(Config::default()).dial(request).await
 }

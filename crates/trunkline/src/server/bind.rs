@@ -119,7 +119,7 @@ struct Accepting {
 }
 
 impl Handler for Accepting {
-    fn admit(&self, handshake: &Handshake) -> Result<(), Box<Response<Body>>> {
+    fn admit(&self, handshake: &mut Handshake) -> Result<(), Box<Response<Body>>> {
         origin::check(handshake).map_err(|foreign| {
             tracing::warn!(peer = ?handshake.peer, %foreign, "connection refused");
             let body = Body::from(foreign.to_string());

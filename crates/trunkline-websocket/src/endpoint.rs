@@ -1,0 +1,95 @@
+//! Where requests become connections: the one accept path, for a listener of our own and for
+//! whatever HTTP server it is mounted in.
+
+use std::net::SocketAddr;
+
+use http::{Request, Response};
+
+use crate::config::{Config, count};
+use crate::handler::Handler;
+use crate::sync::Arc;
+use crate::upgrade::{Body, Handshake, Upgrading, last, upgrade};
+
+/// Answers the requests to one path: upgrades the good handshakes and says why of the others.
+///
+/// A cheap handle.
+#[derive(Debug)]
+pub struct Endpoint<H> {
+    handler: Arc<H>,
+    protocols: Arc<[String]>,
+    config: Config,
+}
+
+impl<H: Handler> Endpoint<H> {
+    /// An endpoint that speaks these application protocols, and hands what it accepts to `handler`.
+    pub fn new(handler: Arc<H>, protocols: &[String], config: Config) -> Self {
+        Self {
+            handler,
+            protocols: protocols.into(),
+            config,
+        }
+    }
+
+    /// What its connections go to.
+    #[must_use]
+    pub fn handler(&self) -> &Arc<H> {
+        &self.handler
+    }
+
+    /// Answers a request that was sent to this endpoint; its path is not looked at. The connection
+    /// of a good handshake runs in a task of its own, as soon as the answer has been written.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn answer<B>(
+        &self,
+        mut request: Request<B>,
+        peer: Option<SocketAddr>,
+    ) -> Response<Body> {
+        let (response, upgrading) = match upgrade(&mut request, &self.protocols, &self.config) {
+            Ok(granted) => granted,
+            Err(mut refusal) => {
+                let status = refusal.status();
+                tracing::debug!(?peer, %status, "handshake refused");
+                self.handler.refused(request.headers(), &mut refusal);
+                return *refusal;
+            }
+        };
+        let (head, _) = request.into_parts();
+        let mut handshake = Handshake {
+            uri: head.uri,
+            headers: head.headers,
+            peer,
+            negotiated: upgrading.negotiated().clone(),
+        };
+        if let Err(mut refusal) = self.handler.admit(&mut handshake) {
+            count(&self.config.counters.upgrades_refused);
+            self.handler.refused(&handshake.headers, &mut refusal);
+            return last(*refusal);
+        }
+        tokio::spawn(connected(upgrading, handshake, Arc::clone(&self.handler)));
+        response
+    }
+}
+
+impl<H> Clone for Endpoint<H> {
+    fn clone(&self) -> Self {
+        Self {
+            handler: Arc::clone(&self.handler),
+            protocols: Arc::clone(&self.protocols),
+            config: self.config.clone(),
+        }
+    }
+}
+
+async fn connected<H: Handler>(upgrading: Upgrading, handshake: Handshake, handler: Arc<H>) {
+    match upgrading.complete().await {
+        // A task of its own, so that nothing of HTTP and of this future lives on in it: a task is
+        // as large as the largest moment of its future.
+        Ok(connection) => drop(tokio::spawn(handler.connected(connection, handshake))),
+        Err(cause) => {
+            let peer = handshake.peer;
+            tracing::debug!(?peer, %cause, "upgrade failed");
+        }
+    }
+}

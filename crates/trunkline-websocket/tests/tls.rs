@@ -1,0 +1,197 @@
+//! TLS on both sides: who is believed, what a reload changes, and what hostile bytes come to.
+#![allow(clippy::unwrap_used, reason = "also the helpers here are tests")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{HANDSHAKE, Raw, Server, dial, request, secure_request, within_limit};
+use tokio::net::TcpListener;
+use trunkline_testkit::drive::{content, send};
+use trunkline_tls::{Certificate, Trust};
+use trunkline_transport::{Connection, DialError, Dialer as _, MessageKind};
+use trunkline_websocket::{ListenerConfig, WebSocketDialer};
+
+const LIMIT: usize = 100_000;
+
+fn made() -> (Certificate, Trust) {
+    let certificate = Certificate::self_signed(["127.0.0.1"]).unwrap();
+    let trust = Trust::nobody().with_certificate(&certificate);
+    (certificate, trust)
+}
+
+async fn secured(certificate: &Certificate) -> Server {
+    let config = ListenerConfig {
+        certificate: Some(certificate.clone()),
+        tls_timeout: Duration::from_millis(200),
+        ..ListenerConfig::default()
+    };
+    Server::start(config).await
+}
+
+async fn dial_trusting(server: &Server, trust: &Trust) -> Result<Connection, DialError> {
+    let dialer = WebSocketDialer::default().trusting(trust.clone());
+    dialer.dial(&secure_request(server.address, LIMIT)).await
+}
+
+/// A dial that failed for what TLS found.
+fn refused(dialled: Result<Connection, DialError>) -> String {
+    match dialled {
+        Err(DialError::Tls { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn messages_larger_than_a_record_go_both_ways() {
+    within_limit(async {
+        let (certificate, trust) = made();
+        let mut server = secured(&certificate).await;
+        let mut near = dial_trusting(&server, &trust).await.unwrap();
+        let (mut far, handshake) = server.next().await;
+        assert!(handshake.peer.is_some());
+        let long = vec![7; 90_000];
+        let there = async {
+            send(&mut *near.sender, MessageKind::Binary, &long)
+                .await
+                .unwrap();
+            content(&mut *near.receiver).await
+        };
+        let back = async {
+            let long = content(&mut *far.receiver).await;
+            send(&mut *far.sender, MessageKind::Binary, &long)
+                .await
+                .unwrap();
+        };
+        let (returned, ()) = tokio::join!(there, back);
+        assert_eq!(returned.len(), long.len());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unknown_authority_is_not_believed_and_the_remedy_is_said() {
+    within_limit(async {
+        let (certificate, _) = made();
+        let server = secured(&certificate).await;
+        let reason = refused(dial_trusting(&server, &Trust::system()).await);
+        assert!(reason.contains("Trust"), "{reason}");
+        let reason = refused(dial_trusting(&server, &Trust::nobody()).await);
+        assert!(reason.contains("no certificate authority"), "{reason}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_host_is_not_believed() {
+    within_limit(async {
+        let certificate = Certificate::self_signed(["example.org"]).unwrap();
+        let trust = Trust::nobody().with_certificate(&certificate);
+        let server = secured(&certificate).await;
+        let reason = refused(dial_trusting(&server, &trust).await);
+        assert!(reason.contains("example.org"), "{reason}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reload_is_for_new_connections_and_keeps_the_old_ones() {
+    within_limit(async {
+        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("tls-reload");
+        std::fs::create_dir_all(&folder).unwrap();
+        let (chain, key) = (folder.join("chain.pem"), folder.join("key.pem"));
+        let renew = || {
+            let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+            std::fs::write(&chain, made.cert.pem()).unwrap();
+            std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+            Trust::nobody()
+                .with_pem(made.cert.pem().as_bytes())
+                .unwrap()
+        };
+        let old = renew();
+        let certificate = Certificate::from_pem_files(&chain, &key).unwrap();
+        let mut server = secured(&certificate).await;
+        let mut near = dial_trusting(&server, &old).await.unwrap();
+        let (mut far, _) = server.next().await;
+
+        let new = renew();
+        certificate.reload().unwrap();
+        refused(dial_trusting(&server, &old).await);
+        dial_trusting(&server, &new).await.unwrap();
+        server.next().await;
+
+        std::fs::write(&chain, "not a certificate").unwrap();
+        certificate.reload().unwrap_err();
+        dial_trusting(&server, &new).await.unwrap();
+        server.next().await;
+
+        send(&mut *near.sender, MessageKind::Text, b"still here")
+            .await
+            .unwrap();
+        assert_eq!(content(&mut *far.receiver).await[..], *b"still here");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_tls_ends_and_the_listener_goes_on() {
+    within_limit(async {
+        let (certificate, trust) = made();
+        let mut server = secured(&certificate).await;
+        let mut plain = Raw::connect(server.address).await;
+        plain.write(HANDSHAKE.as_bytes()).await;
+        let answer = plain.rest().await;
+        assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+        // Half a ClientHello, and nothing at all: the deadline ends both.
+        let mut half = Raw::connect(server.address).await;
+        half.write(b"\x16\x03\x01\x02\x00\x01").await;
+        half.rest().await;
+        Raw::connect(server.address).await.rest().await;
+        dial_trusting(&server, &trust).await.unwrap();
+        server.next().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn handshakes_beyond_the_limit_wait_until_one_is_over() {
+    within_limit(async {
+        let (certificate, trust) = made();
+        let config = ListenerConfig {
+            certificate: Some(certificate),
+            tls_timeout: Duration::from_millis(200),
+            max_handshakes: 1,
+            ..ListenerConfig::default()
+        };
+        let mut server = Server::start(config).await;
+        let mut silent = Raw::connect(server.address).await;
+        let dialled = dial_trusting(&server, &trust);
+        let (dialled, ()) = tokio::join!(dialled, async {
+            silent.rest().await;
+        });
+        dialled.unwrap();
+        server.next().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_told_apart_from_one_that_is_not_believed() {
+    within_limit(async {
+        let server = Server::start(ListenerConfig::default()).await;
+        let reason =
+            refused(dial_trusting(&server, &Trust::nobody().with_certificate(&made().0)).await);
+        assert!(reason.contains("speaks no TLS"), "{reason}");
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = silent.local_addr().unwrap();
+        let gone = tokio::spawn(async move { drop(silent.accept().await) });
+        let dialled = WebSocketDialer::default()
+            .trusting(Trust::nobody().with_certificate(&made().0))
+            .dial(&secure_request(address, LIMIT))
+            .await;
+        refused(dialled);
+        gone.await.unwrap();
+        dial(&request(server.address, LIMIT)).await.unwrap();
+    })
+    .await;
+}
