@@ -17,6 +17,7 @@ use trunkline_transport::{Connection, ConnectionEnd, Message};
 use crate::Failure;
 use crate::auth::{Handshake, Principal, Request};
 use crate::context::{Inbox, Life, SessionContext};
+use crate::presence::{Guest, Presence, farewell};
 use crate::server::ServerInner;
 
 /// Serves one connection until a session has it, or it is refused.
@@ -26,6 +27,7 @@ pub(crate) async fn accept(
     request: Request,
 ) {
     let peer = request.peer;
+    let guest = Guest::of(server);
     // A stranger may have a HELLO buffered here, and no more: what is longer is refused in band as
     // soon as it has come so far, and by the transport if its head says that it is longer by far.
     connection
@@ -41,10 +43,15 @@ pub(crate) async fn accept(
             };
             match arrival.admit(connection, hello).await {
                 Ok((context, driver)) => {
+                    // A session that began while the server was shut down is ended by it, or here.
+                    if server.presence.is_shut_down() {
+                        context.end(farewell());
+                    }
                     tokio::spawn(Drive {
                         context,
                         driver,
                         peer,
+                        _guest: guest,
                     });
                     return;
                 }
@@ -68,6 +75,7 @@ struct Drive {
     context: Arc<SessionContext>,
     driver: Driver,
     peer: Option<SocketAddr>,
+    _guest: Guest,
 }
 
 impl Future for Drive {
@@ -96,7 +104,14 @@ async fn greet(
     };
     let limit = server.config.handshake_timeout;
     let first = poll_fn(|cx| poll_first(connection, cx));
-    let greeting = match tokio::time::timeout(limit, first).await {
+    let first = tokio::select! {
+        biased;
+        () = server.presence.until(Presence::is_shut_down) => {
+            return (encoding, Err(Some(farewell())));
+        }
+        first = tokio::time::timeout(limit, first) => first,
+    };
+    let greeting = match first {
         Err(_elapsed) => Err(Some(Close::new(
             Code::HANDSHAKE_TIMEOUT,
             format!("no HELLO within {} ms", limit.as_millis()),

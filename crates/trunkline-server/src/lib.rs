@@ -5,6 +5,7 @@
 //! | `server.rs` | [`Server`], its [`Builder`] and settings |
 //! | `accept.rs`, `auth.rs` | a connection's handshake; [`Handshake`], [`Principal`], the authentication hook |
 //! | `context.rs`, `registry.rs`, `sweep.rs` | a session with all that hangs on it; all sessions; their deadlines |
+//! | `presence.rs` | whether the server takes connections, and how many it has |
 //! | `namespace.rs` | [`Namespace`]: handlers, hooks, and who is in it |
 //! | `handler.rs`, `handler/` | [`Handler`](handler::Handler): async functions of extractors; what they return is the driver's |
 //! | `extract.rs`, `extract/` | the extractors |
@@ -22,6 +23,7 @@ mod emit;
 pub mod extract;
 pub mod handler;
 mod namespace;
+mod presence;
 mod queue;
 mod registry;
 mod room;

@@ -9,12 +9,13 @@ use dashmap::DashMap;
 use http::HeaderMap;
 use tokio::runtime::Handle;
 use trunkline_driver::sync::{Arc, AtomicU64, Ordering};
-use trunkline_protocol::{Close, Code, Limits, Lost, NamespaceName};
+use trunkline_protocol::{Limits, Lost, NamespaceName};
 use trunkline_transport::Connection;
 
 use crate::accept;
 use crate::auth::{Authenticate, Handshake, Request, Verdict};
 use crate::namespace::{Namespace, NamespaceInner};
+use crate::presence::{Presence, farewell};
 use crate::registry::Registry;
 use crate::sweep;
 
@@ -32,6 +33,7 @@ pub struct Server {
 pub(crate) struct ServerInner {
     pub(crate) config: Config,
     pub(crate) registry: Registry,
+    pub(crate) presence: Presence,
     pub(crate) authenticate: Option<Authenticate>,
     namespaces: DashMap<NamespaceName, Arc<NamespaceInner>>,
     state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
@@ -66,6 +68,8 @@ pub(crate) struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
+    /// Connections, those in their handshake included.
+    pub connections: usize,
     /// Sessions, attached or waiting to be resumed.
     pub sessions: usize,
     /// Acks that clients owe.
@@ -126,14 +130,49 @@ impl Server {
         accept::accept(&self.inner, connection, request).await;
     }
 
-    /// Ends every session with 1012: clients come back later, or elsewhere. What they have not
-    /// confirmed is lost, and counted.
+    /// Shuts the server down: ends every session with 1012, so that clients come back later, or
+    /// elsewhere. What they have not confirmed is lost, and counted. Connections that come from now
+    /// on are told the same.
+    ///
+    /// A listener is not stopped by it, and neither is a web framework; stopping those ends no
+    /// connection in turn. Await [`closed`](Self::closed) before the program ends, or the last words
+    /// may not leave. Calling it again does nothing.
     pub fn shut_down(&self) {
+        // First, so that a session that is missed below sees it when it begins.
+        self.inner.presence.shut_down();
         let mut sessions = Vec::new();
         self.inner.registry.all(&mut sessions);
         for context in sessions {
-            context.end(Close::new(Code::SERVICE_RESTART, "the server shuts down"));
+            context.end(farewell());
         }
+    }
+
+    /// Whether sessions can begin here, for the readiness check of a balancer. False from
+    /// [`shut_down`](Self::shut_down) on.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.inner.presence.is_shut_down()
+    }
+
+    /// Waits until the server is [shut down](Self::shut_down): for whatever else of the program goes
+    /// with it, such as the web framework that it is mounted in.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn shutting_down(&self) {
+        self.inner.presence.until(Presence::is_shut_down).await;
+    }
+
+    /// Waits until the server is [shut down](Self::shut_down) and its last connection has ended,
+    /// wherever it came in. That takes as long as an authentication hook that is under way; a client
+    /// that does not go is left after a second. Hooks for the sockets' ends may still run.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn closed(&self) {
+        let is_closed =
+            |presence: &Presence| presence.is_shut_down() && presence.connections() == 0;
+        self.inner.presence.until(is_closed).await;
     }
 
     /// The limits every session is told of.
@@ -149,6 +188,7 @@ impl Server {
         let mut sessions = Vec::new();
         self.inner.registry.all(&mut sessions);
         Stats {
+            connections: self.inner.presence.connections(),
             sessions: sessions.len(),
             pending_acks: sessions
                 .iter()
@@ -345,6 +385,7 @@ impl Builder {
             inner: Arc::new(ServerInner {
                 config: self.config,
                 registry: Registry::default(),
+                presence: Presence::default(),
                 authenticate: self.authenticate,
                 namespaces: DashMap::new(),
                 state: self.state,

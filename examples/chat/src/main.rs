@@ -79,7 +79,10 @@ async fn serve(serving: Serving) -> Result<(), Box<dyn Error>> {
         .serve();
     tokio::select! {
         served = serving => served?,
-        _ = tokio::signal::ctrl_c() => server.shut_down(),
+        _ = tokio::signal::ctrl_c() => {
+            server.shut_down();
+            server.closed().await;
+        }
     }
     Ok(())
 }

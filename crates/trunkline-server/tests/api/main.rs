@@ -9,3 +9,4 @@ mod life;
 mod order;
 mod peer;
 mod rooms;
+mod shutting_down;

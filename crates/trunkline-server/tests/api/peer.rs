@@ -73,7 +73,15 @@ impl Peer {
     }
 
     /// Says HELLO, and gives the answer.
-    async fn knock(server: &Server, hello: Value) -> (Self, Value) {
+    pub(crate) async fn knock(server: &Server, hello: Value) -> (Self, Value) {
+        let mut peer = Self::silent(server);
+        peer.try_send(json!([0, hello])).await;
+        let answer = peer.receive().await;
+        (peer, answer)
+    }
+
+    /// A connection on which nothing was said.
+    pub(crate) fn silent(server: &Server) -> Self {
         let config = Config {
             protocol: "trunkline.v1.json".into(),
             ..Config::default()
@@ -81,17 +89,14 @@ impl Peer {
         let (near, far, link) = memory::pair(config);
         let server = server.clone();
         tokio::spawn(async move { server.accept(near, Request::default()).await });
-        let mut peer = Self {
+        Self {
             connection: far,
             link,
             seq: 0,
             received: 0,
             welcome: Value::Null,
             socket_id: String::new(),
-        };
-        peer.send(json!([0, hello])).await;
-        let answer = peer.receive().await;
-        (peer, answer)
+        }
     }
 
     /// Sends a frame as it is.
@@ -207,6 +212,11 @@ impl Peer {
                 _ => panic!("a PONG is due, not {frame}"),
             }
         }
+    }
+
+    /// Goes after a CLOSE.
+    pub(crate) async fn leave(mut self) {
+        drive::end(&mut self.connection).await;
     }
 
     pub(crate) fn cut(&self) {

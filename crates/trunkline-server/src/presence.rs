@@ -1,0 +1,73 @@
+//! Whether the server takes connections, and how many it has.
+
+use tokio::sync::Notify;
+use trunkline_driver::sync::{Arc, AtomicBool, AtomicUsize, Ordering};
+use trunkline_protocol::{Close, Code};
+
+use crate::server::ServerInner;
+
+/// ```text
+///   ready ── shut_down ──> shut down ── the last connection ended ──> closed
+/// ```
+#[derive(Debug, Default)]
+pub(crate) struct Presence {
+    shut_down: AtomicBool,
+    connections: AtomicUsize,
+    /// Told when the server is shut down and when its last connection after that has ended.
+    changed: Notify,
+}
+
+impl Presence {
+    pub(crate) fn shut_down(&self) {
+        self.shut_down.store(true, Ordering::SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.shut_down.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it is so; looks anew whenever something has changed.
+    pub(crate) async fn until(&self, is_so: impl Fn(&Self) -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // Before looking, or a change in between would be missed.
+            changed.as_mut().enable();
+            if is_so(self) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// A connection that counts as there, from its being accepted to its end.
+pub(crate) struct Guest(Arc<ServerInner>);
+
+impl Guest {
+    pub(crate) fn of(server: &Arc<ServerInner>) -> Self {
+        let connections = &server.presence.connections;
+        connections.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(server))
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let presence = &self.0.presence;
+        let before = presence.connections.fetch_sub(1, Ordering::SeqCst);
+        if before == 1 && presence.is_shut_down() {
+            presence.changed.notify_waiters();
+        }
+    }
+}
+
+/// What sessions and newcomers are told once the server is shut down.
+pub(crate) fn farewell() -> Close {
+    Close::new(Code::SERVICE_RESTART, "the server shuts down")
+}
