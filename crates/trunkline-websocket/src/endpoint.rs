@@ -41,11 +41,7 @@ impl<H: Handler> Endpoint<H> {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub async fn answer<B>(
-        &self,
-        mut request: Request<B>,
-        peer: Option<SocketAddr>,
-    ) -> Response<Body> {
+    pub fn answer<B>(&self, mut request: Request<B>, peer: Option<SocketAddr>) -> Response<Body> {
         let (response, upgrading) = match upgrade(&mut request, &self.protocols, &self.config) {
             Ok(granted) => granted,
             Err(mut refusal) => {

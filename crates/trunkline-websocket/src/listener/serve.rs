@@ -97,7 +97,7 @@ impl<H: Handler> Serving<H> {
 
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         if request.uri().path() == self.config.path {
-            return self.endpoint.answer(request, Some(peer)).await;
+            return self.endpoint.answer(request, Some(peer));
         }
         let handler = Arc::clone(self.endpoint.handler());
         last(handler.fallback(request, &self.config.path).await)

@@ -5,18 +5,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{Request, Response};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use tokio::net::ToSocketAddrs;
-use trunkline_server::{Request as Opening, Server};
-use trunkline_transport::Connection;
-use trunkline_websocket::{Body, Handler, Handshake, Listener, ListenerConfig, StopHandle};
+use trunkline_server::Server;
+use trunkline_websocket::{Listener, ListenerConfig, StopHandle};
 
-use super::origin;
+use super::accepting::Accepting;
+use super::origin::Origins;
 
 /// Listening, for a [`Server`].
 pub trait Bind {
-    /// Listens for WebSocket connections on a TCP address, at the path `/trunkline`; port 0 takes a
-    /// free one. Nothing is accepted until [`Bound::serve`].
+    /// Listens for WebSocket connections on a TCP address, at the path `/trunkline` and without TLS;
+    /// port 0 takes a free one. Nothing is accepted until [`Bound::serve`].
     ///
     /// # Errors
     /// The address is taken or not ours.
@@ -25,7 +25,7 @@ pub trait Bind {
         address: impl ToSocketAddrs + Send,
     ) -> impl Future<Output = io::Result<Bound>> + Send;
 
-    /// As [`bind`](Self::bind), with another path, other time-outs or limits.
+    /// As [`bind`](Self::bind), with a certificate for TLS, another path, other time-outs or limits.
     ///
     /// # Errors
     /// The address is taken or not ours.
@@ -48,21 +48,21 @@ impl Bind for Server {
     ) -> io::Result<Bound> {
         let listener = Listener::bind(address, config).await?;
         Ok(Bound {
-            server: self.clone(),
+            accepting: Accepting {
+                server: self.clone(),
+                origins: Origins::default(),
+                http: None,
+            },
             listener,
-            http: None,
         })
     }
 }
 
-type Http = Box<dyn Fn(&Request<()>) -> Response<Bytes> + Send + Sync>;
-
 /// A server that has its port and accepts nothing yet.
 #[must_use = "nothing is accepted until `serve`"]
 pub struct Bound {
-    server: Server,
+    accepting: Accepting,
     listener: Listener,
-    http: Option<Http>,
 }
 
 impl Bound {
@@ -78,13 +78,23 @@ impl Bound {
         self.listener.stop_handle()
     }
 
+    /// Which pages may connect, and read what plain requests are answered. Default
+    /// [`Origins::same_host`]. A refusal is logged with the code that would allow it.
+    pub fn with_origins(mut self, origins: Origins) -> Self {
+        self.accepting.origins = origins;
+        self
+    }
+
     /// Answers plain HTTP requests to other paths, such as for the page that connects here. The
     /// default is 404. For more than a few pages mount Trunkline in a web framework instead.
+    ///
+    /// Pages of [other origins](Self::with_origins) that may connect may read the answers, unless
+    /// those say who may; their questions ahead of a GET are answered without the handler.
     pub fn with_http<F>(mut self, handler: F) -> Self
     where
         F: Fn(&Request<()>) -> Response<Bytes> + Send + Sync + 'static,
     {
-        self.http = Some(Box::new(handler));
+        self.accepting.http = Some(Arc::new(handler));
         self
     }
 
@@ -96,11 +106,7 @@ impl Bound {
     /// # Cancel safety
     /// Dropping the future stops accepting.
     pub async fn serve(self) -> io::Result<()> {
-        let handler = Arc::new(Accepting {
-            server: self.server,
-            http: self.http,
-        });
-        self.listener.serve(handler).await;
+        self.listener.serve(Arc::new(self.accepting)).await;
         Ok(())
     }
 }
@@ -110,47 +116,5 @@ impl std::fmt::Debug for Bound {
         f.debug_struct("Bound")
             .field("local_addr", &self.local_addr())
             .finish_non_exhaustive()
-    }
-}
-
-struct Accepting {
-    server: Server,
-    http: Option<Http>,
-}
-
-impl Handler for Accepting {
-    fn admit(&self, handshake: &mut Handshake) -> Result<(), Box<Response<Body>>> {
-        origin::check(handshake).map_err(|foreign| {
-            tracing::warn!(peer = ?handshake.peer, %foreign, "connection refused");
-            let body = Body::from(foreign.to_string());
-            let mut response = Response::new(body);
-            *response.status_mut() = http::StatusCode::FORBIDDEN;
-            Box::new(response)
-        })
-    }
-
-    async fn connected(self: Arc<Self>, connection: Connection, handshake: Handshake) {
-        let Handshake {
-            uri, headers, peer, ..
-        } = handshake;
-        self.server
-            .accept(connection, Opening { peer, uri, headers })
-            .await;
-    }
-
-    async fn fallback(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        endpoint: &str,
-    ) -> Response<Body> {
-        match &self.http {
-            Some(http) => http(&request.map(drop)).map(Body::from),
-            None => {
-                let text = format!("Not here. The endpoint is {endpoint}\n");
-                let mut response = Response::new(Body::from(text));
-                *response.status_mut() = http::StatusCode::NOT_FOUND;
-                response
-            }
-        }
     }
 }

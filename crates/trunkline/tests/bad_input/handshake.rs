@@ -16,7 +16,7 @@ use crate::peer::{BOTH, Encoding, Peer};
 const SHORT: Duration = Duration::from_millis(200);
 
 /// Sends a request's head, and gives the answer up to the end of the stream or its body.
-async fn ask(server: SocketAddr, head: &str) -> (SocketAddr, String) {
+pub(crate) async fn ask(server: SocketAddr, head: &str) -> (SocketAddr, String) {
     let mut tcp = TcpStream::connect(server).await.unwrap();
     let address = tcp.local_addr().unwrap();
     tcp.write_all(head.as_bytes()).await.unwrap();
@@ -26,7 +26,7 @@ async fn ask(server: SocketAddr, head: &str) -> (SocketAddr, String) {
     (address, String::from_utf8(answer).unwrap())
 }
 
-fn head(line: &str, without: &str, and: &str) -> String {
+pub(crate) fn head(line: &str, without: &str, and: &str) -> String {
     let headers = [
         "Host: 127.0.0.1",
         "Connection: Upgrade",

@@ -35,7 +35,7 @@ pub(crate) fn capture() {
     if !*captured {
         tracing_subscriber::fmt()
             .with_ansi(false)
-            .with_env_filter(EnvFilter::new("trunkline=debug,trunkline_server=debug,trunkline_driver=debug,trunkline_websocket=debug"))
+            .with_env_filter(EnvFilter::new("trunkline=debug,trunkline_server=debug,trunkline_driver=debug,trunkline_websocket=debug,trunkline_tls=debug"))
             .with_writer(|| ToLines)
             .init();
         *captured = true;
@@ -44,12 +44,16 @@ pub(crate) fn capture() {
 
 /// Waits for a line with this peer's address and this text.
 pub(crate) async fn tells(peer: SocketAddr, text: &str) {
-    let address = peer.to_string();
+    says(&peer.to_string(), text).await;
+}
+
+/// Waits for a line with both texts.
+pub(crate) async fn says(one: &str, text: &str) {
     let found = |lines: &Vec<String>| {
         let mut lines = lines.iter();
-        lines.any(|line| line.contains(&address) && line.contains(text))
+        lines.any(|line| line.contains(one) && line.contains(text))
     };
-    let what = format!("a log line with {address} and {text:?}");
+    let what = format!("a log line with {one} and {text:?}");
     let mut lines = lines().subscribe();
     let _ = soon(&what, lines.wait_for(found)).await.unwrap();
 }

@@ -7,6 +7,7 @@ mod handshake;
 mod healthy;
 mod house;
 mod log;
+mod origins;
 mod peer;
 mod resume;
 mod session;
