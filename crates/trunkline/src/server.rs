@@ -1,4 +1,4 @@
-//! The server: namespaces, handlers, rooms, and listening.
+//! The server: namespaces, handlers, rooms, listening and mounting.
 
 pub use trunkline_server::*;
 
@@ -8,11 +8,15 @@ mod accepting;
 mod bind;
 #[cfg(feature = "websocket")]
 mod cors;
+#[cfg(feature = "tower")]
+mod mount;
 #[cfg(feature = "websocket")]
 mod origin;
 
 #[cfg(feature = "websocket")]
 pub use bind::{Bind, Bound};
+#[cfg(feature = "tower")]
+pub use mount::{AnswerBody, Mount, Mounted};
 #[cfg(feature = "websocket")]
 pub use origin::{InvalidOrigin, Origins};
 #[cfg(feature = "websocket")]
