@@ -6,4 +6,6 @@ pub use trunkline_client::*;
 mod dial;
 
 #[cfg(feature = "websocket")]
-pub use dial::Dial;
+pub use dial::{Dial, DialConfig};
+#[cfg(feature = "tls")]
+pub use trunkline_tls::{Trust, TrustError};

@@ -4,10 +4,13 @@
 //!
 //! | module | feature | what it holds |
 //! |---|---|---|
-//! | [`server`] | `server` | [`Server`](server::Server), handlers, rooms; [`Bind`](server::Bind) listens |
+//! | [`server`] | `server` | [`Server`](server::Server), handlers, rooms; [`Bind`](server::Bind) listens, `Mount` (feature `tower`) mounts it in axum or hyper |
 //! | [`client`] | `client` | [`Client`](client::Client), sockets; [`Dial`](client::Dial) gives it its transports |
 //! | [`protocol`] | | frames, limits, codes: the words both sides share |
 //! | [`transport`] | | what a transport is, for those who bring their own |
+//!
+//! With the feature `tls` a listener takes a `Certificate`, and clients dial `https` and `wss`; without
+//! it no rustls is compiled. The feature `self-signed` makes certificates for development.
 //!
 //! What handlers are made of is the same in both modules, so that a handler which asks for no more
 //! than its event's content serves either side:

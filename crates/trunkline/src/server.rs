@@ -19,5 +19,7 @@ pub use bind::{Bind, Bound};
 pub use mount::{AnswerBody, Mount, Mounted};
 #[cfg(feature = "websocket")]
 pub use origin::{InvalidOrigin, Origins};
+#[cfg(feature = "tls")]
+pub use trunkline_tls::{Certificate, CertificateError};
 #[cfg(feature = "websocket")]
 pub use trunkline_websocket::{Config as WebSocketConfig, ListenerConfig, StopHandle};

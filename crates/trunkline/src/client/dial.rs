@@ -7,8 +7,10 @@ use trunkline_websocket::WebSocketDialer;
 
 /// Makes a [`Client`] with the transports that this crate has.
 pub trait Dial: Sized {
-    /// A client for the server at `url`, such as `http://localhost:3000`. Nothing is dialled before
-    /// its first socket connects.
+    /// A client for the server at `url`, such as `https://example.org` or `http://localhost:3000`.
+    /// Nothing is dialled before its first socket connects.
+    ///
+    /// `https` and `wss` need the feature `tls`; without it they fail when they are dialled.
     ///
     /// # Errors
     /// The URL cannot be dialled.
@@ -16,6 +18,27 @@ pub trait Dial: Sized {
 
     /// The same, to be configured further.
     fn to(url: &str) -> Builder;
+
+    /// As [`to`](Self::to), with other settings of the transports.
+    fn to_with(url: &str, config: DialConfig) -> Builder;
+}
+
+/// How a client's transports dial. More fields may come: end it with `..Default::default()`.
+#[derive(Clone, Debug, Default)]
+pub struct DialConfig {
+    /// Which authorities are believed about who a server is. Default: the system's.
+    ///
+    /// ```no_run
+    /// # use trunkline::client::{Client, Dial, DialConfig, Trust};
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let trust = Trust::nobody().with_pem_file("our-authority.pem")?;
+    /// let config = DialConfig { trust, ..DialConfig::default() };
+    /// let client = Client::to_with("https://chat.internal", config).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    pub trust: trunkline_tls::Trust,
 }
 
 impl Dial for Client {
@@ -24,6 +47,15 @@ impl Dial for Client {
     }
 
     fn to(url: &str) -> Builder {
-        Self::builder(url).dialer(Arc::new(WebSocketDialer::default()))
+        Self::to_with(url, DialConfig::default())
+    }
+
+    fn to_with(url: &str, config: DialConfig) -> Builder {
+        let dialer = WebSocketDialer::default();
+        #[cfg(feature = "tls")]
+        let dialer = dialer.trusting(config.trust);
+        #[cfg(not(feature = "tls"))]
+        let DialConfig {} = config;
+        Self::builder(url).dialer(Arc::new(dialer))
     }
 }
