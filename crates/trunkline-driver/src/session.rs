@@ -16,7 +16,7 @@ use crate::driver::Driver;
 use crate::link::Link;
 use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::turn::Mark;
-use crate::{Dispatch, TooLarge, Turn, message_len};
+use crate::{Dispatch, TooLarge, Turn, clock, message_len};
 
 /// Both machines of a session and the present connection's write half.
 ///
@@ -235,8 +235,12 @@ impl Session {
         sending.transmit();
     }
 
-    /// Keeps some kinds of frames from being sent for the time being.
+    /// Keeps some kinds of frames from being sent for the time being. After GOAWAY receipts are told at
+    /// once too, since both sides wait for them. Specification: session.md, SES-057, SES-070.
     pub fn hold(&self, hold: Hold) {
+        let mut receiving = self.inbound.lock();
+        receiving.machine.hurry(hold == Hold::EventsAndConnects);
+        self.confirm_if_due(receiving, clock::now());
         let mut sending = self.outbound.lock();
         sending.machine.hold(hold);
         sending.transmit();

@@ -16,6 +16,7 @@ pub struct Inbound {
     repeated_bytes: usize,
     unconfirmed_since: Option<Time>,
     held: bool,
+    hurried: bool,
     due_bytes: usize,
     limit_bytes: usize,
 }
@@ -41,6 +42,7 @@ impl Inbound {
             repeated_bytes: 0,
             unconfirmed_since: None,
             held: false,
+            hurried: false,
             due_bytes: window / RECEIPT_SHARE,
             limit_bytes: 2 * ours.inbound as usize + ours.frame as usize,
         }
@@ -84,6 +86,12 @@ impl Inbound {
         self.held = held;
     }
 
+    /// Has a receipt be due at once for whatever comes, while the peer waits for them: it is to leave,
+    /// and does so when all that it sent is confirmed.
+    pub fn hurry(&mut self, hurried: bool) {
+        self.hurried = hurried;
+    }
+
     /// Whether a RECEIVED frame is due: at once for a session's first frame, so that the peer knows
     /// early that the session is worth keeping; then at a sixty-fourth of the peer's window, or
     /// [`RECEIPT_DELAY`] after the first unconfirmed frame. Frames that came again count too.
@@ -92,6 +100,7 @@ impl Inbound {
         !self.held
             && self.unconfirmed_since.is_some_and(|since| {
                 self.credit == 0
+                    || self.hurried
                     || self.unconfirmed_bytes.saturating_add(self.repeated_bytes) >= self.due_bytes
                     || now.since(since) >= RECEIPT_DELAY
             })
@@ -190,6 +199,22 @@ mod tests {
         assert!(inbound.is_receipt_due(NOW));
         assert_eq!(inbound.confirm(), 3);
         assert!(!inbound.is_receipt_due(NOW + RECEIPT_DELAY));
+    }
+
+    #[test]
+    fn a_peer_that_is_to_leave_gets_its_receipts_at_once() {
+        let mut inbound = inbound();
+        inbound.accept(1, 1, NOW).unwrap();
+        inbound.confirm();
+        inbound.accept(2, 1, NOW).unwrap();
+        assert!(!inbound.is_receipt_due(NOW));
+        inbound.hurry(true);
+        assert!(inbound.is_receipt_due(NOW));
+        inbound.confirm();
+        assert!(!inbound.is_receipt_due(NOW), "there is nothing to confirm");
+        inbound.hurry(false);
+        inbound.accept(3, 1, NOW).unwrap();
+        assert!(!inbound.is_receipt_due(NOW));
     }
 
     #[test]

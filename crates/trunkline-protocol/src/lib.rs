@@ -83,7 +83,7 @@ pub use namespaces::{ClientNamespace, ServerNamespaces};
 pub use outbound::{BEST_EFFORT_FRAMES, BEST_EFFORT_QUEUE, Hold, Lost, Outbound, PushError};
 pub use overflow::Overflow;
 pub use payload::{Payload, Value};
-pub use prepared::{Prefix, Prepared};
+pub use prepared::{Prefix, Prepared, PreparedEvent};
 pub use queue::FRAME_BYTES;
 pub use resume::{ATTACHES_MAX, ATTACHES_WINDOW, AttachRefusal, Attachment};
 pub use secret::{Secret, SecretHash};

@@ -10,8 +10,8 @@ use crate::ignorable::FILLER;
 use crate::json::write_value;
 use crate::message_pack::{Reader, write};
 use crate::{
-    AckId, Class, Code, Encoding, EventName, Key, Kind, NamespaceName, Overflow, Payload, SocketId,
-    Value,
+    AckId, Class, Code, Encoding, EventName, Frame, Key, Kind, NamespaceName, Overflow, Payload,
+    Sequenced, SocketId, Value,
 };
 
 /// Everything of a frame but `[kind, seq` (or `[kind` where there is no number), shared by all its
@@ -201,6 +201,33 @@ impl Prepared {
         self.0.kind
     }
 
+    /// The EVENT that it is, to be told to whoever emitted it; nothing for other kinds.
+    ///
+    /// `depth` is the limit on nesting that it was made under.
+    #[must_use]
+    pub fn to_event(&self, depth: u32) -> Option<PreparedEvent> {
+        let message = self.to_message(Encoding::MessagePack, 1);
+        let Ok(Frame::Sequenced {
+            frame:
+                Sequenced::Event {
+                    namespace,
+                    ack_id,
+                    event,
+                    args,
+                },
+            ..
+        }) = Frame::decode(Encoding::MessagePack, &message)
+        else {
+            return None;
+        };
+        Some(PreparedEvent {
+            namespace: NamespaceName::try_from(&*namespace).ok()?,
+            ack_id,
+            event: EventName::try_from(&*event).ok()?,
+            args: args.args(depth).ok()?,
+        })
+    }
+
     /// What becomes of it when too much waits.
     #[must_use]
     pub fn overflow(&self) -> Overflow {
@@ -281,6 +308,19 @@ impl Prepared {
     pub fn to_message(&self, encoding: Encoding, seq: u64) -> Vec<u8> {
         [&*self.prefix(encoding, seq), self.suffix(encoding)].concat()
     }
+}
+
+/// What an EVENT holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreparedEvent {
+    /// Where it was emitted.
+    pub namespace: NamespaceName,
+    /// The id of the ack it asks for.
+    pub ack_id: Option<AckId>,
+    /// Its name.
+    pub event: EventName,
+    /// Its args.
+    pub args: Payload,
 }
 
 /// A suffix that is being written, field by field.

@@ -17,6 +17,7 @@ use trunkline_transport::{Connection, ConnectionEnd, Message};
 use crate::Failure;
 use crate::auth::{Handshake, Principal, Request};
 use crate::context::{Inbox, Life, SessionContext};
+use crate::drain;
 use crate::presence::{Guest, Presence, farewell};
 use crate::server::ServerInner;
 
@@ -47,6 +48,7 @@ pub(crate) async fn accept(
                     if server.presence.is_shut_down() {
                         context.end(farewell());
                     }
+                    context.ask_to_leave(true);
                     tokio::spawn(Drive {
                         context,
                         driver,
@@ -205,6 +207,9 @@ impl Arrival<'_> {
                     connection = refused;
                 }
             }
+        }
+        if self.server.presence.farewells().is_some() {
+            return Err((drain::refusal(), connection));
         }
         Ok(self.begin(connection, handshake, principal, &hello, reason))
     }

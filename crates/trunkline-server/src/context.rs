@@ -1,19 +1,20 @@
 //! One session as the server sees it.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use trunkline_driver::sync::{Arc, Mutex};
 use trunkline_driver::{BestEffort, Dispatch, Ended, Session, Turn, clock};
 use trunkline_protocol::{
-    AckId, AckTable, Attachment, Body, Close, Code, NamespaceName, Prepared, PushError, SecretHash,
-    Sequenced, ServerNamespaces, SessionId, Time, Value,
+    AckId, AckTable, Attachment, Body, Close, Code, Lost, NamespaceName, Prepared, PreparedEvent,
+    PushError, SecretHash, Sequenced, ServerNamespaces, SessionId, Time, Value,
 };
 
 use crate::ack::AckWaiter;
 use crate::auth::{Handshake, Principal};
 use crate::server::ServerInner;
-use crate::socket::{DisconnectReason, Socket};
+use crate::socket::{DisconnectReason, Socket, Undelivered};
 use crate::{EmitError, Failure};
 
 /// One session as the server sees it: its sockets, its pending acks, and whose it is.
@@ -233,17 +234,52 @@ impl SessionContext {
             .remove(self, grave.then_some((code, until)));
         let lost = self.session.end(code, farewell);
         self.server.count_lost(&lost);
+        self.server.presence.session_ended();
         let waiters = self.acks.lock().drain();
         for waiter in waiters {
             waiter.session_lost();
         }
         let sockets = self.namespaces.lock().drain();
+        let mut undelivered = self.undelivered(lost, &sockets);
         for socket in sockets {
             socket.ended(DisconnectReason::SessionEnded {
                 code,
                 reason: reason.to_owned(),
+                undelivered: undelivered
+                    .remove(socket.namespace_name())
+                    .unwrap_or_default(),
             });
         }
+    }
+
+    /// What was lost of each namespace whose program wants to know.
+    fn undelivered(
+        &self,
+        lost: Lost,
+        sockets: &[Socket],
+    ) -> HashMap<NamespaceName, Vec<Undelivered>> {
+        let has_hook =
+            |socket: &&Socket| socket.namespace_inner().hooks().disconnect.get().is_some();
+        let name = |socket: &Socket| (socket.namespace_name().clone(), Vec::new());
+        let mut told: HashMap<_, _> = sockets.iter().filter(has_hook).map(name).collect();
+        if told.is_empty() {
+            return told;
+        }
+        let unconfirmed = lost.unconfirmed.into_iter().map(|frame| (true, frame));
+        let queued = lost.queued.into_iter().map(|frame| (false, frame));
+        for (sent, frame) in unconfirmed.chain(queued) {
+            if let Some(PreparedEvent {
+                namespace,
+                event,
+                args,
+                ..
+            }) = frame.to_event(self.depth())
+                && let Some(told) = told.get_mut(&namespace)
+            {
+                told.push(Undelivered { event, args, sent });
+            }
+        }
+        told
     }
 
     pub(crate) fn sockets(&self) -> Vec<Socket> {

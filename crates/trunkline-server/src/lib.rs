@@ -19,6 +19,7 @@ mod accept;
 mod ack;
 mod auth;
 mod context;
+mod drain;
 mod emit;
 pub mod extract;
 pub mod handler;
@@ -34,12 +35,13 @@ mod worker;
 
 pub use ack::{ACK_TIMEOUT, AckError, Acked, EmitWithAck};
 pub use auth::{AUTHENTICATION_LIMIT, Handshake, Principal, Request, Verdict};
+pub use drain::{Drain, Drained};
 pub use emit::{EmitError, Emitter, IntoEventName, Volatile};
 pub use extract::{Data, PeerAddress, SocketState, State};
 pub use handler::Ack;
 pub use namespace::{Namespace, Registration};
 pub use server::{Builder, Server, Stats};
-pub use socket::{DisconnectReason, FAREWELL_LIMIT, JoinError, Socket};
+pub use socket::{DisconnectReason, FAREWELL_LIMIT, JoinError, Socket, Undelivered};
 pub use trunkline_driver::handler::Failure;
 pub use trunkline_protocol::{
     Args, Code, DecodeError, EncodeError, Encoding, EventName, IntoArgs, InvalidName, Limits,

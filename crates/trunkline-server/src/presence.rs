@@ -1,23 +1,47 @@
 //! Whether the server takes connections, and how many it has.
 
 use tokio::sync::Notify;
-use trunkline_driver::sync::{Arc, AtomicBool, AtomicUsize, Ordering};
+use trunkline_driver::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering};
 use trunkline_protocol::{Close, Code};
 
+use crate::drain::Farewells;
 use crate::server::ServerInner;
 
 /// ```text
-///   ready ── shut_down ──> shut down ── the last connection ended ──> closed
+///   ready ── drain ──> draining ── shut_down ──> shut down ── the last connection ended ──> closed
+///     └───────────────── shut_down ─────────────────^
 /// ```
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
+    farewells: Mutex<Option<Arc<Farewells>>>,
     shut_down: AtomicBool,
     connections: AtomicUsize,
-    /// Told when the server is shut down and when its last connection after that has ended.
+    /// Told when the server is shut down and when its last connection after that has ended; while it
+    /// drains, when a session has ended.
     changed: Notify,
 }
 
 impl Presence {
+    pub(crate) fn drain(&self, farewells: Farewells) {
+        *self.farewells.lock() = Some(Arc::new(farewells));
+    }
+
+    /// What clients are told, if the server takes its leave.
+    pub(crate) fn farewells(&self) -> Option<Arc<Farewells>> {
+        self.farewells.lock().clone()
+    }
+
+    /// Whether sessions may begin.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.is_shut_down() && self.farewells.lock().is_none()
+    }
+
+    pub(crate) fn session_ended(&self) {
+        if self.farewells.lock().is_some() {
+            self.changed.notify_waiters();
+        }
+    }
+
     pub(crate) fn shut_down(&self) {
         self.shut_down.store(true, Ordering::SeqCst);
         self.changed.notify_waiters();

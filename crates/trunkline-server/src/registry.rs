@@ -90,6 +90,10 @@ impl Registry {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
     /// All sessions, copied out so that no lock is held while they are looked at.
     pub(crate) fn all(&self, into: &mut Vec<Arc<SessionContext>>) {
         into.clear();

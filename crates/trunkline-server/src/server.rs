@@ -148,10 +148,10 @@ impl Server {
     }
 
     /// Whether sessions can begin here, for the readiness check of a balancer. False from
-    /// [`shut_down`](Self::shut_down) on.
+    /// [`drain`](Self::drain) or [`shut_down`](Self::shut_down) on.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.inner.presence.is_shut_down()
+        self.inner.presence.is_ready()
     }
 
     /// Waits until the server is [shut down](Self::shut_down): for whatever else of the program goes
@@ -200,6 +200,10 @@ impl Server {
             dropped_events: counters.dropped_events.load(Ordering::Relaxed),
             dropped_volatile: counters.dropped_volatile.load(Ordering::Relaxed),
         }
+    }
+
+    pub(crate) const fn inner(&self) -> &Arc<ServerInner> {
+        &self.inner
     }
 
     fn start_sweeping(&self) {

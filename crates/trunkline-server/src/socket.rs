@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 
 use trunkline_driver::sync::{Arc, AtomicBool, Mutex};
 use trunkline_protocol::{
-    Close, Code, EventName, IntoArgs, InvalidName, NamespaceName, Room, SocketId,
+    Close, Code, EventName, IntoArgs, InvalidName, NamespaceName, Payload, Room, SocketId,
 };
 
 use crate::ack::EmitWithAck;
@@ -72,7 +72,32 @@ pub enum DisconnectReason {
         code: Code,
         /// Why, for people.
         reason: String,
+        /// The events of this socket that were not confirmed by the client, in the order in which they
+        /// were emitted. Only where the namespace has an `on_disconnect`.
+        undelivered: Vec<Undelivered>,
     },
+}
+
+/// An event that a session had not delivered for certain when it ended.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Undelivered {
+    /// Its name.
+    pub event: EventName,
+    /// Its args, ready to be emitted again.
+    pub args: Payload,
+    /// Whether it had left: then it may have arrived. If not, it certainly has not.
+    pub sent: bool,
+}
+
+impl fmt::Debug for Undelivered {
+    /// Without the args: content does not belong into logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Undelivered")
+            .field("event", &self.event)
+            .field("sent", &self.sent)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a socket did not join a room.

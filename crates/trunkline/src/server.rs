@@ -12,6 +12,8 @@ mod cors;
 mod mount;
 #[cfg(feature = "websocket")]
 mod origin;
+#[cfg(feature = "websocket")]
+mod signal;
 
 #[cfg(feature = "websocket")]
 pub use bind::{Bind, Bound};
@@ -19,6 +21,8 @@ pub use bind::{Bind, Bound};
 pub use mount::{AnswerBody, Mount, Mounted};
 #[cfg(feature = "websocket")]
 pub use origin::{InvalidOrigin, Origins};
+#[cfg(feature = "websocket")]
+pub use signal::terminated;
 #[cfg(feature = "tls")]
 pub use trunkline_tls::{Certificate, CertificateError};
 #[cfg(feature = "websocket")]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
-use trunkline::server::{Bind, Server};
+use trunkline::server::{Bind, Drain, Server, terminated};
 
 /// A chat room, served to browsers and terminals.
 #[derive(Debug, Parser)]
@@ -74,15 +74,12 @@ async fn serve(serving: Serving) -> Result<(), Box<dyn Error>> {
     println!("Chat on http://{}", bound.local_addr());
     println!("Open it in two tabs, or enter from a terminal: cargo run -p example-chat -- join");
     let counted = serving.counts.then(|| server.clone());
-    let serving = bound
+    bound
         .with_http(move |request| page::answer(request, counted.as_ref()))
-        .serve();
-    tokio::select! {
-        served = serving => served?,
-        _ = tokio::signal::ctrl_c() => {
-            server.shut_down();
-            server.closed().await;
-        }
-    }
+        .serve_until(terminated(), Drain::new().deadline(PATIENCE))
+        .await?;
     Ok(())
 }
+
+/// How long those who chat may take to leave: there is no other server that they could go to.
+const PATIENCE: Duration = Duration::from_secs(1);

@@ -4,6 +4,7 @@
 
 mod acks;
 mod delivery;
+mod draining;
 mod handlers;
 mod life;
 mod order;

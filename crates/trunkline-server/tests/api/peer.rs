@@ -53,6 +53,12 @@ impl Peer {
         answer
     }
 
+    /// What the server answers to the attempt to begin a session.
+    pub(crate) async fn knock_fresh(server: &Server) -> Value {
+        let (_peer, answer) = Self::knock(server, json!({"v": 1, "agent": "test"})).await;
+        answer
+    }
+
     /// Resumes the session of a peer whose link was cut.
     pub(crate) async fn resume(self, server: &Server, attach: u64) -> Self {
         let hello = self.resuming(attach);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{Request, Response};
 use hyper::body::Bytes;
 use tokio::net::ToSocketAddrs;
-use trunkline_server::Server;
+use trunkline_server::{Drain, Drained, Server};
 use trunkline_websocket::{Listener, ListenerConfig, StopHandle};
 
 use super::accepting::Accepting;
@@ -108,6 +108,47 @@ impl Bound {
     pub async fn serve(self) -> io::Result<()> {
         self.listener.serve(Arc::new(self.accepting)).await;
         Ok(())
+    }
+}
+
+impl Bound {
+    /// Accepts connections until `signal` is ready, [drains](Server::drain) the server, and stops
+    /// accepting: [`terminated`](crate::server::terminated) is such a signal.
+    ///
+    /// ```no_run
+    /// # use trunkline::server::{Bind, Drain, Server, terminated};
+    /// # async fn run(server: Server) -> std::io::Result<()> {
+    /// let bound = server.bind("0.0.0.0:3000").await?;
+    /// bound.serve_until(terminated(), Drain::new()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// That of the signal; nothing was drained then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops accepting and draining.
+    pub async fn serve_until(
+        self,
+        signal: impl Future<Output = io::Result<()>>,
+        drain: Drain,
+    ) -> io::Result<Drained> {
+        let (server, stop) = (self.accepting.server.clone(), self.stop_handle());
+        let drained = async {
+            let signalled = signal.await;
+            let drained = match signalled {
+                Ok(()) => Ok(server.drain(drain).await),
+                Err(error) => Err(error),
+            };
+            stop.stop();
+            drained
+        };
+        let (served, drained) = tokio::join!(self.serve(), drained);
+        let drained = served.and(drained)?;
+        // The last words leave before the program may end.
+        server.closed().await;
+        Ok(drained)
     }
 }
 
