@@ -16,8 +16,10 @@ pub(crate) struct Presence {
     farewells: Mutex<Option<Arc<Farewells>>>,
     shut_down: AtomicBool,
     connections: AtomicUsize,
-    /// Told when the server is shut down and when its last connection after that has ended; while it
-    /// drains, when a session has ended.
+    /// Sockets that were let in and whose `on_disconnect` has not ended.
+    sockets: AtomicUsize,
+    /// Told when the server is shut down, and when its last connection or socket after that has ended;
+    /// while it drains, when a session has ended.
     changed: Notify,
 }
 
@@ -55,6 +57,26 @@ impl Presence {
         self.connections.load(Ordering::SeqCst)
     }
 
+    /// Whether it is shut down and nothing of it is left.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_shut_down() && self.connections() == 0 && self.sockets.load(Ordering::SeqCst) == 0
+    }
+
+    pub(crate) fn socket_began(&self) {
+        self.sockets.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn socket_ended(&self) {
+        self.one_less(&self.sockets);
+    }
+
+    fn one_less(&self, counter: &AtomicUsize) {
+        let before = counter.fetch_sub(1, Ordering::SeqCst);
+        if before == 1 && self.is_shut_down() {
+            self.changed.notify_waiters();
+        }
+    }
+
     /// Waits until it is so; looks anew whenever something has changed.
     pub(crate) async fn until(&self, is_so: impl Fn(&Self) -> bool) {
         loop {
@@ -84,10 +106,7 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         let presence = &self.0.presence;
-        let before = presence.connections.fetch_sub(1, Ordering::SeqCst);
-        if before == 1 && presence.is_shut_down() {
-            presence.changed.notify_waiters();
-        }
+        presence.one_less(&presence.connections);
     }
 }
 

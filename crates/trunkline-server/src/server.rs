@@ -163,16 +163,15 @@ impl Server {
         self.inner.presence.until(Presence::is_shut_down).await;
     }
 
-    /// Waits until the server is [shut down](Self::shut_down) and its last connection has ended,
-    /// wherever it came in. That takes as long as an authentication hook that is under way; a client
-    /// that does not go is left after a second. Hooks for the sockets' ends may still run.
+    /// Waits until the server is [shut down](Self::shut_down), its last connection has ended, wherever
+    /// it came in, and so has the last socket's `on_disconnect`. That takes as long as an
+    /// authentication hook that is under way, and as those hooks do; a client that does not go is left
+    /// after a second.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
     pub async fn closed(&self) {
-        let is_closed =
-            |presence: &Presence| presence.is_shut_down() && presence.connections() == 0;
-        self.inner.presence.until(is_closed).await;
+        self.inner.presence.until(Presence::is_closed).await;
     }
 
     /// The limits every session is told of.

@@ -114,7 +114,7 @@ impl Worker {
             }
             Job::Farewell(reason) => {
                 let Some(hook) = hooks.disconnect.get() else {
-                    socket.leave_all();
+                    socket.gone();
                     return None;
                 };
                 let call = Call::disconnected(socket, &none, &reason);
@@ -133,7 +133,7 @@ impl Worker {
             After::Nothing(hook) => log_hook(&self.socket, hook, &outcome),
             After::Leave => {
                 log_hook(&self.socket, "on_disconnect", &outcome);
-                self.socket.leave_all();
+                self.socket.gone();
             }
         }
     }

@@ -386,6 +386,7 @@ impl Socket {
 
     /// `on_connect` let it in.
     fn accepted(&self) {
+        self.0.context.server.presence.socket_began();
         let ended_early = {
             let mailbox = &mut *self.0.mailbox.lock();
             mailbox.accepted = true;
@@ -429,6 +430,12 @@ impl Socket {
         if bytes > 0 {
             self.0.context.queued(0, bytes);
         }
+    }
+
+    /// `on_disconnect` has been told, if there is one.
+    pub(crate) fn gone(&self) {
+        self.leave_all();
+        self.0.context.server.presence.socket_ended();
     }
 
     /// `on_disconnect` after what came before, or after [`FAREWELL_LIMIT`].

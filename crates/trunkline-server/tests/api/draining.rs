@@ -164,3 +164,26 @@ async fn answers_are_given_and_nothing_new_is_begun_and_what_was_not_delivered_i
     // The first was read and not confirmed, which the server cannot know.
     assert_eq!(told, [("sent", json!(1), true), ("held", json!(2), false)]);
 }
+
+#[tokio::test]
+async fn a_server_is_closed_only_when_the_last_hook_has_ended() {
+    let server = Server::new();
+    let gate = Arc::new(Notify::new());
+    let opened = Arc::clone(&gate);
+    server
+        .namespace("/")
+        .on_disconnect(move || async move { opened.notified().await });
+    let _peer = Peer::connect(&server).await;
+    server.shut_down();
+    let closed = {
+        let server = server.clone();
+        tokio::spawn(async move { server.closed().await })
+    };
+    while server.stats().connections > 0 {
+        tokio::task::yield_now().await;
+    }
+    tokio::task::yield_now().await;
+    assert!(!closed.is_finished(), "the hook has not ended");
+    gate.notify_one();
+    closed.await.unwrap();
+}

@@ -1,0 +1,100 @@
+//! Clients in pairs, each of which sends the other one numbers.
+
+use std::error::Error;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use trunkline::client::{AckError, Client, Data, Dial, Socket};
+
+use crate::ledger::Ledger;
+use crate::words::{Fate, Heard, Say};
+
+/// Clients that talk until they are told to stop.
+pub(crate) struct Crowd {
+    stop: watch::Sender<bool>,
+    talking: JoinSet<()>,
+}
+
+impl Crowd {
+    /// Has them all enter, and then talk.
+    pub(crate) async fn gather(
+        url: &str,
+        clients: u32,
+        interval: Duration,
+        ledger: &Ledger,
+    ) -> Result<Self, Box<dyn Error>> {
+        let stop = watch::Sender::new(false);
+        let mut members = Vec::new();
+        for number in 0..clients {
+            members.push(Member::enter(url, number, ledger).await?);
+        }
+        let mut talking = JoinSet::new();
+        for member in members {
+            talking.spawn(member.talk(interval, stop.subscribe()));
+        }
+        Ok(Self { stop, talking })
+    }
+
+    /// Has each finish its sentence and leave.
+    pub(crate) async fn disperse(self) {
+        self.stop.send_replace(true);
+        self.talking.join_all().await;
+    }
+}
+
+struct Member {
+    number: u32,
+    client: Client,
+    socket: Socket,
+    ledger: Ledger,
+}
+
+impl Member {
+    async fn enter(url: &str, number: u32, ledger: &Ledger) -> Result<Self, Box<dyn Error>> {
+        let client = Client::new(url)?;
+        let socket = client.socket("/");
+        let heard = ledger.clone();
+        socket.on("heard", move |Data(said): Data<Heard>| {
+            heard.heard(said);
+            async {}
+        });
+        // Whoever takes over does not know it yet: it says so before what waited goes out.
+        socket.on_reattach(move |socket| async move {
+            let _: Result<(), AckError> = socket.emit_with_ack("enter", &number).await;
+        });
+        socket.connect().await?;
+        let _: () = socket.emit_with_ack("enter", &number).await?;
+        Ok(Self {
+            number,
+            client,
+            socket,
+            ledger: ledger.clone(),
+        })
+    }
+
+    async fn talk(self, interval: Duration, mut stop: watch::Receiver<bool>) {
+        let to = self.number ^ 1;
+        let mut ticks = tokio::time::interval(interval);
+        for number in 0.. {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => break,
+                _ = ticks.tick() => {}
+            }
+            let said = self
+                .socket
+                .emit_with_ack::<Fate>("say", &Say { to, number });
+            let fate = said.timeout(LIMIT).await;
+            self.ledger.said(self.number, to, number, fate.ok());
+        }
+        // What the other one says last may be on its way.
+        tokio::time::sleep(AFTERMATH).await;
+        self.client.close().await;
+    }
+}
+
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// How long each listens on after its last word.
+const AFTERMATH: Duration = Duration::from_secs(1);
