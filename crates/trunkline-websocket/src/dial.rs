@@ -88,3 +88,29 @@ impl Dialer for WebSocketDialer {
         ))
     }
 }
+
+/// Dials over a stream that stands in for the one to the URL's host.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn dial_over<S>(
+    mut stream: S,
+    request: &DialRequest,
+    config: &Config,
+) -> Result<Connection, DialError>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let target = Target::parse(&request.url)?;
+    let (protocol, already_read) = exchange::shake_hands(&mut stream, &target, request).await?;
+    let config = Config {
+        max_message: request.max_message,
+        ..config.clone()
+    };
+    let already_read = Bytes::from(already_read);
+    Ok(connection::over_stream(
+        stream,
+        Role::Client,
+        protocol,
+        &config,
+        already_read,
+    ))
+}

@@ -42,6 +42,9 @@ mod sync;
 mod dial;
 #[cfg(feature = "server")]
 mod endpoint;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "server")]
 mod handler;
 #[cfg(feature = "server")]

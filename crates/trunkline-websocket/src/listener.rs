@@ -158,6 +158,26 @@ impl Listener {
     }
 }
 
+/// Serves one connection over a stream that stands in for the one that a listener accepts.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn serve_over<S, H>(
+    stream: S,
+    peer: SocketAddr,
+    config: Arc<ListenerConfig>,
+    handler: Arc<H>,
+) where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    H: Handler,
+{
+    let serving = Serving {
+        endpoint: Endpoint::new(handler, &config.protocols, config.websocket.clone()),
+        config,
+        #[cfg(feature = "tls")]
+        tls: None,
+    };
+    serving.http(stream, peer).await;
+}
+
 /// Takes a place first, so that a full house leaves clients in the kernel's queue.
 async fn accept(
     listener: &TcpListener,

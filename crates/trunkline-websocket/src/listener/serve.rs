@@ -64,7 +64,7 @@ impl<H: Handler> Serving<H> {
         None
     }
 
-    async fn http<S>(&self, stream: S, peer: SocketAddr)
+    pub(super) async fn http<S>(&self, stream: S, peer: SocketAddr)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
