@@ -2,8 +2,10 @@
 //!
 //! - `generate [--check]` writes what follows from the registries in `protocol/`;
 //! - `tidy` checks the rules of the house that no compiler knows;
+//! - `fuzz [TARGET]… [--seconds N]` runs the fuzz targets;
 //! - `test [--install] [--only STEP]… [--list]` runs everything, in steps with a time budget each.
 
+mod fuzz;
 mod generate;
 mod problem;
 mod registry;
@@ -26,6 +28,8 @@ usage: cargo xtask <command>
   generate          write the generated tables and constants from protocol/*.toml
   generate --check  fail if they are stale
   tidy              check the rules of the repository
+  fuzz [TARGET]…    run fuzz targets, all unless some are named; fails if one finds something
+    --seconds N     each for this long (10)
   test              run every step; fails if one does
     --install       first install what is missing (with apt-get; also when CI=true)
     --only STEP     run only this step (may be given several times)
@@ -53,6 +57,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         ("generate", []) => generate::write(&Repository::open()?),
         ("generate", ["--check"]) => generate::check(&Repository::open()?),
         ("tidy", []) => tidy::run(&Repository::open()?),
+        ("fuzz", options) => fuzz::run(&fuzz::Options::parse(options)?),
         ("test", options) => test::run(&test::Options::parse(options)?),
         _ => Err(USAGE.into()),
     }

@@ -28,7 +28,7 @@ enum Source {
     Component(&'static str),
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 9] = [
     Need {
         name: "rustfmt",
         used_for: "the step fmt",
@@ -46,6 +46,12 @@ const NEEDS: [Need; 8] = [
         used_for: "building",
         is_there: || answers("cc", &["--version"]),
         get: Source::Packages(&["gcc", "libc6-dev"]),
+    },
+    Need {
+        name: "C++ compiler",
+        used_for: "libFuzzer",
+        is_there: || answers("c++", &["--version"]),
+        get: Source::Packages(&["g++"]),
     },
     Need {
         name: "git",

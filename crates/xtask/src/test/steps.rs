@@ -66,6 +66,12 @@ pub(super) fn all(root: &Path, install: bool) -> Result<Vec<Step>> {
             vectors(root),
         ),
         step(
+            "fuzz",
+            "the fuzz targets, each for a short while",
+            150,
+            fuzz()?,
+        ),
+        step(
             "release",
             "the programs that the next steps run",
             480,
@@ -109,12 +115,20 @@ fn cargo(arguments: &[&str]) -> Action {
     Action::Commands(vec![Invocation::new("cargo", arguments)])
 }
 
-/// This program again, so that the rules run within a budget like everything else.
 fn tidy() -> Result<Action> {
+    this_program(&["tidy"])
+}
+
+fn fuzz() -> Result<Action> {
+    this_program(&["fuzz", "--seconds", "10"])
+}
+
+/// This program again, so that what it does runs within a budget like everything else.
+fn this_program(arguments: &[&str]) -> Result<Action> {
     let this = env::current_exe()?;
     Ok(Action::Commands(vec![Invocation::new(
         &this.to_string_lossy(),
-        &["tidy"],
+        arguments,
     )]))
 }
 

@@ -25,7 +25,7 @@ pub(super) fn check(repository: &Repository) -> Result<Vec<Problem>> {
     }
     for (path, text) in repository.files_ending("/Cargo.toml") {
         let manifest: Table = toml::from_str(text).map_err(|error| format!("{path}: {error}"))?;
-        // A workspace of its own, as fuzz targets need one, follows its own rules.
+        // A workspace of its own follows its own rules.
         if !manifest.contains_key("workspace") {
             problems.extend(faults(&manifest).map(|fault| Problem::of_file(path, fault)));
         }
