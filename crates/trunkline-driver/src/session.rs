@@ -6,15 +6,15 @@ use std::fmt;
 use std::time::Duration;
 
 use trunkline_protocol::{
-    Arrival, Beat, Close, Code, Encoding, GoAway, Heartbeat, Hold, Inbound, Limits, Lost, Outbound,
-    Prepared, PushError, Role, Time, Violation, Watchdog,
+    Arrival, Beat, Close, Code, Encoding, GoAway, Heartbeat, Hold, Inbound, Limits, Lost,
+    NamespaceName, Outbound, Prepared, PushError, Role, Time, Violation, Watchdog,
 };
 use trunkline_transport::Connection;
 
 use self::sending::{Pulse, Sending, slow_consumer};
 use crate::driver::Driver;
 use crate::link::Link;
-use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::turn::Mark;
 use crate::{Dispatch, TooLarge, Turn, clock, message_len};
 
@@ -167,7 +167,33 @@ impl Session {
     pub fn push(self: &Arc<Self>, frame: Prepared) -> Result<u64, PushError> {
         // JSON is made on first use: before the lock, not under it.
         let _ = frame.suffix(self.encoding);
-        let mut sending = self.outbound.lock();
+        self.push_locked(self.outbound.lock(), frame)
+    }
+
+    /// As [`push`](Self::push), unless `is_over` is set by then: once it is, and something else was
+    /// pushed after that, nothing of what it stands for follows. None if it was set.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_unless(
+        self: &Arc<Self>,
+        is_over: &AtomicBool,
+        frame: Prepared,
+    ) -> Result<Option<u64>, PushError> {
+        let _ = frame.suffix(self.encoding);
+        let sending = self.outbound.lock();
+        // The lock orders it with the pushes of whoever has set it.
+        if is_over.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        self.push_locked(sending, frame).map(Some)
+    }
+
+    fn push_locked(
+        self: &Arc<Self>,
+        mut sending: MutexGuard<'_, Sending>,
+        frame: Prepared,
+    ) -> Result<u64, PushError> {
         let before = sending.machine.dropped_events();
         sending.machine.push(frame)?;
         if sending.machine.is_over_limit() {
@@ -185,6 +211,16 @@ impl Session {
         let dropped = sending.machine.dropped_events() - before;
         self.written_soon(sending);
         Ok(dropped)
+    }
+
+    /// Drops the EVENTs of a namespace that have no number yet, since the peer has left it; gives how
+    /// many there were. Specification: namespaces.md, NSP-010.
+    pub fn discard_events(self: &Arc<Self>, namespace: &NamespaceName) -> usize {
+        let mut sending = self.outbound.lock();
+        let discarded = sending.machine.discard_events(namespace);
+        // What waited behind them may be admissible.
+        self.written_soon(sending);
+        discarded
     }
 
     /// Sends a best-effort frame on the message channel, or drops and counts it: when no connection

@@ -4,7 +4,7 @@ use crate::control::Control;
 use crate::inbound::window;
 use crate::queue::{Admission, Queue, cost};
 use crate::replay_log::ReplayLog;
-use crate::{Close, Code, Encoding, GoAway, Kind, Limits, Prepared, Violation};
+use crate::{Close, Code, Encoding, GoAway, Kind, Limits, NamespaceName, Prepared, Violation};
 
 /// What leaves in a session.
 ///
@@ -149,6 +149,12 @@ impl Outbound {
             self.dropped_best_effort += 1;
         }
         taken
+    }
+
+    /// Drops the EVENTs of a namespace that wait without a number, since the socket that they are of
+    /// was left by the peer; gives how many there were. Specification: namespaces.md, NSP-010.
+    pub fn discard_events(&mut self, namespace: &NamespaceName) -> usize {
+        self.queue.discard_events(namespace, self.encoding)
     }
 
     /// Takes a cumulative receipt and trims the log.

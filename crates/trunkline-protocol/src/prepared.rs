@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::ignorable::FILLER;
 use crate::json::write_value;
-use crate::message_pack::{Reader, write};
+use crate::message_pack::{Reader, Token, write};
 use crate::{
     AckId, Class, Code, Encoding, EventName, Frame, Key, Kind, NamespaceName, Overflow, Payload,
     Sequenced, SocketId, Value,
@@ -246,6 +246,15 @@ impl Prepared {
             reader.value().expect("a frame that was encoded here");
         }
         &fields[..fields.len() - reader.rest().len()]
+    }
+
+    /// Whether it is of this namespace: the first field of every kind that has one.
+    pub(crate) fn is_of(&self, namespace: &NamespaceName) -> bool {
+        match Reader::new(&self.0.message_pack).token() {
+            Ok(Token::Nil) => namespace.is_root(),
+            Ok(Token::Text(name)) => !namespace.is_root() && name == namespace.as_bytes(),
+            _ => false,
+        }
     }
 
     /// What follows the prefix, the same for every recipient.

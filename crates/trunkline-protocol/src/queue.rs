@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use crate::outbound::Hold;
-use crate::{Encoding, Kind, Overflow, Prepared};
+use crate::{Encoding, Kind, NamespaceName, Overflow, Prepared};
 
 /// The bounded queue in front of the replay log.
 ///
@@ -86,6 +86,27 @@ impl Queue {
             }
         }
         before - self.droppable
+    }
+
+    /// Drops the EVENTs of a namespace; gives how many there were.
+    pub(crate) fn discard_events(
+        &mut self,
+        namespace: &NamespaceName,
+        encoding: Encoding,
+    ) -> usize {
+        let before = self.asking.len();
+        let (mut bytes, mut droppable) = (0, 0);
+        self.asking.retain(|Queued { frame, .. }| {
+            let discarded = frame.kind() == Kind::EVENT && frame.is_of(namespace);
+            if discarded {
+                bytes += cost(frame, encoding);
+                droppable += usize::from(is_droppable(frame));
+            }
+            !discarded
+        });
+        self.bytes -= bytes;
+        self.droppable -= droppable;
+        before - self.asking.len()
     }
 
     /// What waits, each frame as [`cost`] counts it.

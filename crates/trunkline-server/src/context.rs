@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
-use trunkline_driver::sync::{Arc, Mutex};
+use trunkline_driver::sync::{Arc, AtomicBool, Mutex};
 use trunkline_driver::{BestEffort, Dispatch, Ended, Session, Turn, clock};
 use trunkline_protocol::{
     AckId, AckTable, Attachment, Body, Close, Code, Lost, NamespaceName, Prepared, PreparedEvent,
@@ -44,6 +44,17 @@ struct Waiting {
     bytes: usize,
     /// Receipts are withheld because too much waits.
     holding: bool,
+}
+
+/// Which side ends a socket.
+enum Leaver<'a> {
+    /// The client, which knows.
+    Client,
+    /// This side, which says so if the socket is attached.
+    Server {
+        socket: &'a Socket,
+        disconnect: Prepared,
+    },
 }
 
 /// Where a session is in its life.
@@ -93,14 +104,32 @@ impl SessionContext {
                 self.server.count_dropped_events(dropped);
                 Ok(())
             }
-            Err(error) => {
-                if let PushError::Overflow { .. } = error {
-                    tracing::warn!(session = %self.id, peer = ?self.handshake.peer, %error, "session ended");
-                    self.end_soon(Close::new(Code::OVERFLOW, error.to_string()));
-                }
-                Err(EmitError::from(error))
-            }
+            Err(error) => Err(self.not_taken(error)),
         }
+    }
+
+    /// As [`push`](Self::push), for a socket that has not left its namespace.
+    pub(crate) fn push_unless(
+        self: &Arc<Self>,
+        is_over: &AtomicBool,
+        frame: Prepared,
+    ) -> Result<(), EmitError> {
+        match self.session.push_unless(is_over, frame) {
+            Ok(Some(dropped)) => {
+                self.server.count_dropped_events(dropped);
+                Ok(())
+            }
+            Ok(None) => Err(EmitError::Disconnected),
+            Err(error) => Err(self.not_taken(error)),
+        }
+    }
+
+    fn not_taken(self: &Arc<Self>, error: PushError) -> EmitError {
+        if let PushError::Overflow { .. } = error {
+            tracing::warn!(session = %self.id, peer = ?self.handshake.peer, %error, "session ended");
+            self.end_soon(Close::new(Code::OVERFLOW, error.to_string()));
+        }
+        EmitError::from(error)
     }
 
     /// Sends a best-effort frame, or drops and counts it.
@@ -123,22 +152,16 @@ impl SessionContext {
         }
     }
 
-    /// Leaves a namespace from this side: DISCONNECT to the peer, and the socket's end.
-    pub(crate) fn disconnect(
-        self: &Arc<Self>,
-        namespace: &NamespaceName,
-        code: Code,
-        reason: &str,
-    ) {
+    /// Ends a socket from this side, with DISCONNECT to the peer; not the one that has taken its place
+    /// in the namespace.
+    pub(crate) fn disconnect(self: &Arc<Self>, socket: &Socket, code: Code, reason: &str) {
+        let namespace = socket.namespace_name();
         let disconnect = Prepared::disconnect(namespace, code, reason);
         let reason = DisconnectReason::ByServer {
             code,
             reason: reason.to_owned(),
         };
-        if self.leave(namespace, reason) {
-            // A session that is over needs no DISCONNECT.
-            let _ = self.push(disconnect);
-        }
+        self.leave(namespace, reason, Leaver::Server { socket, disconnect });
     }
 
     /// Closes the connection; the code says whether the session ends with it.
@@ -286,29 +309,59 @@ impl SessionContext {
         self.namespaces.lock().sockets().cloned().collect()
     }
 
-    /// Takes a namespace's socket out, settles its acks and ends it. True if it was attached; a
-    /// CONNECT that has no answer yet gets its one answer now.
-    fn leave(self: &Arc<Self>, namespace: &str, reason: DisconnectReason) -> bool {
+    /// Takes a namespace's socket out, settles its acks and ends it. A CONNECT that has no answer yet
+    /// gets its one answer now.
+    fn leave(
+        self: &Arc<Self>,
+        namespace: &NamespaceName,
+        reason: DisconnectReason,
+        leaver: Leaver<'_>,
+    ) {
         let left = {
             let mut namespaces = self.namespaces.lock();
+            if let Leaver::Server { socket, .. } = &leaver
+                && namespaces.get(namespace) != Some(*socket)
+            {
+                return;
+            }
             let left = namespaces.disconnect(namespace);
             if namespaces.is_empty() {
                 self.note_idle(true);
             }
+            if let Some((socket, pending)) = &left {
+                // Under the lock, so that none of it can follow the CONNECTED of a next socket.
+                socket.silence();
+                match leaver {
+                    Leaver::Client => self.discard_events(namespace),
+                    // A session that is over needs no DISCONNECT.
+                    Leaver::Server { disconnect, .. } if pending.is_none() => {
+                        let _ = self.push(disconnect);
+                    }
+                    Leaver::Server { .. } => {}
+                }
+            }
             left
         };
         let Some((socket, pending)) = left else {
-            return false;
+            return;
         };
         let waiters = self.acks.lock().leave(namespace);
         for waiter in waiters {
             waiter.disconnected();
         }
-        if let (Some(connect), Ok(name)) = (pending, NamespaceName::try_from(namespace)) {
-            self.refuse(&name, connect, Code::DISCONNECTED, "", &Value::nil());
+        if let Some(connect) = pending {
+            self.refuse(namespace, connect, Code::DISCONNECTED, "", &Value::nil());
         }
         socket.ended(reason);
-        pending.is_none()
+    }
+
+    /// Drops what waits for a client that has left: it would be of no socket, or of another.
+    fn discard_events(self: &Arc<Self>, namespace: &NamespaceName) {
+        let discarded = self.session.discard_events(namespace);
+        if discarded > 0 {
+            tracing::debug!(session = %self.id, %namespace, discarded, "events discarded: the client left");
+            self.server.count_discarded_events(discarded);
+        }
     }
 
     fn note_idle(&self, idle: bool) {
@@ -502,7 +555,11 @@ impl Dispatch for Inbox {
                 reason,
             } => {
                 let reason = reason.into_owned();
-                context.leave(&namespace, DisconnectReason::ByPeer { code, reason });
+                // The decoder has checked the name.
+                if let Ok(namespace) = NamespaceName::try_from(&*namespace) {
+                    let reason = DisconnectReason::ByPeer { code, reason };
+                    context.leave(&namespace, reason, Leaver::Client);
+                }
             }
             Sequenced::Event {
                 namespace,

@@ -46,6 +46,7 @@ pub(crate) struct ServerInner {
 struct Counters {
     lost_unconfirmed: AtomicU64,
     lost_queued: AtomicU64,
+    discarded_events: AtomicU64,
     dropped_best_effort: AtomicU64,
     dropped_events: AtomicU64,
     dropped_volatile: AtomicU64,
@@ -79,6 +80,8 @@ pub struct Stats {
     pub lost_unconfirmed: u64,
     /// Frames that had not been sent when their session ended.
     pub lost_queued: u64,
+    /// Events that had not been sent when their client left the namespace.
+    pub discarded_events: u64,
     /// Best-effort frames of clients that were dropped: for a namespace that they were not in, or
     /// with content that does not decode.
     pub dropped_best_effort: u64,
@@ -195,6 +198,7 @@ impl Server {
                 .sum(),
             lost_unconfirmed: counters.lost_unconfirmed.load(Ordering::Relaxed),
             lost_queued: counters.lost_queued.load(Ordering::Relaxed),
+            discarded_events: counters.discarded_events.load(Ordering::Relaxed),
             dropped_best_effort: counters.dropped_best_effort.load(Ordering::Relaxed),
             dropped_events: counters.dropped_events.load(Ordering::Relaxed),
             dropped_volatile: counters.dropped_volatile.load(Ordering::Relaxed),
@@ -263,6 +267,11 @@ impl ServerInner {
     pub(crate) fn count_dropped_volatile(&self) {
         let dropped = &self.counters.dropped_volatile;
         dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_discarded_events(&self, events: usize) {
+        let discarded = &self.counters.discarded_events;
+        discarded.fetch_add(events as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn count_lost(&self, lost: &Lost) {

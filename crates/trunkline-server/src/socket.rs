@@ -37,6 +37,9 @@ pub(crate) struct SocketInner {
     /// Connected, and nothing sent earlier waits: frames go straight to the session. The mailbox's
     /// gate has the last word; this is its copy for the path that a broadcast takes.
     open: AtomicBool,
+    /// It has left its namespace, or its session is over: none of its frames may follow those of
+    /// the namespace's next socket.
+    over: AtomicBool,
     mailbox: Mutex<Mailbox>,
     rooms: Mutex<Joined>,
     state: Mutex<TypeMap>,
@@ -318,9 +321,7 @@ impl Socket {
     /// Ends the socket, and tells the client. The session and its other sockets stay. No effect once
     /// it is over.
     pub fn disconnect(&self, reason: &str) {
-        self.0
-            .context
-            .disconnect(self.namespace_name(), Code::DISCONNECTED, reason);
+        self.0.context.disconnect(self, Code::DISCONNECTED, reason);
     }
 
     /// Closes the session's connection; the code says whether the session survives, see

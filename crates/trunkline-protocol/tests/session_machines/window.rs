@@ -1,6 +1,8 @@
 //! The replay log is the send window: what it lets through, what waits, what is too much.
 
-use trunkline_protocol::{Close, Code, FRAME_BYTES, Hold, PushError};
+use trunkline_protocol::{
+    Close, Code, EventName, FRAME_BYTES, Hold, NamespaceName, Payload, Prepared, PushError,
+};
 
 use crate::frames::{
     ack, attached, connect, connected, disconnect, event, event_of, expected, failed, limits, told,
@@ -146,6 +148,30 @@ fn connected_waits_behind_disconnect_and_behind_events() {
             "of the new socket"
         ]
     );
+}
+
+#[test]
+fn events_of_a_namespace_that_was_left_are_discarded_and_nothing_else() {
+    let mut outbound = attached(200, 10_000);
+    let other = NamespaceName::try_from("/b").unwrap();
+    let name = EventName::try_from("elsewhere").unwrap();
+    outbound.push(event_of("fills", 200)).unwrap();
+    assert_eq!(told(&mut outbound).len(), 1);
+    outbound.push(event("left")).unwrap();
+    outbound
+        .push(Prepared::event(&other, None, &name, &Payload::empty()))
+        .unwrap();
+    outbound.push(event("left too")).unwrap();
+    outbound.push(ack(7)).unwrap();
+    outbound.push(connected(1)).unwrap();
+    let queued = outbound.queued_bytes();
+    assert_eq!(outbound.discard_events(&NamespaceName::root()), 2);
+    assert!(outbound.queued_bytes() < queued);
+    outbound.receive_receipt(1).unwrap();
+    let rest = expected(&[(2, "elsewhere"), (3, "ACK 7"), (4, "CONNECTED")]);
+    assert_eq!(told(&mut outbound), rest, "what had a number is kept, too");
+    assert_eq!(outbound.queued_bytes(), 0);
+    assert_eq!(outbound.discard_events(&other), 0);
 }
 
 #[test]

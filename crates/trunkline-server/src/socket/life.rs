@@ -71,6 +71,7 @@ impl NamespaceInner {
             namespace: Arc::clone(self),
             context: Arc::clone(context),
             open: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             mailbox: Mutex::default(),
             rooms: Mutex::new(Joined::default()),
             state: Mutex::new(TypeMap::default()),
@@ -141,7 +142,7 @@ impl Socket {
     pub(crate) fn deliver(&self, frame: Prepared) -> Result<(), EmitError> {
         let bytes = self.0.context.session.message_len(&frame)?;
         if self.0.open.load(Ordering::Acquire) {
-            return self.0.context.push(frame);
+            return self.push(frame);
         }
         self.deliver_early(frame, bytes)
     }
@@ -155,6 +156,16 @@ impl Socket {
             self.0.context.server.count_dropped_volatile();
         }
         Ok(())
+    }
+
+    fn push(&self, frame: Prepared) -> Result<(), EmitError> {
+        self.0.context.push_unless(&self.0.over, frame)
+    }
+
+    /// From here on nothing more is sent by it. To be called under the lock that also lets the
+    /// namespace's next socket in.
+    pub(crate) fn silence(&self) {
+        self.0.over.store(true, Ordering::Relaxed);
     }
 
     fn deliver_early(&self, frame: Prepared, bytes: usize) -> Result<(), EmitError> {
@@ -176,7 +187,7 @@ impl Socket {
             }
         };
         let Some(queued) = queued else {
-            return self.0.context.push(frame);
+            return self.push(frame);
         };
         // The socket would miss a frame, so its session cannot keep its promise.
         let error = EmitError::Overflow { queued, limit };
@@ -214,8 +225,8 @@ impl Socket {
                 std::mem::take(&mut mailbox.early)
             };
             for frame in early.frames {
-                // A session that is over has no use for them.
-                let _ = self.0.context.push(frame);
+                // A socket that is over has no use for them.
+                let _ = self.push(frame);
             }
         };
         for admitted in jobs {
@@ -341,6 +352,7 @@ impl Socket {
 
     /// The socket is over. The first call stands.
     pub(crate) fn ended(&self, reason: DisconnectReason) {
+        self.silence();
         let (was, due, closed) = {
             let mailbox = &mut *self.0.mailbox.lock();
             if mailbox.gate == Gate::Closed {

@@ -6,6 +6,7 @@ mod acks;
 mod delivery;
 mod draining;
 mod handlers;
+mod leaving;
 mod life;
 mod order;
 mod peer;
