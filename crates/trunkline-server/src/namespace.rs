@@ -73,7 +73,9 @@ impl Namespace {
     ///
     /// If the client asked for an ack, it gets what the handler returns. An event without a handler
     /// is failed with `unknown-event`; a handler that panics is failed with `internal`, and ends
-    /// neither connection nor server.
+    /// neither connection nor server. One that is still under way
+    /// [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT) after its socket's end is ended: its future is
+    /// dropped where it waits.
     ///
     /// # Panics
     /// If the event has a handler already, or its name is none.
@@ -139,10 +141,12 @@ impl Namespace {
     }
 
     /// Told exactly once that a socket is over, after the events that came before (it does not wait
-    /// for concurrent ones); never for one that `on_connect` refused. The socket still lists its rooms, and leaves them afterwards.
+    /// for concurrent ones); never for one that `on_connect` refused. The socket still lists its
+    /// rooms, and leaves them afterwards.
     ///
-    /// A handler that is under way for longer than [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT) is
-    /// not waited for, and events that wait behind it are dropped.
+    /// A handler that is under way for longer than [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT) after
+    /// its socket's end is ended, and events that wait behind it are dropped. This hook has the same
+    /// time; what must take longer is spawned.
     ///
     /// # Panics
     /// If it is set already.

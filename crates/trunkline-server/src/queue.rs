@@ -182,15 +182,10 @@ impl Lines {
             .collect()
     }
 
-    /// Takes the farewell, and what is before it, unless its turn has come already.
-    pub(crate) fn overtake(&mut self) -> Option<Vec<Job>> {
-        let is_farewell = |job: &Job| matches!(job, Job::Farewell(_));
-        if !self.ordered.waiting.iter().any(is_farewell) {
-            return None;
-        }
-        let jobs: Vec<_> = std::mem::take(&mut self.ordered.waiting).into();
-        self.no_longer_wait(&jobs);
-        Some(jobs)
+    /// Whether anything waits for what is under way.
+    pub(crate) fn has_waiting(&self) -> bool {
+        let mut lines = self.own.iter().map(|(_, line)| line);
+        !self.ordered.waiting.is_empty() || lines.any(|line| !line.waiting.is_empty())
     }
 
     fn no_longer_wait<'a>(&mut self, jobs: impl IntoIterator<Item = &'a Job>) {

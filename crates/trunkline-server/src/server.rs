@@ -50,6 +50,7 @@ struct Counters {
     dropped_best_effort: AtomicU64,
     dropped_events: AtomicU64,
     dropped_volatile: AtomicU64,
+    aborted_handlers: AtomicU64,
 }
 
 /// What a server is built with. See [`Builder`] for the meaning of each.
@@ -90,6 +91,9 @@ pub struct Stats {
     pub dropped_events: u64,
     /// Volatile events to clients that were dropped: their connection was busy, or there was none.
     pub dropped_volatile: u64,
+    /// Handlers and hooks that were ended because they outlived their socket by
+    /// [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT).
+    pub aborted_handlers: u64,
 }
 
 impl Server {
@@ -202,6 +206,7 @@ impl Server {
             dropped_best_effort: counters.dropped_best_effort.load(Ordering::Relaxed),
             dropped_events: counters.dropped_events.load(Ordering::Relaxed),
             dropped_volatile: counters.dropped_volatile.load(Ordering::Relaxed),
+            aborted_handlers: counters.aborted_handlers.load(Ordering::Relaxed),
         }
     }
 
@@ -267,6 +272,11 @@ impl ServerInner {
     pub(crate) fn count_dropped_volatile(&self) {
         let dropped = &self.counters.dropped_volatile;
         dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_aborted_handler(&self) {
+        let aborted = &self.counters.aborted_handlers;
+        aborted.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_discarded_events(&self, events: usize) {

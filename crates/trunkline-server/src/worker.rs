@@ -1,7 +1,7 @@
 //! Runs a socket's handlers.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use trunkline_driver::Turn;
 use trunkline_driver::handler::{Guarded, Outcome, ack_frame, failed_frame};
@@ -11,7 +11,7 @@ use trunkline_protocol::{AckId, Code, Payload};
 use crate::handler::Call;
 use crate::namespace::Route;
 use crate::queue::{Admitted, EventJob, Job, LineId, Moment};
-use crate::{Failure, Socket};
+use crate::{FAREWELL_LIMIT, Failure, Socket};
 
 /// Works off one line of a socket: begins with a job, takes the next when it is done, and ends when
 /// none is left. There is none while a socket is idle.
@@ -23,7 +23,14 @@ pub(crate) struct Worker {
     line: LineId,
     first: Option<Job>,
     underway: Option<Underway>,
+    /// It runs in a task of its own, not inline.
+    is_task: bool,
+    /// Ready when what is under way has outlived its socket for too long.
+    limit: Option<Limit>,
 }
+
+/// Made only where a handler waits.
+type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct Underway {
     handler: Guarded,
@@ -48,6 +55,8 @@ impl Worker {
             line,
             first: Some(job),
             underway: None,
+            is_task: false,
+            limit: None,
         }
     }
 
@@ -68,7 +77,8 @@ impl Worker {
     }
 
     /// Runs in a task from the start: for callers that may hold locks of the program's own.
-    pub(crate) fn spawn(self) {
+    pub(crate) fn spawn(mut self) {
+        self.is_task = true;
         let server = Arc::clone(&self.socket.context().server);
         server.spawn(self);
     }
@@ -127,6 +137,39 @@ impl Worker {
         }
     }
 
+    /// Ends what is under way if it has outlived its socket for too long, and the line with it.
+    fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // Inline, a task follows, which asks again.
+        if !self.is_task {
+            return Poll::Pending;
+        }
+        let is_farewell = matches!(
+            self.underway,
+            Some(Underway {
+                after: After::Leave,
+                ..
+            })
+        );
+        let limit = self.limit.get_or_insert_with(|| match is_farewell {
+            true => Box::pin(tokio::time::sleep(FAREWELL_LIMIT)),
+            false => Box::pin(self.socket.outlived()),
+        });
+        ready!(limit.as_mut().poll(cx));
+        if let Some(Underway { handler, after }) = self.underway.take() {
+            drop(handler);
+            let name = match &after {
+                After::Answer { route, .. } => route.event().as_str(),
+                After::Nothing(hook) => hook,
+                After::Leave => "on_disconnect",
+            };
+            log_outlived(&self.socket, name);
+            if let After::Leave = after {
+                self.socket.gone();
+            }
+        }
+        Poll::Ready(())
+    }
+
     fn end(&self, after: After, outcome: Outcome) {
         match after {
             After::Answer { route, ack_id } => answer(&self.socket, &route, ack_id, outcome),
@@ -150,13 +193,17 @@ impl Future for Worker {
                 let Some(job) = this.begin_next() else {
                     return Poll::Ready(());
                 };
+                if matches!(job, Job::Farewell(_)) {
+                    // It has a time of its own.
+                    this.limit = None;
+                }
                 this.underway = this.begin(job);
             }
             let Some(underway) = &mut this.underway else {
                 continue;
             };
             let Poll::Ready(outcome) = underway.handler.poll(cx) else {
-                return Poll::Pending;
+                return this.poll_limit(cx);
             };
             if let Some(Underway { after, .. }) = this.underway.take() {
                 this.end(after, outcome);
@@ -215,6 +262,15 @@ pub(crate) fn log_failure(socket: &Socket, handler: &str, failure: &Failure) {
     } else {
         tracing::debug!(%namespace, handler, socket = %socket_id, ?peer, %failure, "handler refused");
     }
+}
+
+/// A handler was ended because its socket is over; says so, and counts it.
+pub(crate) fn log_outlived(socket: &Socket, handler: &str) {
+    socket.context().server.count_aborted_handler();
+    tracing::warn!(
+        namespace = %socket.namespace_name(), handler, socket = %socket.id(),
+        limit = ?FAREWELL_LIMIT, "handler ended: it outlived its socket",
+    );
 }
 
 fn log_hook(socket: &Socket, hook: &str, outcome: &Outcome) {

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -17,10 +18,13 @@ use crate::extract::TypeMap;
 use crate::handler::Call;
 use crate::namespace::NamespaceInner;
 use crate::queue::{Admitted, EventJob, Job, LineId, Lines, Moment};
-use crate::worker::{Worker, log_failure, send_failure};
+use crate::worker::{Worker, log_failure, log_outlived, send_failure};
 use crate::{EmitError, Failure};
 
-/// How long `on_disconnect` waits for handlers that are under way when its socket ends.
+/// How long handlers that are under way when their socket ends may go on: `on_disconnect` waits so
+/// long for the ordered one, and then they are ended. It is also how long `on_disconnect` may take.
+///
+/// A handler is ended by dropping its future, where it next waits; what it has spawned goes on.
 pub const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
 
 /// What comes in and what must wait.
@@ -42,6 +46,10 @@ pub(super) struct Mailbox {
     /// Why it ended, if that was before `on_connect` had returned.
     ended_early: Option<Box<DisconnectReason>>,
     closed: Option<Arc<Notify>>,
+    /// Tells the handlers that wait in tasks that they have outlived the socket for too long.
+    outlived: Option<Arc<Notify>>,
+    /// A task that will tell them is under way.
+    expires: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,11 +98,20 @@ impl NamespaceInner {
             hook.call(&Call::hook(&socket, &args), true)
         });
         Box::pin(async move {
+            let mut limit = None;
             let outcome = poll_fn(|cx| {
                 let _turn = Turn::enter();
-                running.poll(cx)
+                if let Poll::Ready(outcome) = running.poll(cx) {
+                    return Poll::Ready(Some(outcome));
+                }
+                let limit = limit.get_or_insert_with(|| Box::pin(socket.outlived()));
+                limit.as_mut().poll(cx).map(|()| None)
             });
-            let failure = match outcome.await {
+            let Some(outcome) = outcome.await else {
+                log_outlived(&socket, "on_connect");
+                return Err(Failure::internal());
+            };
+            let failure = match outcome {
                 Outcome::Done(data) => {
                     socket.accepted();
                     return Ok(data.iter().next().unwrap_or_default());
@@ -375,9 +392,69 @@ impl Socket {
             closed.notify_waiters();
         }
         match (due, was) {
-            (Some(reason), Gate::Open) => self.farewell_in_order(reason),
+            (Some(reason), Gate::Open) => self.submit_farewell(reason),
             (Some(reason), _) => self.farewell(reason),
             (None, _) => {}
+        }
+        self.expires_if_busy();
+    }
+
+    /// Waits until the socket has been over for [`FAREWELL_LIMIT`]; if it is over already, for that
+    /// long from now.
+    pub(crate) fn outlived(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (outlived, is_over) = {
+            let mailbox = &mut *self.0.mailbox.lock();
+            let outlived = Arc::clone(mailbox.outlived.get_or_insert_default());
+            (outlived.notified_owned(), mailbox.gate == Gate::Closed)
+        };
+        if is_over {
+            self.expires_if_busy();
+        }
+        outlived
+    }
+
+    /// Sees to it that a handler which is under way ends at last, and what waits behind it.
+    fn expires_if_busy(&self) {
+        {
+            let mailbox = &mut *self.0.mailbox.lock();
+            // Whoever waits for it holds a reference.
+            let outlived = mailbox.outlived.as_ref();
+            let is_busy = outlived.is_some_and(|outlived| Arc::strong_count(outlived) > 1)
+                || mailbox.lines.has_waiting();
+            if !is_busy || std::mem::replace(&mut mailbox.expires, true) {
+                return;
+            }
+        }
+        let socket = Arc::downgrade(&self.0);
+        self.0.context.server.spawn(async move {
+            tokio::time::sleep(FAREWELL_LIMIT).await;
+            if let Some(inner) = socket.upgrade() {
+                Self(inner).expire();
+            }
+        });
+    }
+
+    /// Ends what is still under way, drops what waits behind it, and says farewell now if that waits
+    /// too.
+    fn expire(&self) {
+        let (mut jobs, outlived) = {
+            let mailbox = &mut *self.0.mailbox.lock();
+            mailbox.expires = false;
+            (mailbox.lines.drain(), mailbox.outlived.take())
+        };
+        self.uncount(&jobs);
+        if let Some(outlived) = outlived {
+            outlived.notify_waiters();
+        }
+        let is_farewell = |job: &Job| matches!(job, Job::Farewell(_));
+        let farewell = jobs.iter().position(is_farewell);
+        let farewell = farewell.map(|position| jobs.swap_remove(position));
+        if !jobs.is_empty() {
+            let (namespace, socket, dropped) = (self.namespace_name(), self.id(), jobs.len());
+            tracing::warn!(%namespace, %socket, dropped, "events dropped: a handler outlived its socket");
+        }
+        if let Some(job) = farewell {
+            self.run_farewell(Worker::alone(self, job));
         }
     }
 
@@ -450,32 +527,10 @@ impl Socket {
         self.0.context.server.presence.socket_ended();
     }
 
-    /// `on_disconnect` after what came before, or after [`FAREWELL_LIMIT`].
-    fn farewell_in_order(&self, reason: DisconnectReason) {
+    /// `on_disconnect` after what came before.
+    fn submit_farewell(&self, reason: DisconnectReason) {
         if let Some(admitted) = self.admit(Job::Farewell(reason)) {
-            return self.run_farewell(Worker::new(self.clone(), admitted));
-        }
-        let socket = Arc::downgrade(&self.0);
-        self.0.context.server.spawn(async move {
-            tokio::time::sleep(FAREWELL_LIMIT).await;
-            if let Some(inner) = socket.upgrade() {
-                Self(inner).overtake();
-            }
-        });
-    }
-
-    /// `on_disconnect` now, if it still waits behind a handler that does not end.
-    fn overtake(&self) {
-        let Some(mut jobs) = self.0.mailbox.lock().lines.overtake() else {
-            return;
-        };
-        self.uncount(&jobs);
-        let farewell = jobs.pop();
-        let (namespace, socket) = (self.namespace_name(), self.id());
-        let dropped = jobs.len();
-        tracing::warn!(%namespace, %socket, dropped, "a handler outlives its socket");
-        if let Some(job) = farewell {
-            self.run_farewell(Worker::alone(self, job));
+            self.run_farewell(Worker::new(self.clone(), admitted));
         }
     }
 

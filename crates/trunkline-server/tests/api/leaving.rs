@@ -1,4 +1,4 @@
-//! What becomes of what a socket has under way when it is over.
+//! What was to be sent by a socket that is over.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -9,6 +9,7 @@ mod handlers;
 mod leaving;
 mod life;
 mod order;
+mod outliving;
 mod peer;
 mod rooms;
 mod shutting_down;

@@ -126,6 +126,12 @@ impl Peer {
         self.seq
     }
 
+    /// Sends the frame made with the next number.
+    pub(crate) async fn send_numbered(&mut self, frame: impl FnOnce(u64) -> Value) {
+        let seq = self.next_seq();
+        self.send(frame(seq)).await;
+    }
+
     /// Sends a CONNECT to "/".
     pub(crate) async fn send_connect(&mut self, auth: Value) {
         let seq = self.next_seq();
