@@ -258,6 +258,8 @@ impl SessionContext {
         let lost = self.session.end(code, farewell);
         self.server.count_lost(&lost);
         self.server.presence.session_ended();
+        self.server
+            .count_stale_best_effort(self.session.stale_best_effort());
         let waiters = self.acks.lock().drain();
         for waiter in waiters {
             waiter.session_lost();

@@ -50,6 +50,8 @@ struct Counters {
     dropped_best_effort: AtomicU64,
     dropped_events: AtomicU64,
     dropped_volatile: AtomicU64,
+    /// Of sessions that ended.
+    stale_best_effort: AtomicU64,
     aborted_handlers: AtomicU64,
 }
 
@@ -83,14 +85,17 @@ pub struct Stats {
     pub lost_queued: u64,
     /// Events that had not been sent when their client left the namespace.
     pub discarded_events: u64,
-    /// Best-effort frames of clients that were dropped: for a namespace that they were not in, or
-    /// with content that does not decode.
+    /// Best-effort frames of clients that were dropped: for a namespace that they were not in or not
+    /// connected to yet, or with content that does not decode.
     pub dropped_best_effort: u64,
     /// Events to clients that were dropped while they waited, since more waited than may: of
     /// namespaces whose [`Overflow`](crate::Overflow) says so.
     pub dropped_events: u64,
     /// Volatile events to clients that were dropped: their connection was busy, or there was none.
     pub dropped_volatile: u64,
+    /// LATEST frames of clients that were dropped, since their connection had brought the same version
+    /// or a higher one. Specification: best-effort.md, BEF-007.
+    pub stale_best_effort: u64,
     /// Handlers and hooks that were ended because they outlived their socket by
     /// [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT).
     pub aborted_handlers: u64,
@@ -206,6 +211,11 @@ impl Server {
             dropped_best_effort: counters.dropped_best_effort.load(Ordering::Relaxed),
             dropped_events: counters.dropped_events.load(Ordering::Relaxed),
             dropped_volatile: counters.dropped_volatile.load(Ordering::Relaxed),
+            stale_best_effort: counters.stale_best_effort.load(Ordering::Relaxed)
+                + sessions
+                    .iter()
+                    .map(|context| context.session.stale_best_effort())
+                    .sum::<u64>(),
             aborted_handlers: counters.aborted_handlers.load(Ordering::Relaxed),
         }
     }
@@ -272,6 +282,12 @@ impl ServerInner {
     pub(crate) fn count_dropped_volatile(&self) {
         let dropped = &self.counters.dropped_volatile;
         dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What a session had counted when it ended.
+    pub(crate) fn count_stale_best_effort(&self, stale: u64) {
+        let counter = &self.counters.stale_best_effort;
+        counter.fetch_add(stale, Ordering::Relaxed);
     }
 
     pub(crate) fn count_aborted_handler(&self) {

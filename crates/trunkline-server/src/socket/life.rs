@@ -334,7 +334,8 @@ impl Socket {
     pub(crate) fn best_effort(&self, event: &str, args: Payload) {
         let namespace = &self.0.namespace;
         if self.0.mailbox.lock().gate != Gate::Open {
-            return;
+            // Not connected yet, or no more.
+            return self.0.context.server.count_dropped_best_effort();
         }
         let Some(route) = namespace.route(event) else {
             return namespace.count_unknown_event();

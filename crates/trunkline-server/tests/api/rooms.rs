@@ -323,3 +323,50 @@ async fn best_effort_events_that_go_nowhere_are_counted_and_end_nothing() {
     assert_eq!(peer.call("move", json!([])).await, Answer::Acked(json!([])));
     assert_eq!(server.stats().dropped_best_effort, 2);
 }
+
+#[tokio::test]
+async fn best_effort_events_ahead_of_connected_are_counted_and_do_not_run() {
+    let server = Server::new();
+    let gate = Arc::new(tokio::sync::Notify::new());
+    let opened = Arc::clone(&gate);
+    let chat = server.namespace("/");
+    chat.on_connect(|| async move {
+        opened.notified().await;
+        Ok::<_, trunkline_server::Failure>(())
+    });
+    let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    chat.on("move", |Data(number): Data<i64>| async move {
+        told.send(number).unwrap()
+    });
+    let mut peer = Peer::greet(&server).await;
+    peer.send_connect(json!(null)).await;
+    peer.send(json!([32, null, "move", [7]])).await;
+    peer.send(json!([33, null, "move", "key", 1, [8]])).await;
+    peer.ping().await;
+    assert_eq!(server.stats().dropped_best_effort, 2);
+    gate.notify_one();
+    assert_eq!(peer.receive().await[0], 17);
+    peer.send(json!([32, null, "move", [9]])).await;
+    assert_eq!(hears.recv().await, Some(9), "neither 7 nor 8 has run");
+    assert_eq!(server.stats().dropped_best_effort, 2);
+}
+
+#[tokio::test]
+async fn stale_latest_events_are_counted_for_sessions_that_live_and_that_ended() {
+    let server = Server::new();
+    server.namespace("/").on("move", || async {});
+    let mut gone = Peer::connect(&server).await;
+    let mut here = Peer::connect(&server).await;
+    for (peer, stale) in [(&mut gone, 2), (&mut here, 3)] {
+        for _ in 0..=stale {
+            peer.send(json!([33, null, "move", "key", 1, []])).await;
+        }
+        peer.ping().await;
+    }
+    assert_eq!(server.stats().stale_best_effort, 5);
+    gone.send(json!([6, {"code": 1000, "reason": "bye"}])).await;
+    while server.stats().sessions > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.stats().stale_best_effort, 5);
+}
