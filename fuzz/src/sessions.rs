@@ -1,8 +1,9 @@
 //! Two ends of a session and a script of what happens to them: connections that are cut, dialled
 //! and switched, receipts that are withheld, writes that are blocked.
 //!
-//! Whatever the script does, each frame arrives once and in order, or is said to be lost; nothing
-//! grows beyond its limit; and once the script leaves both ends alone, everything arrives.
+//! Whatever the script does, each frame arrives once and in order, is said to be lost, or was
+//! allowed to be dropped and is counted; nothing grows beyond its limit; and once the script leaves
+//! both ends alone, everything arrives.
 
 mod end;
 mod frames;
@@ -133,7 +134,9 @@ impl World {
             19 => self.end(side).outbound.ping(7),
             20 => {
                 let frame = self.making.datagram(input.byte());
-                self.end(side).outbound.push_best_effort(frame);
+                let end = self.end(side);
+                let is_blocked = end.blocked;
+                end.outbound.push_best_effort(frame, is_blocked);
             }
             21 => self.end(side).outbound.go_away(GoAway {
                 reason: String::new(),
@@ -144,6 +147,7 @@ impl World {
             22 => self.closes(side),
             23 => self.end(side).outbound.release_memory(),
             24 => self.ends(side),
+            25 => self.end(side).discard_events(),
             _ => {}
         }
     }

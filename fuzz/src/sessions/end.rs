@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use trunkline_protocol::{
-    Arrival, Close, Code, Encoding, Frame, Inbound, Limits, Outbound, Prepared, PushError, Time,
+    Arrival, Close, Code, Encoding, Frame, Inbound, Limits, NamespaceName, Outbound, Prepared,
+    PushError, Time,
 };
 
 use super::frames::{Number, number_of, number_of_prepared};
@@ -23,6 +24,8 @@ pub(super) struct End {
     pub(super) held: bool,
     /// Closed as a slow consumer's, and not again before the queue has been within its limit.
     slow: bool,
+    /// Events that were discarded since the other end had left.
+    discarded: u64,
     pushed: Pushed,
     /// What came from the other end.
     pub(super) arrived: Arrived,
@@ -46,6 +49,7 @@ impl End {
             blocked: false,
             held: false,
             slow: false,
+            discarded: 0,
             pushed: Pushed::default(),
             arrived: Arrived::default(),
         }
@@ -61,11 +65,13 @@ impl End {
         ours
     }
 
-    /// As the driver: a queue over its limit ends the connection, over twice its limit the session.
+    /// As the driver: a queue over its limit drops what may be dropped, and else ends the connection;
+    /// over twice its limit it ends the session.
     pub(super) fn push(&mut self, frame: Prepared) -> Result<(), PushError> {
         let number = number_of_prepared(&frame);
         self.outbound.push(frame)?;
         self.pushed.note(number);
+        self.outbound.shed();
         let over = self.outbound.is_over_limit();
         if over && self.outbound.is_attached() && !self.slow {
             self.outbound.close(Close::new(Code::SLOW_CONSUMER, ""));
@@ -148,13 +154,16 @@ impl End {
         assert!(queued <= most, "{queued} bytes wait where {most} may");
     }
 
+    /// The client has left: what it was to get goes.
+    pub(super) fn discard_events(&mut self) {
+        let discarded = self.outbound.discard_events(&NamespaceName::root());
+        self.discarded += discarded as u64;
+        self.pushed.events_may_be_discarded();
+    }
+
     /// Everything that was pushed has come to the other end.
     pub(super) fn check_all_arrived(&self, arrived: &Arrived) {
-        assert_eq!(
-            arrived.counts(),
-            self.pushed.counts(),
-            "settled, and frames are missing"
-        );
+        self.pushed.check_all(arrived, self.dropped());
         assert_eq!(self.outbound.kept_bytes(), 0);
     }
 
@@ -165,18 +174,14 @@ impl End {
             let numbers = frames.iter().map(number_of_prepared);
             numbers.filter_map(Number::asking).collect()
         };
-        let queued = asking(&lost.queued);
-        let unconfirmed = asking(&lost.unconfirmed);
-        let missing = self.pushed.asking_after(arrived);
-        let handed_back: Vec<u64> = unconfirmed.iter().chain(&queued).copied().collect();
-        assert!(
-            handed_back.ends_with(missing),
-            "{missing:?} did not arrive, and {handed_back:?} is handed back"
-        );
-        assert!(
-            missing.ends_with(&queued),
-            "{queued:?} never had a number, and only {missing:?} did not arrive"
-        );
+        let (unconfirmed, queued) = (asking(&lost.unconfirmed), asking(&lost.queued));
+        let dropped = self.dropped();
+        self.pushed
+            .check_lost(arrived, &unconfirmed, &queued, dropped);
         assert_eq!(self.outbound.kept_bytes(), 0);
+    }
+
+    fn dropped(&self) -> u64 {
+        self.outbound.dropped_events() + self.discarded
     }
 }
