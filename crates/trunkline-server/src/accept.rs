@@ -278,6 +278,7 @@ impl Arrival<'_> {
             }
         };
         *life = Life::Attached { idle_since: None };
+        context.came_from(self.request.peer);
         drop(life);
         drop(attachment);
         for socket in context.sockets() {

@@ -36,6 +36,8 @@ pub(crate) struct SessionContext {
     pub(crate) life: Mutex<Life>,
     pub(crate) acks: Mutex<AckTable<AckWaiter>>,
     waiting: Mutex<Waiting>,
+    /// Where its newest connection comes from.
+    peer: Mutex<Option<SocketAddr>>,
 }
 
 /// What waits for handlers.
@@ -84,6 +86,7 @@ impl SessionContext {
             principal,
             moments: Mutex::new(()),
             attachment: Mutex::new(Attachment::new(secret, handshake.encoding)),
+            peer: Mutex::new(handshake.peer),
             handshake,
             server,
             session: Arc::new(session),
@@ -126,7 +129,7 @@ impl SessionContext {
 
     fn not_taken(self: &Arc<Self>, error: PushError) -> EmitError {
         if let PushError::Overflow { .. } = error {
-            tracing::warn!(session = %self.id, peer = ?self.handshake.peer, %error, "session ended");
+            tracing::warn!(session = %self.id, peer = ?self.peer(), %error, "session ended");
             self.end_soon(Close::new(Code::OVERFLOW, error.to_string()));
         }
         EmitError::from(error)
@@ -162,6 +165,16 @@ impl SessionContext {
             reason: reason.to_owned(),
         };
         self.leave(namespace, reason, Leaver::Server { socket, disconnect });
+    }
+
+    /// The address of its newest connection, for the log: the first one's is in its handshake.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        *self.peer.lock()
+    }
+
+    /// A connection from `peer` has taken the session over.
+    pub(crate) fn came_from(&self, peer: Option<SocketAddr>) {
+        *self.peer.lock() = peer;
     }
 
     /// Closes the connection; the code says whether the session ends with it.
@@ -500,7 +513,7 @@ impl SessionContext {
         message: &str,
         data: &Value,
     ) {
-        tracing::debug!(session = %self.id, peer = ?self.handshake.peer, namespace = %name, %code, "connect refused");
+        tracing::debug!(session = %self.id, peer = ?self.peer(), namespace = %name, %code, "connect refused");
         let refused = Prepared::refused(name, connect, code, message, data);
         let bare = || Prepared::refused(name, connect, code, "", &Value::nil());
         let fits = self.session.message_len(&refused).is_ok();
@@ -511,7 +524,7 @@ impl SessionContext {
     fn answered(&self, ack_id: AckId, namespace: &str) -> Option<AckWaiter> {
         let waiter = self.acks.lock().answer(ack_id, namespace);
         if waiter.is_none() {
-            let peer = self.handshake.peer;
+            let peer = self.peer();
             tracing::debug!(session = %self.id, ?peer, namespace, ?ack_id, "an answer to nothing: ignored");
         }
         waiter
@@ -520,7 +533,7 @@ impl SessionContext {
     /// An event for a namespace that the session is not in: dropped, and said so if anybody waits.
     fn not_connected(self: &Arc<Self>, namespace: &str, event: &str, ack_id: Option<AckId>) {
         tracing::debug!(
-            session = %self.id, peer = ?self.handshake.peer, namespace, event,
+            session = %self.id, peer = ?self.peer(), namespace, event,
             "event dropped: not connected",
         );
         // The decoder has checked the name.

@@ -234,7 +234,7 @@ fn answer(socket: &Socket, route: &Route, ack_id: Option<AckId>, outcome: Outcom
         Outcome::Panicked(panic) => {
             tracing::error!(
                 namespace = %socket.namespace_name(), %event, socket = %socket.id(),
-                peer = ?socket.handshake().peer(), panic, "handler panicked",
+                peer = ?socket.context().peer(), panic, "handler panicked",
             );
             return send_failure(socket, ack_id, &Failure::internal());
         }
@@ -256,7 +256,7 @@ pub(crate) fn send_failure(socket: &Socket, ack_id: Option<AckId>, failure: &Fai
 /// the peer quietly.
 pub(crate) fn log_failure(socket: &Socket, handler: &str, failure: &Failure) {
     let (namespace, socket_id) = (socket.namespace_name(), socket.id());
-    let peer = socket.handshake().peer();
+    let peer = socket.context().peer();
     if failure.code() == Code::INTERNAL {
         tracing::error!(%namespace, handler, socket = %socket_id, ?peer, %failure, "handler failed");
     } else {
@@ -269,7 +269,7 @@ pub(crate) fn log_outlived(socket: &Socket, handler: &str) {
     socket.context().server.count_aborted_handler();
     tracing::warn!(
         namespace = %socket.namespace_name(), handler, socket = %socket.id(),
-        limit = ?FAREWELL_LIMIT, "handler ended: it outlived its socket",
+        peer = ?socket.context().peer(), limit = ?FAREWELL_LIMIT, "handler ended: it outlived its socket",
     );
 }
 

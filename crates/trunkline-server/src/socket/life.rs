@@ -318,7 +318,7 @@ impl Socket {
         };
         let Some(route) = namespace.route(event) else {
             namespace.count_unknown_event();
-            let peer = self.handshake().peer();
+            let peer = self.0.context.peer();
             tracing::debug!(namespace = %namespace.name(), socket = %self.id(), ?peer, event, "unknown event");
             return send_failure(&self, ack_id, &Failure::unknown_event(UNKNOWN_EVENT));
         };

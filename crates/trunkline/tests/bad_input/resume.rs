@@ -135,3 +135,25 @@ async fn resuming_too_often_is_slowed_down() {
     owner.send(json!([6, {"code": 1000, "reason": ""}])).await;
     house.unharmed(0).await;
 }
+
+#[tokio::test]
+async fn the_log_names_the_present_connection_after_a_resume() {
+    let house = House::open().await;
+    for encoding in BOTH {
+        let older = house.peer(encoding).await;
+        let mut peer = offer(&house, encoding, "", older.resume(1)).await;
+        assert_eq!(peer.frame().await[1]["resumed"], true);
+        peer.goes_on_for(&older);
+        peer.numbered(|seq| json!([16, seq, "/nowhere", null]))
+            .await;
+        peer.is_refused(peer.seq(), 3004).await;
+        log::tells(peer.address, "connect refused").await;
+        peer.event(Some(1), "panic", json!([])).await;
+        peer.is_failed(1, 3011).await;
+        log::tells(peer.address, "handler panicked").await;
+        // More than twice what may wait, while nothing is confirmed.
+        peer.event(None, "fill", json!([400])).await;
+        log::tells(peer.address, "session ended").await;
+    }
+    house.unharmed(0).await;
+}
