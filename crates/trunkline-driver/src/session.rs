@@ -170,8 +170,8 @@ impl Session {
         self.push_locked(self.outbound.lock(), frame)
     }
 
-    /// As [`push`](Self::push), unless `is_over` is set by then: once it is, and something else was
-    /// pushed after that, nothing of what it stands for follows. None if it was set.
+    /// As [`push`](Self::push), unless `is_over` is set: then none. Whatever is pushed after it was
+    /// set is followed by nothing of what it stands for.
     ///
     /// # Errors
     /// As [`push`](Self::push).
@@ -213,12 +213,10 @@ impl Session {
         Ok(dropped)
     }
 
-    /// Drops the EVENTs of a namespace that have no number yet, since the peer has left it; gives how
-    /// many there were. Specification: namespaces.md, NSP-010.
+    /// Drops the EVENTs of a namespace that have no number yet; gives how many there were (NSP-010).
     pub fn discard_events(self: &Arc<Self>, namespace: &NamespaceName) -> usize {
         let mut sending = self.outbound.lock();
         let discarded = sending.machine.discard_events(namespace);
-        // What waited behind them may be admissible.
         self.written_soon(sending);
         discarded
     }
