@@ -2,10 +2,11 @@
 //! nothing of it is left behind.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::yield_now;
-use trunkline_protocol::{Encoding, Frame};
+use trunkline_protocol::{Encoding, Frame, Secret, SessionId};
 use trunkline_server::{Args, Data, Failure, Limits, Request, Server, Socket, Value};
 use trunkline_transport::memory;
 use trunkline_transport::{Connection, MessageKind, MessageReceiver, MessageSender};
@@ -15,14 +16,16 @@ use crate::stream::run_in_virtual_time;
 
 /// The first byte is the encoding, the second says whether a good HELLO goes ahead. Then messages:
 /// JSON in lines, MessagePack each behind a byte with its length. An empty one cuts the connection,
-/// and the next begins on another.
+/// and the next begins on another. In JSON, `{session}` and `{secret}` stand for those of the newest
+/// session that was begun, so that it can be resumed.
 pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let encoding = input.encoding();
     let says_hello = input.below(2) == 0;
     run_in_virtual_time(async {
-        let server = server();
-        let mut client = Client::dial(&server, encoding);
+        let under_way = Arc::new(());
+        let server = server(&under_way);
+        let mut client = Client::dial(&server, encoding, None);
         if says_hello {
             client.send(hello(encoding)).await;
         }
@@ -31,13 +34,13 @@ pub fn run(data: &[u8]) {
                 break;
             }
             match next(&mut input, encoding) {
-                [] => client = Client::dial(&server, encoding),
-                message => client.send(message).await,
+                [] => client = Client::dial(&server, encoding, client.begun.take()),
+                message => client.send(&client.filled_in(message)).await,
             }
             client.read();
         }
         drop(client);
-        check_nothing_is_left(&server).await;
+        check_nothing_is_left(&server, &under_way).await;
     });
 }
 
@@ -51,8 +54,9 @@ fn next<'a>(input: &mut Input<'a>, encoding: Encoding) -> &'a [u8] {
     }
 }
 
-/// A server with something of everything, and limits that a short input reaches.
-fn server() -> Server {
+/// A server with something of everything, and limits that a short input reaches. Handlers that are
+/// under way hold a reference to `under_way`.
+fn server(under_way: &Arc<()>) -> Server {
     let limits = Limits {
         frame: 1_024,
         replay: 512,
@@ -93,6 +97,17 @@ fn server() -> Server {
     root.on("leave", |socket: Socket| async move {
         socket.disconnect("asked to")
     });
+    let never = Arc::clone(under_way);
+    root.on("never", move || {
+        let never = Arc::clone(&never);
+        async move {
+            std::future::pending::<()>().await;
+            drop(never);
+        }
+    });
+    root.on_detach(|| async {});
+    root.on_resume(|| async { yield_now().await });
+    root.on_disconnect(|socket: Socket| async move { drop(socket.rooms()) });
     let slow = server.namespace("/slow");
     slow.on_connect(|Data(auth): Data<Value>| async move {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -114,11 +129,13 @@ struct Client {
     receiver: Box<dyn MessageReceiver>,
     /// The number of the newest sequenced frame that came.
     last: Option<u64>,
+    /// The id and the secret of the newest session.
+    begun: Option<(SessionId, Secret)>,
     _link: memory::Link,
 }
 
 impl Client {
-    fn dial(server: &Server, encoding: Encoding) -> Self {
+    fn dial(server: &Server, encoding: Encoding, begun: Option<(SessionId, Secret)>) -> Self {
         let config = memory::Config {
             protocol: encoding.subprotocol().to_owned(),
             ..memory::Config::default()
@@ -134,7 +151,18 @@ impl Client {
             sender,
             receiver,
             last: None,
+            begun,
             _link: link,
+        }
+    }
+
+    fn filled_in(&self, message: &[u8]) -> Vec<u8> {
+        match (self.encoding, &self.begun, str::from_utf8(message)) {
+            (Encoding::Json, Some((id, secret)), Ok(text)) => text
+                .replace("{session}", id)
+                .replace("{secret}", secret.expose())
+                .into_bytes(),
+            _ => message.to_vec(),
         }
     }
 
@@ -160,6 +188,11 @@ impl Client {
             let frame = frame.unwrap_or_else(|error| {
                 panic!("the server sends {:02x?}: {error}", &message.bytes[..])
             });
+            if let Frame::Welcome(welcome) = &frame
+                && let Some(secret) = &welcome.secret
+            {
+                self.begun = Some((welcome.session.clone(), secret.clone()));
+            }
             if let Frame::Sequenced { seq, .. } = frame {
                 assert!(
                     self.last.is_none_or(|last| seq == last + 1),
@@ -173,27 +206,29 @@ impl Client {
 }
 
 /// All sessions end by themselves, and take their sockets, rooms and acks with them.
-async fn check_nothing_is_left(server: &Server) {
+async fn check_nothing_is_left(server: &Server, under_way: &Arc<()>) {
     for _ in 0..LEFT_BEHIND_MAX_S {
-        if left_behind(server).is_none() {
+        if left_behind(server, under_way).is_none() {
             return;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    if let Some(left) = left_behind(server) {
+    if let Some(left) = left_behind(server, under_way) {
         panic!("left behind after {LEFT_BEHIND_MAX_S} s: {left}");
     }
 }
 
-fn left_behind(server: &Server) -> Option<String> {
+fn left_behind(server: &Server, under_way: &Arc<()>) -> Option<String> {
     let stats = server.stats();
     let in_namespaces: usize = ["/", "/slow"]
         .iter()
         .map(|name| server.namespace(name))
         .map(|namespace| namespace.socket_count() + namespace.room_count())
         .sum();
-    let any = stats.sessions + stats.pending_acks + in_namespaces > 0;
-    any.then(|| format!("{stats:?}, {in_namespaces} sockets and rooms"))
+    // This one, and the registered handler's.
+    let handlers = Arc::strong_count(under_way) - 2;
+    let any = stats.sessions + stats.pending_acks + in_namespaces + handlers > 0;
+    any.then(|| format!("{stats:?}, {in_namespaces} sockets and rooms, {handlers} handlers"))
 }
 
 fn hello(encoding: Encoding) -> &'static [u8] {
