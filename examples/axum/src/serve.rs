@@ -1,0 +1,42 @@
+//! Serving, up to the orderly end.
+
+use std::io;
+use std::net::SocketAddr;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use trunkline::server::Server;
+
+/// Serves `app`, with `server` mounted in it, until that is shut down and its last connection has
+/// ended.
+///
+/// axum lets upgraded connections go on by themselves, so it is the Trunkline server that says when
+/// all is over; until then the readiness check answers that no more is taken.
+///
+/// # Errors
+/// The listening socket failed.
+pub async fn serve(listener: TcpListener, app: Router, server: Server) -> io::Result<()> {
+    // With it requests carry their peer's address.
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(async move { server.closed().await })
+        .await
+}
+
+/// Waits until this process is asked to stop: Ctrl-C, or what a service manager sends.
+///
+/// # Errors
+/// The system gives no signals.
+pub async fn asked_to_stop() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            asked = tokio::signal::ctrl_c() => asked,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
