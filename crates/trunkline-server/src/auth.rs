@@ -87,7 +87,8 @@ pub struct Request {
     pub peer: Option<SocketAddr>,
     /// The request's path and query.
     pub uri: Uri,
-    /// The request's headers.
+    /// The request's headers. Cookies are in it only if a page sent them that may connect
+    /// (specification: security.md, SEC-002): whoever makes this of a request sees to that.
     pub headers: HeaderMap,
 }
 

@@ -65,7 +65,7 @@ impl Counters {
         self.accept_errors.load(Ordering::Relaxed)
     }
 
-    /// TCP connections that ended in the HTTP handshake: malformed, too slow, or cut.
+    /// TCP connections that ended in the handshake of TLS or HTTP: malformed, too slow, or cut.
     #[must_use]
     pub fn handshake_errors(&self) -> u64 {
         self.handshake_errors.load(Ordering::Relaxed)

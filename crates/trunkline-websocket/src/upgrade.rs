@@ -197,6 +197,69 @@ mod tests {
 
     use super::*;
 
+    /// Whether the socket itself can be taken from under this server.
+    async fn takes_the_socket<S, Fut>(serve: S) -> bool
+    where
+        S: FnOnce(TcpStream, tokio::sync::mpsc::Sender<bool>) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        use tokio::io::AsyncWriteExt as _;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nbehind";
+        client.write_all(head).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let (told, mut hears) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(serve(stream, told));
+        hears.recv().await.unwrap()
+    }
+
+    /// Upgrades, and tells whether the socket with the bytes behind the request came of it.
+    fn upgrading(
+        mut request: Request<hyper::body::Incoming>,
+        told: tokio::sync::mpsc::Sender<bool>,
+    ) -> Result<Response<Body>, std::convert::Infallible> {
+        let upgrade = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            let taken = into_stream::<TcpStream>(upgrade.await.unwrap());
+            let whole = taken.is_ok_and(|(_, read)| read == "behind");
+            told.send(whole).await.unwrap();
+        });
+        let mut response = Response::new(Body::default());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        Ok(response)
+    }
+
+    #[tokio::test]
+    async fn the_socket_itself_is_taken_from_under_hyper() {
+        let taken = takes_the_socket(|stream, told| async move {
+            let service = hyper::service::service_fn(|request| {
+                std::future::ready(upgrading(request, told.clone()))
+            });
+            let server = hyper::server::conn::http1::Builder::new();
+            let connection = server.serve_connection(TokioIo::new(stream), service);
+            connection.with_upgrades().await.unwrap();
+        });
+        assert!(taken.await);
+    }
+
+    #[cfg(feature = "hyper-auto")]
+    #[tokio::test]
+    async fn the_socket_itself_is_taken_from_under_hyper_utils_automatic_server() {
+        let taken = takes_the_socket(|stream, told| async move {
+            let service = hyper::service::service_fn(|request| {
+                std::future::ready(upgrading(request, told.clone()))
+            });
+            let executor = hyper_util::rt::TokioExecutor::new();
+            let server = hyper_util::server::conn::auto::Builder::new(executor);
+            let io = TokioIo::new(stream);
+            let served = server.serve_connection_with_upgrades(io, service).await;
+            served.unwrap();
+        });
+        assert!(taken.await);
+    }
+
     #[test]
     fn a_host_that_cannot_upgrade_is_told_so() {
         let mut request = Request::get("/trunkline")

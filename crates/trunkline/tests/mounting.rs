@@ -15,7 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use trunkline::client::{Client, Dial as _, State};
-use trunkline::server::{Mount as _, Mounted, Origins, PeerAddress, Server};
+use trunkline::server::{Bind as _, Mount as _, Mounted, Origins, PeerAddress, Server};
 
 /// How long anything that is to happen may take.
 const SOON: Duration = Duration::from_secs(20);
@@ -262,4 +262,18 @@ async fn shutting_the_server_down_ends_mounted_connections_and_refuses_new_ones(
         "{error}"
     );
     there.close().await;
+}
+
+#[tokio::test]
+async fn a_listener_of_our_own_ends_with_its_server() {
+    let server = server();
+    let bound = server.bind("127.0.0.1:0").await.unwrap();
+    let address = bound.local_addr();
+    let serving = tokio::spawn(bound.serve());
+    let client = Client::new(&format!("http://{address}")).unwrap();
+    seen_from(&client).await;
+    server.shut_down();
+    soon(serving).await.unwrap().unwrap();
+    assert_eq!(server.stats().connections, 0);
+    TcpStream::connect(address).await.unwrap_err();
 }

@@ -27,6 +27,21 @@ pub trait Bind {
 
     /// As [`bind`](Self::bind), with a certificate for TLS, another path, other time-outs or limits.
     ///
+    /// With the feature `tls`:
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use trunkline::server::{Bind, Certificate, ListenerConfig, Server};
+    /// # async fn example(server: Server) -> Result<(), Box<dyn std::error::Error>> {
+    /// let certificate = Certificate::from_pem_files("chain.pem", "key.pem")?;
+    /// // Follows the files; `certificate.reload()` does so at a call.
+    /// tokio::spawn(certificate.clone().watch(Duration::from_secs(60)));
+    /// let config = ListenerConfig { certificate: Some(certificate), ..ListenerConfig::default() };
+    /// server.bind_with("0.0.0.0:443", config).await?.serve().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The address is taken or not ours.
     fn bind_with(
@@ -98,7 +113,8 @@ impl Bound {
         self
     }
 
-    /// Accepts connections until stopped. Those there are go on.
+    /// Accepts connections until stopped; those there are go on then. It also ends when the server
+    /// is [shut down](Server::shut_down) and its last connection has ended.
     ///
     /// # Errors
     /// None at present: errors of accepting are logged, and it goes on.
@@ -106,7 +122,11 @@ impl Bound {
     /// # Cancel safety
     /// Dropping the future stops accepting.
     pub async fn serve(self) -> io::Result<()> {
-        self.listener.serve(Arc::new(self.accepting)).await;
+        let server = self.accepting.server.clone();
+        tokio::select! {
+            () = self.listener.serve(Arc::new(self.accepting)) => {}
+            () = server.closed() => {}
+        }
         Ok(())
     }
 }
