@@ -6,6 +6,7 @@ mod arrows;
 mod banned_words;
 mod code_length;
 mod decisions;
+mod lean_builds;
 mod leftovers;
 mod links;
 mod machine_traces;
@@ -36,9 +37,12 @@ impl From<Vec<Problem>> for Findings {
 
 type Rule = fn(&Repository) -> Result<Findings>;
 
-const RULES: [(&str, Rule); 12] = [
+const RULES: [(&str, Rule); 13] = [
     ("dependency arrows", |repository| {
         Ok(arrows::check(repository)?.into())
+    }),
+    ("lean builds", |repository| {
+        Ok(lean_builds::check(repository)?.into())
     }),
     ("banned words", |repository| {
         Ok(banned_words::check(repository).into())

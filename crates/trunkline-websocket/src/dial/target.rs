@@ -20,6 +20,10 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn parse(url: &str) -> Result<Self, DialError> {
+        Self::parse_for(url, cfg!(feature = "tls"))
+    }
+
+    fn parse_for(url: &str, has_tls: bool) -> Result<Self, DialError> {
         let refuse = |reason: String| DialError::Url {
             url: without_query(url),
             reason,
@@ -27,7 +31,7 @@ impl Target {
         let uri: Uri = url.parse().map_err(|cause| refuse(format!("{cause}")))?;
         let secure = match uri.scheme_str() {
             Some("http" | "ws") => false,
-            Some("https" | "wss") if cfg!(feature = "tls") => true,
+            Some("https" | "wss") if has_tls => true,
             Some("https" | "wss") => {
                 return Err(refuse("TLS needs the feature `tls` of `trunkline`".into()));
             }
@@ -91,12 +95,12 @@ mod tests {
     use super::*;
 
     fn target(url: &str) -> Target {
-        Target::parse(url).unwrap()
+        Target::parse_for(url, true).unwrap()
     }
 
     #[track_caller]
     fn refused(url: &str, reason: &str) {
-        let error = Target::parse(url).unwrap_err();
+        let error = Target::parse_for(url, false).unwrap_err();
         assert!(
             error.to_string().contains(reason),
             "`{reason}` is not in: {error}"
@@ -136,7 +140,6 @@ mod tests {
         );
     }
 
-    #[cfg(feature = "tls")]
     #[test]
     fn secure_schemes_have_a_default_port_of_their_own() {
         for url in ["https://example.org/x", "wss://example.org:443/x"] {
@@ -151,9 +154,8 @@ mod tests {
         assert!(!target("ws://example.org:443").secure);
     }
 
-    #[cfg(not(feature = "tls"))]
     #[test]
-    fn secure_schemes_name_the_feature_they_need() {
+    fn secure_schemes_name_the_feature_they_need_where_it_is_not_built_in() {
         refused("https://example.org", "feature `tls`");
         refused("wss://example.org", "feature `tls`");
     }
