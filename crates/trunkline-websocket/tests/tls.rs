@@ -6,10 +6,11 @@ mod common;
 use std::time::Duration;
 
 use common::{HANDSHAKE, Raw, Server, dial, request, secure_request, within_limit};
-use tokio::net::TcpListener;
-use trunkline_testkit::drive::{content, send};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use trunkline_testkit::drive::{content, end, send};
 use trunkline_tls::{Certificate, Trust};
-use trunkline_transport::{Connection, DialError, Dialer as _, MessageKind};
+use trunkline_transport::{Connection, ConnectionEnd, DialError, Dialer as _, MessageKind};
 use trunkline_websocket::{ListenerConfig, WebSocketDialer};
 
 const LIMIT: usize = 100_000;
@@ -149,6 +150,37 @@ async fn what_is_no_tls_ends_and_the_listener_goes_on() {
         Raw::connect(server.address).await.rest().await;
         dial_trusting(&server, &trust).await.unwrap();
         server.next().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_record_cut_their_own_connection_only() {
+    within_limit(async {
+        let (certificate, trust) = made();
+        let mut server = secured(&certificate).await;
+        let mut near = dial_trusting(&server, &trust).await.unwrap();
+        let (mut far, _) = server.next().await;
+        let config = trunkline_tls::client_config(&trust, &[]).unwrap();
+        for garbage in [
+            &b"\x17\x03\x03\x00\x20not what the key would make of it"[..],
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"\x17\x03\x03\xff\xff",
+        ] {
+            let tcp = TcpStream::connect(server.address).await.unwrap();
+            let connector = tokio_rustls::TlsConnector::from(config.clone());
+            let name = "127.0.0.1".try_into().unwrap();
+            let mut tls = connector.connect(name, tcp).await.unwrap();
+            tls.write_all(HANDSHAKE.as_bytes()).await.unwrap();
+            let (mut connection, _) = server.next().await;
+            tls.get_mut().0.write_all(garbage).await.unwrap();
+            let ended = end(&mut connection).await;
+            assert!(matches!(ended, ConnectionEnd::Cut(_)), "{ended:?}");
+        }
+        send(&mut *near.sender, MessageKind::Text, b"unharmed")
+            .await
+            .unwrap();
+        assert_eq!(content(&mut *far.receiver).await[..], *b"unharmed");
     })
     .await;
 }
