@@ -171,11 +171,13 @@ impl Origin {
 
     /// Whether a page of this origin came from the host that a request asks.
     fn is_same_host(&self, host: &str) -> bool {
-        let Ok(asked) = host.parse::<Authority>() else {
+        // Pages of other schemes, such as extensions, have hosts of another kind.
+        let (Ok(asked), Some(default)) = (host.parse::<Authority>(), default_port(&self.scheme))
+        else {
             return false;
         };
-        let port = asked.port_u16().or_else(|| default_port(&self.scheme));
-        let is_same = asked.host().eq_ignore_ascii_case(&self.host) && port == self.port;
+        let port = asked.port_u16().unwrap_or(default);
+        let is_same = asked.host().eq_ignore_ascii_case(&self.host) && self.port == Some(port);
         is_same || (is_loopback(&self.host) && is_loopback(asked.host()))
     }
 }
@@ -262,6 +264,8 @@ mod tests {
             ("null", "null"),
             ("", ""),
             ("file://", ""),
+            ("chrome-extension://example.org", "example.org"),
+            ("tauri://localhost", "localhost"),
         ] {
             assert!(!admitted(origin, host), "{origin} to {host}");
         }
@@ -289,12 +293,14 @@ mod tests {
         let allowed = Origins::same_host()
             .and("https://app.example.org")
             .and_then(|origins| origins.and("http://localhost:5173/"))
+            .and_then(|origins| origins.and("tauri://localhost"))
             .unwrap()
             .and_if(|origin| origin.ends_with(".preview.example.org"));
         for origin in [
             "https://app.example.org",
             "https://app.example.org:443",
             "http://localhost:5173",
+            "tauri://localhost",
             "https://a.preview.example.org",
             "https://api.example.org",
         ] {

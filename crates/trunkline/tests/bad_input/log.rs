@@ -57,3 +57,9 @@ pub(crate) async fn says(one: &str, text: &str) {
     let mut lines = lines().subscribe();
     let _ = soon(&what, lines.wait_for(found)).await.unwrap();
 }
+
+/// How many lines have this text.
+pub(crate) fn count(text: &str) -> usize {
+    let lines = lines().borrow();
+    lines.iter().filter(|line| line.contains(text)).count()
+}

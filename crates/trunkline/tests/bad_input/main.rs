@@ -8,6 +8,7 @@ mod handshake;
 mod healthy;
 mod house;
 mod log;
+mod mounted;
 mod origins;
 mod peer;
 mod resume;
