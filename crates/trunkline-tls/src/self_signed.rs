@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::pki_types::PrivateKeyDer;
 
 use crate::load::pair;
@@ -35,6 +35,9 @@ impl Certificate {
             detail: cause.to_string(),
         };
         let mut params = CertificateParams::new(names).map_err(wrong)?;
+        params.distinguished_name = DistinguishedName::new();
+        let name = "Trunkline, for development";
+        params.distinguished_name.push(DnType::CommonName, name);
         let now = SystemTime::now();
         params.not_before = (now - DAY).into();
         params.not_after = (now + VALID).into();
