@@ -166,19 +166,10 @@ impl Server {
         self.inner.presence.is_ready()
     }
 
-    /// Waits until the server is [shut down](Self::shut_down): for whatever else of the program goes
-    /// with it, such as the web framework that it is mounted in.
-    ///
-    /// # Cancel safety
-    /// Dropping the future changes nothing.
-    pub async fn shutting_down(&self) {
-        self.inner.presence.until(Presence::is_shut_down).await;
-    }
-
     /// Waits until the server is [shut down](Self::shut_down), its last connection has ended, wherever
     /// it came in, and so has the last socket's `on_disconnect`. That takes as long as an
-    /// authentication hook that is under way, and as those hooks do; a client that does not go is left
-    /// after a second.
+    /// authentication hook that is under way, and as those hooks do, which is at most twice
+    /// [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT); a client that does not go is left after a second.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.

@@ -11,4 +11,4 @@ mod routes;
 mod serve;
 
 pub use routes::{handlers, routes};
-pub use serve::{asked_to_stop, serve};
+pub use serve::serve;

@@ -2,11 +2,12 @@
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use clap::Parser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
-use trunkline::server::Server;
+use trunkline::server::{Drain, Server, terminated};
 
 /// An axum server with Trunkline beside its routes.
 #[derive(Debug, Parser)]
@@ -14,6 +15,9 @@ struct Options {
     /// The address to listen on; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: String,
+    /// Seconds that clients may take to go elsewhere, once this process is asked to end.
+    #[arg(long, default_value_t = 10)]
+    patience: u64,
 }
 
 #[tokio::main]
@@ -29,10 +33,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = example_axum::routes(&server);
     let listener = TcpListener::bind(&*options.listen).await?;
     println!("Serving http://{}", listener.local_addr()?);
-    let handle = server.clone();
+    let (handle, patience) = (server.clone(), Duration::from_secs(options.patience));
     tokio::spawn(async move {
-        if example_axum::asked_to_stop().await.is_ok() {
-            handle.shut_down();
+        if terminated().await.is_ok() {
+            handle.drain(Drain::new().deadline(patience)).await;
         }
     });
     example_axum::serve(listener, app, server).await?;

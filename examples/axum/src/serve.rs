@@ -22,21 +22,3 @@ pub async fn serve(listener: TcpListener, app: Router, server: Server) -> io::Re
         .with_graceful_shutdown(async move { server.closed().await })
         .await
 }
-
-/// Waits until this process is asked to stop: Ctrl-C, or what a service manager sends.
-///
-/// # Errors
-/// The system gives no signals.
-pub async fn asked_to_stop() -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            asked = tokio::signal::ctrl_c() => asked,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
-}

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use trunkline::client::{Client, Data, Dial as _};
-use trunkline::server::{PeerAddress, Server};
+use trunkline::server::{Drain, PeerAddress, Server};
 
 /// How long anything that is to happen may take.
 const SOON: Duration = Duration::from_secs(20);
@@ -144,8 +144,17 @@ async fn readiness_goes_with_the_server_and_health_does_not() {
     let server = server();
     let address = routes(&server).await;
     assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
-    server.shut_down();
+    let (client, _hears) = client(address).await;
+    let draining = tokio::spawn({
+        let server = server.clone();
+        async move { server.drain(Drain::new()).await }
+    });
+    while server.is_ready() {
+        tokio::task::yield_now().await;
+    }
     assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 503"));
+    client.close().await;
+    assert_eq!(soon(draining).await.unwrap().cut, 0);
     assert!(get(address, "/healthz").await.starts_with("HTTP/1.1 200"));
 }
 

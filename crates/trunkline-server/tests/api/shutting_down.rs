@@ -21,17 +21,19 @@ fn is_farewell(frame: &Value) -> bool {
 }
 
 #[tokio::test]
-async fn a_server_is_ready_until_it_is_shut_down() {
+async fn a_server_without_connections_is_ready_until_it_is_shut_down_and_then_closed() {
     let server = server();
     assert!(server.is_ready());
     let waiting = tokio::spawn({
         let server = server.clone();
-        async move { server.shutting_down().await }
+        async move { server.closed().await }
     });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
     server.shut_down();
     assert!(!server.is_ready());
     waiting.await.unwrap();
-    server.shutting_down().await;
+    server.closed().await;
 }
 
 #[tokio::test]

@@ -41,8 +41,9 @@ impl Mount for Server {
 /// on with the extensions that hyper put into it, as axum does. A bad handshake is answered with
 /// 400, 405 or 426 and the reason, a page that may not connect with 403.
 ///
-/// The host's own shutdown does not end connections: call [`Server::shut_down`] as well, and await
-/// [`Server::closed`].
+/// The host's own shutdown does not end connections: [drain](Server::drain) the server or
+/// [shut it down](Server::shut_down), and let the host go when it is [closed](Server::closed), so
+/// that clients can come back for what they have not finished until then.
 ///
 /// With axum (its feature `ws` is not needed):
 ///
@@ -61,7 +62,7 @@ impl Mount for Server {
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 /// let service = app.into_make_service_with_connect_info::<SocketAddr>();
 /// axum::serve(listener, service)
-///     .with_graceful_shutdown(async move { server.shutting_down().await })
+///     .with_graceful_shutdown(async move { server.closed().await })
 ///     .await
 /// # }
 /// ```
