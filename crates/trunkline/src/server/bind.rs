@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{Request, Response};
 use hyper::body::Bytes;
 use tokio::net::ToSocketAddrs;
-use trunkline_server::{Drain, Drained, FAREWELL_LIMIT, Server};
+use trunkline_server::{Drain, Drained, Server};
 use trunkline_websocket::{Listener, ListenerConfig, StopHandle};
 
 use super::accepting::Accepting;
@@ -133,8 +133,8 @@ impl Bound {
 
 impl Bound {
     /// Accepts connections until `signal` is ready, [drains](Server::drain) the server, stops accepting,
-    /// and waits until it is [closed](Server::closed), for at most [`FAREWELL_LIMIT`]:
-    /// [`terminated`](crate::server::terminated) is such a signal.
+    /// and waits until it is [closed](Server::closed). [`terminated`](crate::server::terminated) is such
+    /// a signal.
     ///
     /// ```no_run
     /// # use trunkline::server::{Bind, Drain, Server, terminated};
@@ -167,8 +167,8 @@ impl Bound {
         };
         let (served, drained) = tokio::join!(self.serve(), drained);
         let drained = served.and(drained)?;
-        // The last words leave, and hooks end, before the program may; but no hook keeps it for ever.
-        let _ = tokio::time::timeout(FAREWELL_LIMIT, server.closed()).await;
+        // The last words leave, and hooks end, before the program may.
+        server.closed().await;
         Ok(drained)
     }
 }
