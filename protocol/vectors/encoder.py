@@ -51,6 +51,7 @@ MAP_KEYS = {
     ],
     "GOAWAY": ["reason", "slot", "deadline", "url"],
     "CLOSE": ["code", "reason", "retry_after", "url", "attach", "data"],
+    "AUTH": ["auth", "wanted", "expires"],
 }
 REQUIRED = {
     "HELLO": ["v", "agent"],
@@ -68,6 +69,7 @@ REQUIRED = {
     ],
     "GOAWAY": ["reason", "slot", "deadline"],
     "CLOSE": ["code", "reason"],
+    "AUTH": [],
 }
 
 
@@ -132,11 +134,11 @@ def unmark_bytes(text):
 
 
 def wire_map(kind, meaning):
-    """The protocol map of HELLO, WELCOME, GOAWAY or CLOSE: documented order, absent keys left out."""
+    """The protocol map of HELLO, WELCOME, GOAWAY, CLOSE or AUTH: documented order, absent keys left out."""
     assert list(meaning) == MAP_KEYS[kind], (kind, list(meaning))
     out = {}
     for key, content in meaning.items():
-        absent = content is None or (content == [] and key not in REQUIRED[kind])
+        absent = content is None or (content == [] and key not in REQUIRED[kind]) or (key == "wanted" and not content)
         if absent:
             assert key not in REQUIRED[kind], (kind, key)
             continue

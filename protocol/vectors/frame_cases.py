@@ -49,6 +49,10 @@ def goaway(**given):
     return {**dict(reason="restart", slot=1500, deadline=30000, url=None), **given}
 
 
+def auth(**given):
+    return {**dict(auth=None, wanted=False, expires=None), **given}
+
+
 def event(seq=1, ns="/", ack_id=None, name="say", args=()):
     return dict(seq=seq, ns=ns, ack_id=ack_id, event=name, args=list(args))
 
@@ -137,6 +141,16 @@ FRAME_CASES = {
         ("a code nobody knows", close(3999, "new in a later version")),
         ("a reason beyond ASCII", close(4000, "grüße")),
         ("everything", close(3600, "slow-consumer", retry_after=250, url="wss://b.example/", attach=2, data=True)),
+    ],
+    "AUTH": [
+        ("the server asks", auth(wanted=True, expires=30000)),
+        ("the client answers", auth(auth={"token": "t0ken"})),
+        ("the server accepts", auth(expires=3600000)),
+        ("the server accepts without an end, or the client has none", auth()),
+        ("the server asks, and tells no end", auth(wanted=True)),
+        ("the end is now", auth(wanted=True, expires=0)),
+        ("auth is bytes", auth(auth={"$bin": "3q2-7w"})),
+        ("auth is a user's map whose key starts with a dollar", auth(auth={"$$ticket": 7})),
     ],
     "CONNECT": [
         ("the root namespace, no auth", dict(seq=1, ns="/", auth=None)),

@@ -3,7 +3,7 @@
 import struct
 
 from encoder import FRAMES, LIMITS, to_json, to_marked, to_message_pack
-from frame_cases import alternative, close, event, goaway, hello, resume, welcome
+from frame_cases import alternative, auth, close, event, goaway, hello, resume, welcome
 
 BOUNDARIES = [
     *(0, 1, 23, 24, 127, 128, 255, 256, 32767, 32768, 65535, 65536),
@@ -272,6 +272,13 @@ def map_decode_cases():
         close(3402, "ping-timeout"),
         [6, {"future": future, "code": 3402, "reason": "ping-timeout", "retry_after": None, "data": None}],
     )
+    yield decoded_array(
+        "AUTH",
+        "unknown keys, nil where absent, another order",
+        auth(expires=5000),
+        [7, {"expires": 5000, "future": future, "wanted": None, "auth": None}],
+    )
+    yield decoded_array("AUTH", "wanted is spelled out", auth(auth="t0ken"), [7, {"wanted": False, "auth": "t0ken"}])
 
 
 # ignorable.json

@@ -2,7 +2,7 @@
 
 use std::task::Context;
 
-use trunkline_protocol::{Body, GoAway, Sequenced};
+use trunkline_protocol::{Auth, Body, GoAway, Sequenced, Violation};
 
 use crate::Session;
 use crate::sync::Arc;
@@ -30,6 +30,16 @@ pub trait Dispatch: Send + Sync + 'static {
     /// The server asks the client to reconnect.
     fn go_away(&self, session: &Arc<Session>, go_away: GoAway) {
         let _ = (session, go_away);
+    }
+
+    /// Credentials on connection `attach`, which is the present one: a server's question or its
+    /// verdict, or a client's answer.
+    ///
+    /// # Errors
+    /// The peer broke the protocol with it: the session ends.
+    fn auth(&self, session: &Arc<Session>, attach: u64, auth: Auth) -> Result<(), Violation> {
+        let _ = (session, attach, auth);
+        Ok(())
     }
 
     /// The answer to a PING, with its `t`.

@@ -5,7 +5,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Sleep;
-use trunkline_protocol::{Arrival, Code, Encoding, Frame, Role, Sequenced, Time, Violation};
+use trunkline_protocol::{
+    Arrival, Auth, Code, Encoding, Frame, MAX_AUTH_BYTES, Role, Sequenced, Time, Violation,
+};
 use trunkline_transport::{ConnectionEnd, Message, MessageKind, MessageReceiver};
 
 use crate::latest::Versions;
@@ -186,12 +188,13 @@ impl Driver {
             Frame::Received { received } => session.receive_receipt(received)?,
             Frame::Close(close) => return Ok(Some(Ended::ByPeer(close))),
             // Never taken from a connection that was superseded.
-            Frame::GoAway(_) | Frame::Datagram { .. } | Frame::Latest { .. }
+            Frame::GoAway(_) | Frame::Auth(_) | Frame::Datagram { .. } | Frame::Latest { .. }
                 if !session.is_present(self.attach) =>
             {
                 return Ok(Some(Ended::Superseded));
             }
             Frame::GoAway(go_away) => self.dispatch.go_away(session, *go_away),
+            Frame::Auth(auth) => self.take_auth(*auth, message.bytes.len())?,
             Frame::Datagram { .. } | Frame::Latest { .. } => self.dispatch_best_effort(&frame, cx),
             Frame::Ignorable { .. } => {}
             Frame::Hello(_) | Frame::Welcome(_) => {
@@ -203,6 +206,15 @@ impl Driver {
             }
         }
         Ok(None)
+    }
+
+    /// Specification: SES-065.
+    fn take_auth(&self, auth: Auth, size: usize) -> Result<(), Violation> {
+        if self.session.role() == Role::Server && size > MAX_AUTH_BYTES {
+            let limit = MAX_AUTH_BYTES;
+            return Err(Violation::TooLarge { size, limit });
+        }
+        self.dispatch.auth(&self.session, self.attach, auth)
     }
 
     fn decode<'a>(&self, message: &'a Message) -> Result<Frame<'a>, Violation> {

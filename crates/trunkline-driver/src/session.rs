@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use trunkline_protocol::{
-    Arrival, Beat, Close, Code, Encoding, GoAway, Heartbeat, Hold, Inbound, Limits, Lost,
+    Arrival, Auth, Beat, Close, Code, Encoding, GoAway, Heartbeat, Hold, Inbound, Limits, Lost,
     NamespaceName, Outbound, Prepared, PushError, Role, Time, Violation, Watchdog,
 };
 use trunkline_transport::Connection;
@@ -267,6 +267,18 @@ impl Session {
         let mut sending = self.outbound.lock();
         sending.machine.go_away(go_away);
         sending.transmit();
+    }
+
+    /// Sends AUTH on connection `attach`; false, and no effect, if that is not the present one any
+    /// more.
+    pub fn auth(&self, attach: u64, auth: Auth) -> bool {
+        let mut sending = self.outbound.lock();
+        let is_present = sending.attach == attach && sending.link.is_some();
+        if is_present {
+            sending.machine.auth(auth);
+            sending.transmit();
+        }
+        is_present
     }
 
     /// Keeps some kinds of frames from being sent for the time being. After GOAWAY receipts are told at

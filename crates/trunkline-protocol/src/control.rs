@@ -1,7 +1,7 @@
-//! The unnumbered frames that wait for a connection: heartbeat, receipt, farewell.
+//! The unnumbered frames that wait for a connection: heartbeat, receipt, credentials, farewell.
 
 use crate::frame::{encode_ping, encode_pong, encode_received};
-use crate::{Close, Encoding, GoAway};
+use crate::{Auth, Close, Encoding, GoAway};
 
 /// At most one of each unnumbered frame, for the present connection.
 ///
@@ -12,6 +12,7 @@ pub(crate) struct Control {
     ping: Option<u64>,
     pong: Option<u64>,
     receipt: bool,
+    auth: Option<Box<Auth>>,
     go_away: Option<Box<GoAway>>,
     close: Option<Box<Close>>,
     /// The farewell has been written.
@@ -29,6 +30,10 @@ impl Control {
 
     pub(crate) fn receipt(&mut self) {
         self.receipt = true;
+    }
+
+    pub(crate) fn auth(&mut self, auth: Auth) {
+        self.auth = Some(Box::new(auth));
     }
 
     pub(crate) fn go_away(&mut self, go_away: GoAway) {
@@ -59,6 +64,7 @@ impl Control {
         self.pong.is_none()
             && self.ping.is_none()
             && !self.receipt
+            && self.auth.is_none()
             && self.go_away.is_none()
             && (self.close.is_none() || self.closed)
     }
@@ -73,6 +79,8 @@ impl Control {
             self.receipt = false;
         } else if std::mem::take(&mut self.receipt) {
             encode_received(encoding, received, into);
+        } else if let Some(auth) = self.auth.take() {
+            into.extend_from_slice(&auth.encode(encoding));
         } else if let Some(go_away) = self.go_away.take() {
             into.extend_from_slice(&go_away.encode(encoding));
         } else {

@@ -1,5 +1,6 @@
 //! Frames: one message is exactly one.
 
+mod auth;
 mod fields;
 mod header_error;
 mod hello;
@@ -17,6 +18,7 @@ use std::borrow::Cow;
 use fields::{Fields, JsonFields, MessagePackFields};
 use map::ProtocolMap;
 
+pub use auth::Auth;
 pub use header_error::HeaderError;
 pub use hello::{Hello, Resume};
 pub use notice::{Close, GoAway};
@@ -61,6 +63,8 @@ pub enum Frame<'a> {
     GoAway(Box<GoAway>),
     /// Ends the connection.
     Close(Box<Close>),
+    /// Refreshes the session's credentials.
+    Auth(Box<Auth>),
     /// A numbered frame.
     Sequenced {
         /// Its number: 1, 2, 3, … per session and direction.
@@ -165,6 +169,7 @@ impl<'a> Frame<'a> {
             Kind::WELCOME => Self::Welcome(Box::new(Welcome::read(map)?)),
             Kind::GOAWAY => Self::GoAway(Box::new(GoAway::read(map)?)),
             Kind::CLOSE => Self::Close(Box::new(Close::read(map)?)),
+            Kind::AUTH => Self::Auth(Box::new(Auth::read(map)?)),
             unknown => return Err(HeaderError::UnknownKind(unknown.number().into())),
         })
     }
@@ -180,6 +185,7 @@ impl<'a> Frame<'a> {
             Self::Received { .. } => Kind::RECEIVED,
             Self::GoAway(_) => Kind::GOAWAY,
             Self::Close(_) => Kind::CLOSE,
+            Self::Auth(_) => Kind::AUTH,
             Self::Sequenced { frame, .. } => frame.kind(),
             Self::Datagram { .. } => Kind::DATAGRAM,
             Self::Latest { .. } => Kind::LATEST,

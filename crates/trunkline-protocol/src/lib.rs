@@ -66,7 +66,7 @@ pub use body::Body;
 pub use code::{Code, Disposition, Role};
 pub use encoding::{Encoding, MAX_INTEGER, VERSION};
 pub use frame::{
-    Alternative, Close, Datagrams, Frame, GoAway, HeaderError, Hello, Resume, ResumeRefusal,
+    Alternative, Auth, Close, Datagrams, Frame, GoAway, HeaderError, Hello, Resume, ResumeRefusal,
     Sequenced, Welcome, encode_ping, encode_pong, encode_received,
 };
 pub use handshake::{Answer, ClientHandshake, read_hello};
@@ -77,7 +77,7 @@ pub use inbound::{Arrival, Inbound, RECEIPT_DELAY};
 pub use into_args::{Args, IntoArgs};
 pub use json::to_json;
 pub use kind::{Class, Kind};
-pub use limits::{Limits, MAX_HELLO_BYTES};
+pub use limits::{Limits, MAX_AUTH_BYTES, MAX_HELLO_BYTES};
 pub use name::{EventName, InvalidName, Key, MAX_NAME_BYTES, NamespaceName, Room};
 pub use namespaces::{ClientNamespace, ServerNamespaces};
 pub use outbound::{BEST_EFFORT_FRAMES, BEST_EFFORT_QUEUE, Hold, Lost, Outbound, PushError};

@@ -57,3 +57,6 @@ pub(crate) const DEFAULT_DEPTH: u32 = 64;
 
 /// The largest HELLO in bytes: nothing is known of its sender yet.
 pub const MAX_HELLO_BYTES: usize = 8 * 1024;
+
+/// The largest AUTH of a client in bytes: what can be said in HELLO can be said again.
+pub const MAX_AUTH_BYTES: usize = MAX_HELLO_BYTES;

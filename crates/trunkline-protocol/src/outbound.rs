@@ -4,7 +4,9 @@ use crate::control::Control;
 use crate::inbound::window;
 use crate::queue::{Admission, Queue, cost};
 use crate::replay_log::ReplayLog;
-use crate::{Close, Code, Encoding, GoAway, Kind, Limits, NamespaceName, Prepared, Violation};
+use crate::{
+    Auth, Close, Code, Encoding, GoAway, Kind, Limits, NamespaceName, Prepared, Violation,
+};
 
 /// What leaves in a session.
 ///
@@ -270,6 +272,11 @@ impl Outbound {
     /// Sets the receipt that heartbeat frames carry, without sending one for it.
     pub fn set_receipt(&mut self, received: u64) {
         self.receipt = received;
+    }
+
+    /// Sends AUTH on the present connection, instead of one that waits there.
+    pub fn auth(&mut self, auth: Auth) {
+        self.control.auth(auth);
     }
 
     /// Sends GOAWAY on the present connection.

@@ -7,7 +7,7 @@ from random import Random
 from trunkline_client import codes
 from trunkline_client.acks import Ended
 from trunkline_client.codes import Retry, disposition
-from trunkline_client.frames import Ack, Close, Connect, Event, GoAway, Hello, Ping, Pong, Received
+from trunkline_client.frames import Ack, Auth, Close, Connect, Event, GoAway, Hello, Ping, Pong, Received
 from trunkline_client.notices import (
     AckSettled,
     Dial,
@@ -167,6 +167,22 @@ def test_goaway() -> None:
     assert not s.frames(Hello)[-1].resume.strict
     s.give(second, welcome(resumed=True, received=2))
     same(len(s.frames(Event, second)), 1)
+
+
+def test_credentials_are_refreshed_when_asked_for() -> None:
+    """SES-065, SES-067."""
+    s = Scripted(auth="t0ken")
+    link = s.begin()
+    s.give(link, Auth(expires=60_000))
+    same(s.frames(Auth), [])
+    s.give(link, Auth(wanted=True, expires=30_000))
+    same(s.frames(Auth), [Auth("t0ken")])
+    s.cut(link)
+    second = s.dial()
+    s.give(second, welcome(resumed=True, received=1))
+    same(len(s.frames(Auth)), 1)
+    s.give(second, Auth(wanted=True))
+    same(s.frames(Auth, second), [Auth("t0ken")])
 
 
 def test_goaway_deadline_and_lost_session() -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from . import codes
 from .codes import Retry, disposition
 from .encoding import Message, is_sequenced
-from .frames import CLIENT, Close, Event, Frame, GoAway, Ignorable, Ping, Pong, Received, Welcome
+from .frames import CLIENT, Auth, Close, Event, Frame, GoAway, Ignorable, Ping, Pong, Received, Welcome
 from .heartbeat import Alarm, Watchdog
 from .links import CLOSING_TIMEOUT, Link, Role
 from .notices import ConnectionClosed, Drop, Send, SessionBegan, SessionResumed, SwitchFailed
@@ -145,6 +145,9 @@ class Connections(LinkKeeper):
             link.round_trips.pong(frame.t, now)
         elif isinstance(frame, GoAway):
             self._on_goaway(link, frame, now)
+        elif isinstance(frame, Auth):
+            if frame.wanted and link.role is Role.CURRENT:  # SES-065: it knows no others
+                self._send(link, Auth(self.options.auth))
         elif not isinstance(frame, Ignorable):
             self.session.best_effort_dropped += 1  # BEF-013
 

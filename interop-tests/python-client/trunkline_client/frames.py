@@ -111,6 +111,17 @@ class Close:
 
 
 @dataclass
+class Auth:
+    """From a server it asks (`wanted`) or accepts; from a client it brings `auth`."""
+
+    KIND: ClassVar[int] = 7
+    SENDER: ClassVar[str] = EITHER
+    auth: Any = None
+    wanted: bool = False
+    expires: int | None = None
+
+
+@dataclass
 class Connect:
     KIND: ClassVar[int] = 16
     SENDER: ClassVar[str] = CLIENT
@@ -240,12 +251,12 @@ class NumberedIgnorable:
 
 
 Frame = Union[
-    Hello, Welcome, Ping, Pong, Received, GoAway, Close, Connect, Connected, Refused, Disconnect,
+    Hello, Welcome, Ping, Pong, Received, GoAway, Close, Auth, Connect, Connected, Refused, Disconnect,
     Event, Ack, Failed, Datagram, Latest, Ignorable, NumberedIgnorable,
 ]  # fmt: skip
 Sequenced = (Connect, Connected, Refused, Disconnect, Event, Ack, Failed, NumberedIgnorable)
 
-MAP_FRAMES = {cls.KIND: cls for cls in (Hello, Welcome, GoAway, Close)}
+MAP_FRAMES = {cls.KIND: cls for cls in (Hello, Welcome, GoAway, Close, Auth)}
 ARRAY_FRAMES = {
     cls.KIND: cls
     for cls in (

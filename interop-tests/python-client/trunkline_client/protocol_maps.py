@@ -1,4 +1,4 @@
-"""The protocol maps of HELLO, WELCOME, GOAWAY and CLOSE (ENC-018 to ENC-020; tables of frames.md)."""
+"""The protocol maps of HELLO, WELCOME, GOAWAY, CLOSE and AUTH (ENC-018 to ENC-020; tables of frames.md)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from .frames import Alternative, Close, GoAway, Hello, Resume, Welcome
+from .frames import Alternative, Auth, Close, GoAway, Hello, Resume, Welcome
 from .limits import Limits
 from .values import SAFE, BadValue, RawMap, is_text, read_mark, to_value
 
@@ -191,11 +191,20 @@ def read_close(m: MapReader) -> Close:
     )
 
 
+def read_auth(m: MapReader) -> Auth:
+    return Auth(
+        auth=m.may("auth", m.value),
+        wanted=m.may("wanted", boolean, False),
+        expires=m.may("expires", integer),
+    )
+
+
 READERS: dict[type, Callable[[MapReader], Any]] = {
     Hello: read_hello,
     Welcome: read_welcome,
     GoAway: read_goaway,
     Close: read_close,
+    Auth: read_auth,
 }
 REQUIRED_ARRAYS = {(Welcome, "features")}
 
@@ -206,6 +215,8 @@ def to_map(frame: Any, value: Callable[[Any], Any]) -> dict[str, Any]:
     for f in fields(frame):
         content = getattr(frame, f.name)
         if content is None or (content == [] and (type(frame), f.name) not in REQUIRED_ARRAYS):
+            continue
+        if f.name == "wanted" and not content:
             continue
         if isinstance(content, Limits):
             content = content.as_map()

@@ -54,11 +54,14 @@ impl Code {
     /// The session was attached to no namespace for longer than the limit.
     pub const NO_NAMESPACE: Self = Self(3204);
 
-    /// A frame is larger than `limits.frame` (for HELLO: than 8 KiB).
+    /// A frame is larger than `limits.frame` (for HELLO and a client's AUTH: than 8 KiB).
     pub const FRAME_TOO_LARGE: Self = Self(3205);
 
     /// The session was not resumed within its window. Seen by the server's own hooks; a late resume is told `expired`.
     pub const SESSION_EXPIRED: Self = Self(3206);
+
+    /// The session's credentials were good until now, and no fresh ones were accepted in time.
+    pub const CREDENTIALS_EXPIRED: Self = Self(3207);
 
     /// A newer connection took the session over; `attach` in the CLOSE is the winner's.
     pub const SUPERSEDED: Self = Self(3400);
@@ -97,6 +100,7 @@ pub(super) const REGISTRY: &[(u16, &str)] = &[
     (3204, "no-namespace"),
     (3205, "frame-too-large"),
     (3206, "session-expired"),
+    (3207, "credentials-expired"),
     (3400, "superseded"),
     (3401, "stale-attach"),
     (3402, "ping-timeout"),

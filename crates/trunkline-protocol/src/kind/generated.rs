@@ -24,6 +24,9 @@ impl Kind {
     /// Ends the connection; the code's range says whether the session survives.
     pub const CLOSE: Self = Self(6);
 
+    /// Refreshes the credentials of a session that goes on: asked for, sent, and answered.
+    pub const AUTH: Self = Self(7);
+
     /// Asks to attach the session to a namespace.
     pub const CONNECT: Self = Self(16);
 
@@ -61,6 +64,7 @@ pub(super) const REGISTRY: &[(u8, &str, u8)] = &[
     (4, "RECEIVED", 2),
     (5, "GOAWAY", 2),
     (6, "CLOSE", 2),
+    (7, "AUTH", 2),
     (16, "CONNECT", 4),
     (17, "CONNECTED", 6),
     (18, "REFUSED", 7),

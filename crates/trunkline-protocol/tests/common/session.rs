@@ -229,7 +229,7 @@ impl Session {
                     when: "after the handshake",
                 });
             }
-            Frame::GoAway(_) | Frame::Datagram { .. } | Frame::Latest { .. }
+            Frame::GoAway(_) | Frame::Auth(_) | Frame::Datagram { .. } | Frame::Latest { .. }
                 if self.reads != attach =>
             {
                 return Ok(Handled::Superseded);
@@ -238,7 +238,10 @@ impl Session {
                 let slot = Duration::from_millis(go_away.slot);
                 return Ok(Handled::GoAway { slot });
             }
-            Frame::Datagram { .. } | Frame::Latest { .. } | Frame::Ignorable { .. } => {}
+            Frame::Auth(_)
+            | Frame::Datagram { .. }
+            | Frame::Latest { .. }
+            | Frame::Ignorable { .. } => {}
         }
         Ok(Handled::Nothing)
     }

@@ -6,9 +6,9 @@
 
 use serde_json::Value as Json;
 use trunkline_protocol::{
-    AckId, Alternative, Close, Code, Datagrams, Encoding, EventName, GoAway, Hello, Key, Limits,
-    NamespaceName, Payload, Prepared, Resume, ResumeRefusal, Secret, SessionId, SocketId, Value,
-    Welcome, encode_ping, encode_pong, encode_received,
+    AckId, Alternative, Auth, Close, Code, Datagrams, Encoding, EventName, GoAway, Hello, Key,
+    Limits, NamespaceName, Payload, Prepared, Resume, ResumeRefusal, Secret, SessionId, SocketId,
+    Value, Welcome, encode_ping, encode_pong, encode_received,
 };
 
 use crate::plain::Plain;
@@ -21,6 +21,7 @@ pub(crate) fn message(kind: &str, frame: &Json, encoding: Encoding) -> Vec<u8> {
         "WELCOME" => return welcome(frame).encode(encoding),
         "GOAWAY" => return go_away(frame).encode(encoding),
         "CLOSE" => return close(frame).encode(encoding),
+        "AUTH" => return auth(frame).encode(encoding),
         "PING" => encode_ping(
             encoding,
             number(frame, "t"),
@@ -147,6 +148,14 @@ fn limits(json: &Json) -> Limits {
         rooms: figure("rooms"),
         pending_acks: figure("pending_acks"),
         latest_keys: figure("latest_keys"),
+    }
+}
+
+fn auth(frame: &Json) -> Auth {
+    Auth {
+        auth: value(&frame["auth"]),
+        wanted: frame["wanted"].as_bool().unwrap(),
+        expires: optional_number(frame, "expires"),
     }
 }
 

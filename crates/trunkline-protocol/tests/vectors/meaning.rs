@@ -49,6 +49,11 @@ pub(crate) fn of_header(frame: &Frame<'_>) -> Plain {
             ("attach", or_nil(close.attach, integer)),
             ("data", plain(&close.data)),
         ]),
+        Frame::Auth(auth) => map([
+            ("auth", plain(&auth.auth)),
+            ("wanted", Plain::Boolean(auth.wanted)),
+            ("expires", or_nil(auth.expires, integer)),
+        ]),
         Frame::Sequenced { seq, frame } => of_sequenced(*seq, frame),
         Frame::Datagram {
             namespace, event, ..
