@@ -14,12 +14,14 @@ use trunkline_protocol::{
 };
 use trunkline_transport::{Connection, ConnectionEnd, Message};
 
-use crate::Failure;
-use crate::auth::{Handshake, Principal, Request};
+use crate::auth::{Handshake, Request};
+use crate::authorize::LockedOut;
 use crate::context::{Inbox, Life, SessionContext};
+use crate::credentials::{Credentials, Judgement, refusal};
 use crate::drain;
 use crate::presence::{Guest, Presence, farewell};
 use crate::server::ServerInner;
+use crate::{Admission, Principal};
 
 /// Serves one connection until a session has it, or it is refused.
 pub(crate) async fn accept(
@@ -186,15 +188,15 @@ impl Arrival<'_> {
             auth: hello.auth.clone(),
             agent: hello.agent.as_str().into(),
         });
-        let principal = match self.authenticate(&handshake).await {
-            Ok(principal) => principal,
+        let admission = match self.authenticate(&handshake).await {
+            Ok(admission) => admission,
             Err(close) => return Err((close, connection)),
         };
         let max_message = self.server.config.limits.frame as usize + ABOVE_FRAME;
         connection.receiver.set_max_message(max_message);
         let mut reason = None;
         if let Some(resume) = &hello.resume {
-            match self.resume(connection, resume, principal.as_ref(), &hello) {
+            match self.resume(connection, resume, &admission, &hello).await {
                 Resumption::Resumed(admitted) => return Ok(admitted),
                 Resumption::Closed(close, refused) => return Err((close, refused)),
                 Resumption::Refused(why, refused) if resume.strict => {
@@ -211,36 +213,66 @@ impl Arrival<'_> {
         if self.server.presence.farewells().is_some() {
             return Err((drain::refusal(), connection));
         }
-        Ok(self.begin(connection, handshake, principal, &hello, reason))
+        Ok(self.begin(connection, handshake, admission, &hello, reason))
     }
 
-    async fn authenticate(
-        &mut self,
-        handshake: &Arc<Handshake>,
-    ) -> Result<Option<Principal>, Close> {
+    async fn authenticate(&mut self, handshake: &Arc<Handshake>) -> Result<Admission, Close> {
         let Some(hook) = &self.server.authenticate else {
-            return Ok(None);
+            return Ok(Admission::anyone());
         };
         let headers = std::mem::take(&mut self.request.headers);
-        let verdict = hook.judge(Arc::clone(handshake), headers).await;
-        verdict.map_err(|failure| refusal(&failure))
+        let credentials = Credentials::of_hello(Arc::clone(handshake), headers);
+        let limit = self.server.config.authentication_timeout;
+        match hook.judge(credentials, limit).await {
+            Judgement::Admitted(admission) => Ok(admission),
+            Judgement::Refused(failure) => {
+                self.server.count_authentication_refused();
+                Err(refusal(&failure))
+            }
+            Judgement::Failed => {
+                self.server.count_authentication_failed();
+                Err(Close::new(Code::SERVER_ERROR, ""))
+            }
+        }
     }
 
-    /// The server's one decision about a resume, in one step with the swap of the connection.
-    fn resume(
+    /// The server's decision about a resume. The namespaces' own hooks are asked ahead of it, so that
+    /// nothing of a socket that is refused now is handled.
+    async fn resume(
         &self,
         connection: Connection,
         resume: &Resume,
-        principal: Option<&Principal>,
+        admission: &Admission,
         hello: &Hello,
     ) -> Resumption {
+        let principal = admission.principal.as_ref();
         let Some(context) = self.server.registry.session(&resume.session) else {
             return self.bereaved(connection, resume, principal);
         };
+        // A stranger's offer is refused below, and has no hook run for it.
+        let is_owner =
+            context.secret.matches(&resume.secret) && context.principal().as_ref() == principal;
+        let locked_out = if is_owner {
+            context.judge_again().await
+        } else {
+            LockedOut::default()
+        };
+        self.attach(connection, context, (resume, hello), admission, locked_out)
+    }
+
+    /// The server's one decision about a resume, in one step with the swap of the connection.
+    fn attach(
+        &self,
+        connection: Connection,
+        context: Arc<SessionContext>,
+        (resume, hello): (&Resume, &Hello),
+        admission: &Admission,
+        locked_out: LockedOut,
+    ) -> Resumption {
         let now = clock::now();
         let moment = context.moments.lock();
         let mut attachment = context.attachment.lock();
-        let same_principal = context.principal.as_ref() == principal;
+        let same_principal = context.principal() == admission.principal;
         if let Err(refusal) = attachment.attach(resume, same_principal, self.encoding, now) {
             return refused_attach(refusal, connection);
         }
@@ -277,14 +309,19 @@ impl Arrival<'_> {
                 return Resumption::Closed(close, connection);
             }
         };
+        // Ahead of the life, or a sweep could take the old verdict for this connection's.
+        context.renew(admission.clone(), resume.attach, now);
         *life = Life::Attached { idle_since: None };
         context.came_from(self.request.peer);
         drop(life);
         drop(attachment);
         for socket in context.sockets() {
-            socket.resumed();
+            if !locked_out.has(&socket) {
+                socket.resumed();
+            }
         }
         drop(moment);
+        locked_out.disconnect(&context);
         Resumption::Resumed((context, driver))
     }
 
@@ -312,7 +349,7 @@ impl Arrival<'_> {
         &self,
         connection: Connection,
         handshake: Arc<Handshake>,
-        principal: Option<Principal>,
+        admission: Admission,
         hello: &Hello,
         reason: Option<ResumeRefusal>,
     ) -> Admitted {
@@ -324,7 +361,7 @@ impl Arrival<'_> {
         let context = Arc::new(SessionContext::new(
             id.clone(),
             secret.hash(),
-            principal,
+            admission,
             handshake,
             Arc::clone(self.server),
             session,
@@ -407,19 +444,6 @@ fn refused_attach(refusal: AttachRefusal, connection: Connection) -> Resumption 
             };
             Resumption::Closed(close, connection)
         }
-    }
-}
-
-/// A refusal by the authentication hook. An application's own code is told as it is.
-fn refusal(failure: &Failure) -> Close {
-    let code = match failure.code() {
-        Code::INTERNAL => Code::SERVER_ERROR,
-        code if (4000..5000).contains(&code.number()) => code,
-        _ => Code::UNAUTHORIZED,
-    };
-    Close {
-        data: failure.data().clone(),
-        ..Close::new(code, failure.message())
     }
 }
 

@@ -1,16 +1,11 @@
-//! Who may come in: what a connection brought with it, and the hook that judges it.
+//! What a connection brought with it.
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::time::Duration;
 
 use http::{HeaderMap, Uri};
-use trunkline_driver::sync::Arc;
 use trunkline_protocol::{Encoding, Value};
 use trunkline_transport::TransportKind;
-
-use crate::Failure;
 
 /// What the connection that created a session brought with it, for as long as the session lives.
 ///
@@ -102,62 +97,6 @@ impl fmt::Debug for Request {
             .finish_non_exhaustive()
     }
 }
-
-/// On whose behalf a session acts, as the authentication hook says. A session is resumed only by the
-/// same one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Principal(Arc<str>);
-
-impl Principal {
-    /// The principal with this id, such as a user's.
-    #[must_use]
-    pub fn new(id: &str) -> Self {
-        Self(id.into())
-    }
-
-    /// Its id.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The hook's outcome: a principal, nobody in particular, or a refusal told to the client.
-pub type Verdict = Result<Option<Principal>, Failure>;
-
-type Judgement = Pin<Box<dyn Future<Output = Verdict> + Send>>;
-
-/// The program's authentication hook.
-pub(crate) struct Authenticate(
-    Box<dyn Fn(Arc<Handshake>, Arc<HeaderMap>) -> Judgement + Send + Sync>,
-);
-
-impl Authenticate {
-    pub(crate) fn new<F, Fut>(hook: F) -> Self
-    where
-        F: Fn(Arc<Handshake>, Arc<HeaderMap>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Verdict> + Send + 'static,
-    {
-        Self(Box::new(move |handshake, headers| {
-            Box::pin(hook(handshake, headers))
-        }))
-    }
-
-    /// Asks the hook, for at most [`AUTHENTICATION_LIMIT`].
-    pub(crate) async fn judge(&self, handshake: Arc<Handshake>, headers: HeaderMap) -> Verdict {
-        let judgement = (self.0)(handshake, Arc::new(headers));
-        match tokio::time::timeout(AUTHENTICATION_LIMIT, judgement).await {
-            Ok(verdict) => verdict,
-            Err(_elapsed) => {
-                tracing::error!(limit = ?AUTHENTICATION_LIMIT, "the authentication hook took too long");
-                Err(Failure::internal())
-            }
-        }
-    }
-}
-
-/// How long the authentication hook may take.
-pub const AUTHENTICATION_LIMIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

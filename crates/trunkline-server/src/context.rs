@@ -7,15 +7,17 @@ use std::task::{Context, Poll};
 use trunkline_driver::sync::{Arc, AtomicBool, Mutex};
 use trunkline_driver::{BestEffort, Dispatch, Ended, Session, Turn, clock};
 use trunkline_protocol::{
-    AckId, AckTable, Attachment, Body, Close, Code, Lost, NamespaceName, Prepared, PreparedEvent,
-    PushError, SecretHash, Sequenced, ServerNamespaces, SessionId, Time, Value,
+    AckId, AckTable, Attachment, Auth, Body, Close, Code, Lost, NamespaceName, Prepared,
+    PreparedEvent, PushError, SecretHash, Sequenced, ServerNamespaces, SessionId, Time, Value,
+    Violation,
 };
 
 use crate::ack::AckWaiter;
-use crate::auth::{Handshake, Principal};
+use crate::auth::Handshake;
+use crate::refresh::Standing;
 use crate::server::ServerInner;
 use crate::socket::{DisconnectReason, Socket, Undelivered};
-use crate::{EmitError, Failure};
+use crate::{Admission, EmitError, Failure};
 
 /// One session as the server sees it: its sockets, its pending acks, and whose it is.
 ///
@@ -24,7 +26,6 @@ use crate::{EmitError, Failure};
 pub(crate) struct SessionContext {
     pub(crate) id: SessionId,
     pub(crate) secret: SecretHash,
-    pub(crate) principal: Option<Principal>,
     pub(crate) handshake: Arc<Handshake>,
     pub(crate) server: Arc<ServerInner>,
     pub(crate) session: Arc<Session>,
@@ -35,6 +36,7 @@ pub(crate) struct SessionContext {
     pub(crate) namespaces: Mutex<ServerNamespaces<Socket>>,
     pub(crate) life: Mutex<Life>,
     pub(crate) acks: Mutex<AckTable<AckWaiter>>,
+    pub(crate) standing: Mutex<Standing>,
     waiting: Mutex<Waiting>,
     /// Where its newest connection comes from.
     peer: Mutex<Option<SocketAddr>>,
@@ -74,16 +76,17 @@ impl SessionContext {
     pub(crate) fn new(
         id: SessionId,
         secret: SecretHash,
-        principal: Option<Principal>,
+        admission: Admission,
         handshake: Arc<Handshake>,
         server: Arc<ServerInner>,
         session: Session,
     ) -> Self {
         let limits = *session.limits();
+        let now = clock::now();
+        let lead = server.config.refresh_lead;
         Self {
             id,
             secret,
-            principal,
             moments: Mutex::new(()),
             attachment: Mutex::new(Attachment::new(secret, handshake.encoding)),
             peer: Mutex::new(handshake.peer),
@@ -91,10 +94,11 @@ impl SessionContext {
             server,
             session: Arc::new(session),
             life: Mutex::new(Life::Attached {
-                idle_since: Some(clock::now()),
+                idle_since: Some(now),
             }),
             namespaces: Mutex::new(ServerNamespaces::new(limits.namespaces as usize)),
             acks: Mutex::new(AckTable::new(limits.pending_acks as usize)),
+            standing: Mutex::new(Standing::new(admission, lead, now)),
             waiting: Mutex::default(),
         }
     }
@@ -440,7 +444,8 @@ impl SessionContext {
         let hook = namespace.run_connect(&socket, auth);
         let context = Arc::clone(self);
         let mut connecting = Box::pin(async move {
-            let verdict = hook.await;
+            let verdict = context.in_time("on_connect", &socket, hook).await;
+            let verdict = verdict.unwrap_or_else(|| Err(Failure::internal()));
             context.queued(0, waits);
             context.connect_judged(&name, connect, &socket, verdict);
         });
@@ -617,6 +622,10 @@ impl Dispatch for Inbox {
             | Sequenced::Refused { .. }
             | Sequenced::Ignorable { .. } => {}
         }
+    }
+
+    fn auth(&self, _session: &Arc<Session>, attach: u64, auth: Auth) -> Result<(), Violation> {
+        self.0.take_auth(attach, auth)
     }
 
     fn best_effort(&self, _session: &Arc<Session>, frame: BestEffort<'_>, _cx: &mut Context<'_>) {

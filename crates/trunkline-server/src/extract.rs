@@ -10,7 +10,8 @@
 //! | [`EventName`] | the event's name | events |
 //! | [`State<T>`](State) | the program's state of type `T` | everywhere |
 //! | [`SocketState<T>`](SocketState), `Option<SocketState<T>>` | the socket's state of type `T` | everywhere |
-//! | [`Principal`](crate::Principal), `Option<Principal>` | on whose behalf the session acts | everywhere |
+//! | [`Principal`](crate::Principal), [`Principal<T>`](crate::Principal), `Option` of either | on whose behalf the session acts | everywhere |
+//! | [`Room`](crate::Room) | the room asked for | `on_join` |
 //! | `Arc<`[`Handshake`](crate::Handshake)`>`, [`PeerAddress`] | what the session's first connection brought | everywhere |
 //! | [`DisconnectReason`] | why the socket is over | `on_disconnect` |
 
@@ -23,10 +24,10 @@ pub(crate) use state::TypeMap;
 pub use state::{SocketState, State};
 pub use trunkline_driver::handler::Data;
 
-use trunkline_protocol::EventName;
+use trunkline_protocol::{EventName, Room};
 
 use crate::handler::Call;
-use crate::handler::stage::{OnDisconnect, OnEvent};
+use crate::handler::stage::{OnDisconnect, OnEvent, OnJoin};
 use crate::{DisconnectReason, Failure, Socket};
 
 /// What a handler can ask for by the type of an arg.
@@ -38,8 +39,9 @@ use crate::{DisconnectReason, Failure, Socket};
     message = "`{Self}` is no extractor for `{S}`",
     label = "a handler cannot ask for this here",
     note = "extractors are `Socket`, `Data<T>`, `Option<Data<T>>`, `Args<T>`, `Payload`, \
-            `EventName`, `State<T>`, `SocketState<T>`, `Principal`, `Arc<Handshake>`, \
-            `PeerAddress` and, in `on_disconnect`, `DisconnectReason`",
+            `EventName`, `State<T>`, `SocketState<T>`, `Principal`, `Principal<T>`, \
+            `Arc<Handshake>`, `PeerAddress`, in `on_join` `Room`, and in `on_disconnect` \
+            `DisconnectReason`",
     note = "the `T` of `Data<T>` and `Args<T>` must implement `serde::Deserialize`"
 )]
 pub trait Extract<S>: Sized {
@@ -60,6 +62,13 @@ impl Extract<OnEvent> for EventName {
     fn extract(call: &Call<'_>) -> Result<Self, Failure> {
         // Every call of this stage has one.
         call.event().cloned().ok_or_else(Failure::internal)
+    }
+}
+
+impl Extract<OnJoin> for Room {
+    fn extract(call: &Call<'_>) -> Result<Self, Failure> {
+        // Every call of this stage has one.
+        call.room().cloned().ok_or_else(Failure::internal)
     }
 }
 

@@ -3,10 +3,13 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `server.rs` | [`Server`], its [`Builder`] and settings |
-//! | `accept.rs`, `auth.rs` | a connection's handshake; [`Handshake`], [`Principal`], the authentication hook |
+//! | `accept.rs`, `auth.rs` | a connection's handshake; [`Handshake`], [`Request`] |
+//! | `upgrade.rs`, `credentials.rs`, `principal.rs` | the hooks that judge a request and [`Credentials`]; [`Admission`], [`Principal`] |
+//! | `refresh.rs`, `ticket.rs`, `ticket/` | how long a verdict holds; [`Tickets`]: credentials for a URL |
 //! | `context.rs`, `registry.rs`, `sweep.rs` | a session with all that hangs on it; all sessions; their deadlines |
 //! | `presence.rs` | whether the server takes connections, and how many it has |
 //! | `namespace.rs` | [`Namespace`]: handlers, hooks, and who is in it |
+//! | `authorize.rs` | the hooks that judge who may enter a namespace, and join its rooms |
 //! | `handler.rs`, `handler/` | [`Handler`](handler::Handler): async functions of extractors; what they return is the driver's |
 //! | `extract.rs`, `extract/` | the extractors |
 //! | `socket.rs`, `socket/life.rs` | [`Socket`], and its life from CONNECT to the end |
@@ -18,33 +21,47 @@
 mod accept;
 mod ack;
 mod auth;
+mod authorize;
 mod context;
+mod credentials;
 mod drain;
 mod emit;
 pub mod extract;
 pub mod handler;
 mod namespace;
 mod presence;
+mod principal;
 mod queue;
+mod refresh;
 mod registry;
 mod room;
 mod server;
 mod socket;
 mod sweep;
+mod ticket;
+mod upgrade;
 mod worker;
 
 pub use ack::{ACK_TIMEOUT, AckError, Acked, EmitWithAck};
-pub use auth::{AUTHENTICATION_LIMIT, Handshake, Principal, Request, Verdict};
+pub use auth::{Handshake, Request};
+pub use credentials::{AUTHENTICATION_LIMIT, Credentials, Verdict};
 pub use drain::{Drain, Drained};
 pub use emit::{EmitError, Emitter, IntoEventName, Volatile};
 pub use extract::{Data, PeerAddress, SocketState, State};
 pub use handler::Ack;
 pub use namespace::{Namespace, Registration};
+pub use principal::{Admission, Principal};
+pub use refresh::REFRESH_LEAD;
 pub use server::{Builder, Server, Stats};
 pub use socket::{DisconnectReason, FAREWELL_LIMIT, JoinError, Socket, Undelivered};
+pub use ticket::{
+    MemoryTickets, TICKET_PARAMETER, TICKET_VALIDITY, TICKETS_MAX, TicketDigest, TicketError,
+    TicketStore, Tickets,
+};
 pub use trunkline_driver::handler::Failure;
 pub use trunkline_protocol::{
     Args, Code, DecodeError, EncodeError, Encoding, EventName, IntoArgs, InvalidName, Limits,
-    NamespaceName, Overflow, Payload, Room, SocketId, Value,
+    NamespaceName, Overflow, Payload, Room, Secret, SocketId, Value,
 };
 pub use trunkline_transport::TransportKind;
+pub use upgrade::{HttpRefusal, UpgradeRequest};

@@ -11,7 +11,7 @@ use trunkline_protocol::{
     EventName, IntoArgs, NamespaceName, Overflow, Payload, Prepared, Room, SocketId,
 };
 
-use crate::handler::stage::{OnConnect, OnDisconnect, OnEvent, OnLife};
+use crate::handler::stage::{OnConnect, OnDisconnect, OnEvent, OnJoin, OnLife};
 use crate::handler::{ErasedHandler, Handler};
 use crate::room::{Membership, Rooms};
 use crate::{EmitError, Emitter, IntoEventName, Socket};
@@ -44,7 +44,9 @@ pub(crate) struct NamespaceInner {
 /// The hooks of a namespace's sockets; each is set at most once.
 #[derive(Default)]
 pub(crate) struct Hooks {
+    pub(crate) authorize: OnceLock<ErasedHandler>,
     pub(crate) connect: OnceLock<ErasedHandler>,
+    pub(crate) join: OnceLock<ErasedHandler>,
     pub(crate) detach: OnceLock<ErasedHandler>,
     pub(crate) resume: OnceLock<ErasedHandler>,
     pub(crate) disconnect: OnceLock<ErasedHandler>,
@@ -106,11 +108,41 @@ impl Namespace {
         Registration { route }
     }
 
+    /// The namespace's own authentication: decides who may enter, ahead of `on_connect`, and again at
+    /// each resume, with the auth of the same CONNECT, which is kept for that. `Data<T>` is that auth.
+    ///
+    /// A [`Failure`](crate::Failure) refuses with its code, text and data; at a resume it disconnects
+    /// the socket with `unauthorized`, ahead of anything that it sent since, and the rest of the
+    /// session goes on. It judges and does nothing else, since it may run many times for one socket;
+    /// more than [`authentication_timeout`](crate::Builder::authentication_timeout) and a panic are
+    /// refusals too. Specification: SES-043.
+    ///
+    /// # Panics
+    /// If it is set already.
+    pub fn authorize<A>(&self, hook: impl Handler<OnConnect, A>) -> &Self {
+        self.set_hook(
+            "authorize",
+            &self.0.hooks.authorize,
+            ErasedHandler::new(hook),
+        )
+    }
+
+    /// Decides whether a client may have the room that it names, for
+    /// [`Socket::join_if_allowed`](crate::Socket::join_if_allowed). It asks for the
+    /// [`Room`](crate::Room); a [`Failure`](crate::Failure) refuses. Default: nobody may.
+    ///
+    /// # Panics
+    /// If it is set already.
+    pub fn on_join<A>(&self, hook: impl Handler<OnJoin, A>) -> &Self {
+        self.set_hook("on_join", &self.0.hooks.join, ErasedHandler::new(hook))
+    }
+
     /// Decides who may enter, before any event of theirs runs. `Data<T>` is the CONNECT's auth.
     ///
     /// What it returns is the `data` that the client is told; a [`Failure`](crate::Failure) refuses
     /// with its code, text and data. What it sends to the socket arrives once it is connected; an
-    /// ack can therefore not be awaited in it.
+    /// ack can therefore not be awaited in it. One that takes longer than
+    /// [`authentication_timeout`](crate::Builder::authentication_timeout) has failed.
     ///
     /// # Panics
     /// If it is set already.

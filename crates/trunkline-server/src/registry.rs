@@ -6,7 +6,7 @@ use dashmap::DashMap;
 use trunkline_driver::sync::{Arc, Mutex};
 use trunkline_protocol::{Code, Secret, SecretHash, SessionId, Time};
 
-use crate::auth::Principal;
+use crate::Principal;
 use crate::context::SessionContext;
 
 /// The sessions of a server, by id.
@@ -58,7 +58,7 @@ impl Registry {
         let Some((code, until)) = grave else { return };
         let grave = Grave {
             secret: context.secret,
-            principal: context.principal.clone(),
+            principal: context.principal(),
             code,
             until,
         };

@@ -6,18 +6,20 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use dashmap::DashMap;
-use http::HeaderMap;
 use tokio::runtime::Handle;
 use trunkline_driver::sync::{Arc, AtomicU64, Ordering};
 use trunkline_protocol::{Limits, Lost, NamespaceName};
 use trunkline_transport::Connection;
 
 use crate::accept;
-use crate::auth::{Authenticate, Handshake, Request, Verdict};
+use crate::auth::Request;
+use crate::credentials::{AUTHENTICATION_LIMIT, Authenticate, Credentials};
 use crate::namespace::{Namespace, NamespaceInner};
 use crate::presence::{Presence, farewell};
+use crate::refresh::REFRESH_LEAD;
 use crate::registry::Registry;
-use crate::sweep;
+use crate::upgrade::{BeforeUpgrade, HttpRefusal, UpgradeRequest};
+use crate::{Admission, Failure, sweep};
 
 /// A server: namespaces with their handlers, and the sessions of its clients.
 ///
@@ -35,6 +37,7 @@ pub(crate) struct ServerInner {
     pub(crate) registry: Registry,
     pub(crate) presence: Presence,
     pub(crate) authenticate: Option<Authenticate>,
+    before_upgrade: Option<BeforeUpgrade>,
     namespaces: DashMap<NamespaceName, Arc<NamespaceInner>>,
     state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     /// The runtime that connections live in, once there was one.
@@ -53,6 +56,10 @@ struct Counters {
     /// Of sessions that ended.
     stale_best_effort: AtomicU64,
     aborted_handlers: AtomicU64,
+    upgrades_refused: AtomicU64,
+    authentications_refused: AtomicU64,
+    authentications_failed: AtomicU64,
+    credentials_expired: AtomicU64,
 }
 
 /// What a server is built with. See [`Builder`] for the meaning of each.
@@ -64,6 +71,8 @@ pub(crate) struct Config {
     pub(crate) ping_timeout: Duration,
     pub(crate) resume_window: Duration,
     pub(crate) handshake_timeout: Duration,
+    pub(crate) authentication_timeout: Duration,
+    pub(crate) refresh_lead: Duration,
     pub(crate) namespace_timeout: Duration,
     pub(crate) replay_budget: usize,
 }
@@ -99,6 +108,15 @@ pub struct Stats {
     /// Handlers and hooks that were ended because they outlived their socket by
     /// [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT).
     pub aborted_handlers: u64,
+    /// Requests that [`Builder::before_upgrade`] refused.
+    pub upgrades_refused: u64,
+    /// Credentials that [`Builder::authenticate`] refused, in a HELLO or in a refresh; those of
+    /// another principal than the session's are among the latter.
+    pub authentications_refused: u64,
+    /// Credentials that it did not judge: it failed, panicked, or took too long.
+    pub authentications_failed: u64,
+    /// Sessions that ended since no fresh credentials came in time.
+    pub credentials_expired: u64,
 }
 
 impl Server {
@@ -128,6 +146,22 @@ impl Server {
         let entry = self.inner.namespaces.entry(name.clone());
         let namespace = entry.or_insert_with(|| NamespaceInner::new(name));
         Namespace::new(Arc::clone(&namespace))
+    }
+
+    /// Judges a request before it becomes a connection, by [`Builder::before_upgrade`]: for whoever
+    /// turns requests into connections, right before the upgrade is granted.
+    ///
+    /// # Errors
+    /// The answer instead of the upgrade.
+    pub fn judge_upgrade(&self, request: &UpgradeRequest<'_>) -> Result<(), HttpRefusal> {
+        let Some(hook) = &self.inner.before_upgrade else {
+            return Ok(());
+        };
+        let verdict = hook.judge(request);
+        if verdict.is_err() {
+            count(&self.inner.counters.upgrades_refused);
+        }
+        verdict
     }
 
     /// Serves one connection: handshake, authentication, then a task of its own until it ends.
@@ -208,6 +242,10 @@ impl Server {
                     .map(|context| context.session.stale_best_effort())
                     .sum::<u64>(),
             aborted_handlers: counters.aborted_handlers.load(Ordering::Relaxed),
+            upgrades_refused: counters.upgrades_refused.load(Ordering::Relaxed),
+            authentications_refused: counters.authentications_refused.load(Ordering::Relaxed),
+            authentications_failed: counters.authentications_failed.load(Ordering::Relaxed),
+            credentials_expired: counters.credentials_expired.load(Ordering::Relaxed),
         }
     }
 
@@ -259,8 +297,19 @@ impl ServerInner {
     }
 
     pub(crate) fn count_dropped_best_effort(&self) {
-        let dropped = &self.counters.dropped_best_effort;
-        dropped.fetch_add(1, Ordering::Relaxed);
+        count(&self.counters.dropped_best_effort);
+    }
+
+    pub(crate) fn count_authentication_refused(&self) {
+        count(&self.counters.authentications_refused);
+    }
+
+    pub(crate) fn count_authentication_failed(&self) {
+        count(&self.counters.authentications_failed);
+    }
+
+    pub(crate) fn count_credentials_expired(&self) {
+        count(&self.counters.credentials_expired);
     }
 
     pub(crate) fn count_dropped_events(&self, dropped: u64) {
@@ -308,6 +357,7 @@ impl ServerInner {
 pub struct Builder {
     config: Config,
     authenticate: Option<Authenticate>,
+    before_upgrade: Option<BeforeUpgrade>,
     state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
 }
 
@@ -321,10 +371,13 @@ impl Default for Builder {
                 ping_timeout: Duration::from_secs(20),
                 resume_window: Duration::from_secs(120),
                 handshake_timeout: Duration::from_secs(5),
+                authentication_timeout: AUTHENTICATION_LIMIT,
+                refresh_lead: REFRESH_LEAD,
                 namespace_timeout: Duration::from_secs(10),
                 replay_budget: 256 << 20,
             },
             authenticate: None,
+            before_upgrade: None,
             state: HashMap::new(),
         }
     }
@@ -387,17 +440,73 @@ impl Builder {
         self
     }
 
-    /// Judges every connection after its HELLO, also one that resumes: whose it is, or a refusal.
-    /// Default: anybody may come in.
+    /// Judges an HTTP request before it becomes a connection: by its method, headers, query and peer
+    /// address. Default: none is refused.
     ///
-    /// It has [`AUTHENTICATION_LIMIT`](crate::AUTHENTICATION_LIMIT), and a resume by another
-    /// principal than the session's is refused as unknown.
-    pub fn authenticate<F, Fut>(mut self, hook: F) -> Self
+    /// Hooks run in this order: the check of `Origin`; this one; then, on the connection,
+    /// [`authenticate`](Self::authenticate) with HELLO; and in a namespace
+    /// [`authorize`](crate::Namespace::authorize) and
+    /// [`on_connect`](crate::Namespace::on_connect).
+    ///
+    /// It runs on the thread that accepts connections, holds up others while it does, and must not
+    /// wait for anything: it is for what can be told at a glance, such as a header that is missing.
+    /// One that panics has refused, with 500.
+    pub fn before_upgrade<F>(mut self, hook: F) -> Self
     where
-        F: Fn(Arc<Handshake>, Arc<HeaderMap>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Verdict> + Send + 'static,
+        F: Fn(&UpgradeRequest<'_>) -> Result<(), HttpRefusal> + Send + Sync + 'static,
+    {
+        self.before_upgrade = Some(BeforeUpgrade::new(hook));
+        self
+    }
+
+    /// Judges the credentials of every HELLO, also of one that resumes, and of every refresh: who is
+    /// let in and for how long, or a refusal. Default: anybody may come in, as the same principal.
+    ///
+    /// It returns an [`Admission`], a [`Principal`](crate::Principal) or an `Option` of one. A
+    /// [`Failure`] that was made on purpose closes the connection with `unauthorized`, or with the
+    /// application's code, and its text and data. A foreign error, a panic, and more time than
+    /// [`authentication_timeout`](Self::authentication_timeout) close it with 1011; a refresh is then
+    /// asked for again. A resume by another principal than the session's is refused as unknown, a
+    /// refresh by another one ends the session with `unauthorized`.
+    ///
+    /// It must be ready to run for many clients at once. Specification: session.md, "Handshake" and
+    /// "Refreshing credentials".
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use trunkline_server::{Admission, Credentials, Failure, Principal, Server};
+    /// let server = Server::builder()
+    ///     .authenticate(|credentials: Credentials| async move {
+    ///         let token: String = credentials.decode()?;
+    ///         let name = token.strip_prefix("token of ");
+    ///         let name = name.ok_or_else(|| Failure::unauthorized("no such token"))?;
+    ///         Ok(Admission::of(Principal::new(name)).valid_for(Duration::from_secs(3600)))
+    ///     })
+    ///     .build();
+    /// ```
+    pub fn authenticate<F, Fut, A>(mut self, hook: F) -> Self
+    where
+        F: Fn(Credentials) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<A, Failure>> + Send + 'static,
+        A: Into<Admission>,
     {
         self.authenticate = Some(Authenticate::new(hook));
+        self
+    }
+
+    /// How long the hooks that judge may take: [`authenticate`](Self::authenticate), and in a
+    /// namespace [`authorize`](crate::Namespace::authorize), `on_connect` and `on_join`. Default
+    /// [`AUTHENTICATION_LIMIT`], 10 s. A connection that is judged costs up to 8 KiB for as long.
+    pub fn authentication_timeout(mut self, limit: Duration) -> Self {
+        self.config.authentication_timeout = limit;
+        self
+    }
+
+    /// How far ahead of the end of a session's credentials the client is asked for fresh ones, if they
+    /// hold for twice that time; else after half of it. Default [`REFRESH_LEAD`], 30 s. It has to last
+    /// for the client to fetch them.
+    pub fn refresh_lead(mut self, lead: Duration) -> Self {
+        self.config.refresh_lead = lead;
         self
     }
 
@@ -416,6 +525,7 @@ impl Builder {
                 registry: Registry::default(),
                 presence: Presence::default(),
                 authenticate: self.authenticate,
+                before_upgrade: self.before_upgrade,
                 namespaces: DashMap::new(),
                 state: self.state,
                 runtime: OnceLock::new(),
@@ -431,4 +541,8 @@ impl std::fmt::Debug for Builder {
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
 }

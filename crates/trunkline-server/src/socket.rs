@@ -21,6 +21,7 @@ use crate::{EmitError, Emitter, Handshake, IntoEventName, Principal, Volatile};
 
 pub use life::FAREWELL_LIMIT;
 use life::Mailbox;
+pub(crate) use life::as_args;
 
 /// A session in a namespace: what events come from and go to.
 ///
@@ -140,10 +141,11 @@ impl Socket {
         &self.0.context.handshake
     }
 
-    /// On whose behalf the session acts, as the authentication hook said.
+    /// On whose behalf the session acts, as the authentication hook said last: a resume and a refresh
+    /// keep the identity, and may change what is known of it.
     #[must_use]
-    pub fn principal(&self) -> Option<&Principal> {
-        self.0.context.principal.as_ref()
+    pub fn principal(&self) -> Option<Principal> {
+        self.0.context.principal()
     }
 
     /// Whether the session has a connection at the moment. Without one, what is sent waits.

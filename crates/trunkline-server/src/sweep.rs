@@ -47,6 +47,8 @@ fn sweep_once(server: &Arc<ServerInner>, sessions: &mut Vec<Arc<SessionContext>>
                 {
                     let reason = "attached to no namespace for too long";
                     context.end(Close::new(Code::NO_NAMESPACE, reason));
+                } else if !context.has_credentials(now) {
+                    context.expire();
                 } else {
                     let _turn = Turn::enter();
                     context.session.sweep(now);

@@ -3,17 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "also the helpers here are tests")]
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use trunkline::server::{Bind as _, Bound, Origins, Server};
+use trunkline::server::{Admission, Bind as _, Bound, Credentials, Origins, Server};
 
 /// How long anything that is to happen may take.
 const SOON: Duration = Duration::from_secs(20);
@@ -50,11 +49,12 @@ async fn greeted(address: SocketAddr, headers: &[(&'static str, &str)]) -> Strin
 async fn the_authentication_hook_sees_cookies_of_trusted_pages_only() {
     let (told, mut hears) = mpsc::unbounded_channel();
     let server = Server::builder()
-        .authenticate(move |_handshake, headers: Arc<HeaderMap>| {
+        .authenticate(move |credentials: Credentials| {
+            let headers = credentials.headers();
             let cookie = headers.get("cookie").cloned();
             let bearer = headers.get("authorization").cloned();
             told.send((cookie, bearer)).unwrap();
-            async { Ok(None) }
+            async { Ok(Admission::anyone()) }
         })
         .build();
     let bound = bound(&server).await;

@@ -1,6 +1,6 @@
 //! What extractors read.
 
-use trunkline_protocol::{EventName, Payload};
+use trunkline_protocol::{EventName, Payload, Room};
 
 use crate::{DisconnectReason, Socket};
 
@@ -10,6 +10,7 @@ pub struct Call<'a> {
     socket: &'a Socket,
     args: &'a Payload,
     event: Option<&'a EventName>,
+    room: Option<&'a Room>,
     reason: Option<&'a DisconnectReason>,
 }
 
@@ -23,6 +24,7 @@ impl<'a> Call<'a> {
             socket,
             args,
             event: Some(event),
+            room: None,
             reason: None,
         }
     }
@@ -32,7 +34,15 @@ impl<'a> Call<'a> {
             socket,
             args,
             event: None,
+            room: None,
             reason: None,
+        }
+    }
+
+    pub(crate) const fn join(socket: &'a Socket, args: &'a Payload, room: &'a Room) -> Self {
+        Self {
+            room: Some(room),
+            ..Self::hook(socket, args)
         }
     }
 
@@ -45,6 +55,7 @@ impl<'a> Call<'a> {
             socket,
             args,
             event: None,
+            room: None,
             reason: Some(reason),
         }
     }
@@ -65,6 +76,12 @@ impl<'a> Call<'a> {
     #[must_use]
     pub const fn event(&self) -> Option<&'a EventName> {
         self.event
+    }
+
+    /// The room asked for; none but in `on_join`.
+    #[must_use]
+    pub const fn room(&self) -> Option<&'a Room> {
+        self.room
     }
 
     /// Why the socket is over; none before `on_disconnect`.

@@ -9,6 +9,10 @@ pub enum OnEvent {}
 #[derive(Debug)]
 pub enum OnConnect {}
 
+/// A client wants to enter a room.
+#[derive(Debug)]
+pub enum OnJoin {}
+
 /// A session was cut from its connection, or resumed on a new one.
 #[derive(Debug)]
 pub enum OnLife {}

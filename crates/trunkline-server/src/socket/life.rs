@@ -86,8 +86,19 @@ impl NamespaceInner {
         }))
     }
 
-    /// Runs `on_connect`.
+    /// Runs what decides about a CONNECT: `authorize`, then `on_connect`.
     pub(crate) fn run_connect(self: &Arc<Self>, socket: &Socket, auth: Value) -> Connecting {
+        if self.hooks().authorize.get().is_none() {
+            return self.run_on_connect(socket, auth);
+        }
+        let (namespace, socket) = (Arc::clone(self), socket.clone());
+        Box::pin(async move {
+            namespace.authorize(&socket, &auth).await?;
+            namespace.run_on_connect(&socket, auth).await
+        })
+    }
+
+    fn run_on_connect(self: &Arc<Self>, socket: &Socket, auth: Value) -> Connecting {
         let socket = socket.clone();
         let Some(hook) = self.hooks().connect.get() else {
             socket.accepted();
@@ -550,7 +561,7 @@ impl Socket {
 }
 
 /// One value as args.
-fn as_args(value: &Value) -> Result<Payload, Failure> {
+pub(crate) fn as_args(value: &Value) -> Result<Payload, Failure> {
     let bytes = [&[ARRAY_OF_ONE], &value.as_message_pack()[..]].concat();
     Payload::from_message_pack(bytes.into()).map_err(|bad| Failure::bad_args(bad.to_string()))
 }

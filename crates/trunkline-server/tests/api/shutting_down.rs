@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use trunkline_server::{Server, Socket};
+use trunkline_server::{Admission, Credentials, Server, Socket};
 
 use crate::peer::Peer;
 
@@ -55,12 +55,12 @@ async fn a_session_that_begins_while_the_server_is_shut_down_is_ended() {
     let server = Server::builder()
         .authenticate({
             let (asked, go_on) = (Arc::clone(&asked), Arc::clone(&go_on));
-            move |_, _| {
+            move |_: Credentials| {
                 let (asked, go_on) = (Arc::clone(&asked), Arc::clone(&go_on));
                 async move {
                     asked.notify_one();
                     go_on.notified().await;
-                    Ok(None)
+                    Ok(Admission::anyone())
                 }
             }
         })
