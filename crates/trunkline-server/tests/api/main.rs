@@ -5,6 +5,8 @@
 mod acks;
 mod delivery;
 mod draining;
+mod authorizing;
+mod credentials;
 mod handlers;
 mod leaving;
 mod life;
@@ -13,3 +15,4 @@ mod outliving;
 mod peer;
 mod rooms;
 mod shutting_down;
+mod upgrading;

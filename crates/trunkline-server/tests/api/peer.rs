@@ -39,6 +39,39 @@ impl Peer {
         Self::open(server, json!({"v": 1, "agent": "test"})).await
     }
 
+    /// A session of whoever has these credentials, connected to "/".
+    pub(crate) async fn log_in(server: &Server, auth: Value) -> Self {
+        let mut peer = Self::open(server, json!({"v": 1, "agent": "test", "auth": auth})).await;
+        peer.send_connect(Value::Null).await;
+        let connected = peer.receive().await;
+        assert_eq!(connected[0], 17, "{connected}");
+        peer
+    }
+
+    /// What the server answers to a HELLO with these credentials.
+    pub(crate) async fn answer_to(server: &Server, auth: Value) -> Value {
+        Self::hello(server, json!({"v": 1, "agent": "test", "auth": auth})).await
+    }
+
+    /// What the server answers to a HELLO.
+    pub(crate) async fn hello(server: &Server, hello: Value) -> Value {
+        let (_peer, answer) = Self::knock(server, hello).await;
+        answer
+    }
+
+    /// Resumes the session of a peer whose link was cut, with these credentials.
+    pub(crate) async fn resume_as(self, server: &Server, attach: u64, auth: Value) -> Self {
+        let mut hello = self.resuming(attach);
+        hello["auth"] = auth;
+        let resumed = Self::open(server, hello).await;
+        assert_eq!(resumed.welcome["resumed"], true, "{}", resumed.welcome);
+        Self {
+            connection: resumed.connection,
+            link: resumed.link,
+            ..self
+        }
+    }
+
     fn resuming(&self, attach: u64) -> Value {
         let resume = json!({
             "session": self.welcome["session"], "secret": self.welcome["secret"],
@@ -163,6 +196,29 @@ impl Peer {
         let answer = self.receive().await;
         assert_eq!(answer[3], ack_id, "{answer}");
         Answer::read(&answer)
+    }
+
+    /// Answers the question for fresh credentials.
+    pub(crate) async fn refresh(&mut self, auth: Value) {
+        self.send(json!([7, {"auth": auth}])).await;
+    }
+
+    /// The question for fresh credentials, which must come next.
+    pub(crate) async fn is_asked(&mut self) -> Value {
+        let question = self.receive().await;
+        assert_eq!(
+            (&question[0], &question[1]["wanted"]),
+            (&json!(7), &json!(true)),
+            "{question}"
+        );
+        question[1]["expires"].clone()
+    }
+
+    /// The code of the CLOSE, which must come next.
+    pub(crate) async fn is_closed(&mut self) -> u64 {
+        let close = self.receive().await;
+        assert_eq!(close[0], 6, "{close}");
+        close[1]["code"].as_u64().unwrap()
     }
 
     /// Acks an event that asked for it.
