@@ -29,6 +29,14 @@ impl Address {
         (!self.is_secure() || next.is_secure()).then_some(next)
     }
 
+    /// With parameters added to its query.
+    pub(crate) fn with_query(mut self, parameters: &[(String, String)]) -> Self {
+        if !parameters.is_empty() {
+            self.0.query_pairs_mut().extend_pairs(parameters);
+        }
+        self
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -82,6 +90,19 @@ mod tests {
         assert!(address.moved_to("wss://b.example").is_some());
         let plain = Address::parse("ws://a.example").unwrap();
         assert!(plain.moved_to("ws://b.example").is_some());
+    }
+
+    #[test]
+    fn parameters_are_encoded_and_added_to_the_query() {
+        let ticket = [("ticket".to_owned(), "a&b=c d".to_owned())];
+        let address = Address::parse("ws://a.example/live?x=1").unwrap();
+        let dialled = address.with_query(&ticket);
+        assert_eq!(
+            dialled.as_str(),
+            "ws://a.example/live?x=1&ticket=a%26b%3Dc+d"
+        );
+        let address = Address::parse("ws://a.example/live").unwrap();
+        assert_eq!(address.with_query(&[]).as_str(), "ws://a.example/live");
     }
 
     #[test]

@@ -9,15 +9,17 @@ use tokio::time::timeout;
 use trunkline_driver::sync::{Arc, Ordering};
 use trunkline_driver::{Attach, CLOSE_LIMIT, Driver, Ended, Session, clock};
 use trunkline_protocol::{
-    Answer, ClientHandshake, Close, Code, Encoding, Hello, Hold, Prepared, Resume, Role, Secret,
-    SessionId, VERSION, Violation, Welcome,
+    Answer, ClientHandshake, Close, Code, Encoding, Hello, Hold, MAX_HELLO_BYTES, Prepared, Resume,
+    Role, Secret, SessionId, VERSION, Violation, Welcome,
 };
 use trunkline_transport::{Connection, ConnectionEnd, DialError, DialRequest, MessageKind};
 
 use crate::address::Address;
+use crate::credentials::TooLong;
 use crate::dispatch::Inlet;
 use crate::lost::LossReason;
 use crate::shared::Shared;
+use crate::{Credentials, CredentialsError, Occasion};
 
 /// What a client keeps to resume its session.
 pub(crate) struct Kept {
@@ -37,6 +39,8 @@ pub(crate) struct Attached {
 /// Why an attempt, or a connection, came to nothing.
 #[derive(Debug)]
 pub(crate) enum Trouble {
+    /// There are no credentials.
+    Credentials(CredentialsError),
     /// The transport did not connect.
     Dial(DialError),
     /// The dial took too long.
@@ -54,6 +58,8 @@ pub(crate) enum Trouble {
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            // The error's own text is the application's, and may be of what must not be logged.
+            Self::Credentials(_) => f.write_str("no credentials"),
             Self::Dial(error) => error.fmt(f),
             Self::DialTimeout => f.write_str("no connection in time"),
             Self::WelcomeTimeout => f.write_str("no answer to HELLO in time"),
@@ -73,8 +79,9 @@ pub(crate) async fn attempt(
         Some(kept) => kept.session.encoding(),
         None => shared.config.settings.encoding,
     };
-    let connection = dial(shared, encoding, address).await?;
-    let hello = hello(shared, kept.as_mut());
+    let credentials = fetch(shared).await?;
+    let connection = dial(shared, encoding, address, &credentials).await?;
+    let hello = hello(shared, credentials, kept.as_mut());
     let flight = match &hello.resume {
         Some(_) => Vec::new(),
         None => shared.first_flight(),
@@ -98,16 +105,36 @@ pub(crate) async fn attempt(
     }
 }
 
+/// The credentials for one attempt.
+async fn fetch(shared: &Shared) -> Result<Credentials, Trouble> {
+    let limit = shared.config.settings.credentials_timeout;
+    let fetched = tokio::select! {
+        biased;
+        () = shared.closing() => return Err(Trouble::Closing),
+        fetched = shared.config.credentials.fetch(Occasion::Dial, limit) => fetched,
+    };
+    fetched.map_err(Trouble::Credentials)
+}
+
 async fn dial(
     shared: &Shared,
     encoding: Encoding,
     address: &Address,
+    credentials: &Credentials,
 ) -> Result<Connection, Trouble> {
     let settings = &shared.config.settings;
+    let mut headers = settings.headers.clone();
+    for (name, value) in &credentials.headers {
+        headers.append(name, value.clone());
+    }
     let request = DialRequest {
-        url: address.as_str().to_owned(),
+        url: address
+            .clone()
+            .with_query(&credentials.query)
+            .as_str()
+            .to_owned(),
         protocols: vec![encoding.subprotocol().to_owned()],
-        headers: settings.headers.clone(),
+        headers,
         max_message: settings.limits.frame as usize,
     };
     tracing::debug!(?address, "dialling");
@@ -130,13 +157,13 @@ async fn dial(
     Err(Trouble::Dial(DialError::Handshake(reason)))
 }
 
-fn hello(shared: &Shared, kept: Option<&mut Kept>) -> Hello {
+fn hello(shared: &Shared, credentials: Credentials, kept: Option<&mut Kept>) -> Hello {
     let settings = &shared.config.settings;
     let wish = settings.ping_interval;
     Hello {
         v: VERSION,
         agent: AGENT.to_owned(),
-        auth: shared.config.auth.clone(),
+        auth: credentials.auth,
         resume: kept.map(Kept::offer),
         features: Vec::new(),
         limits: settings.limits,
@@ -166,7 +193,10 @@ async fn greet(
     flight: &[Prepared],
 ) -> Result<(Connection, Answer), Trouble> {
     let kind = message_kind(encoding);
-    connection.sender.push(kind, &[&hello.encode(encoding)]);
+    let message = TooLong::check(hello.encode(encoding), MAX_HELLO_BYTES);
+    connection
+        .sender
+        .push(kind, &[&message.map_err(Trouble::Credentials)?]);
     for (seq, frame) in (1..).zip(flight) {
         let message = frame.to_message(encoding, seq);
         connection.sender.push(kind, &[&message]);

@@ -6,19 +6,20 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use trunkline_driver::sync::Arc;
-use trunkline_protocol::{EncodeError, Encoding, Limits, Value};
+use trunkline_protocol::{EncodeError, Encoding, Limits};
 use trunkline_transport::Dialer;
 
 use crate::address::Address;
 use crate::back_off::{Jitter, RandomJitter};
-use crate::{BuildError, Client};
+use crate::credentials::Source;
+use crate::{BuildError, CREDENTIALS_TIMEOUT, Client, Credentials, CredentialsError, Occasion};
 
 /// A client in the making.
 #[must_use = "nothing is built before `build`"]
 pub struct Builder {
     url: String,
     dialer: Option<Arc<dyn Dialer>>,
-    auth: Result<Value, EncodeError>,
+    credentials: Result<Source, EncodeError>,
     settings: Settings,
 }
 
@@ -26,7 +27,7 @@ pub struct Builder {
 pub(crate) struct Config {
     pub(crate) address: Address,
     pub(crate) dialer: Arc<dyn Dialer>,
-    pub(crate) auth: Value,
+    pub(crate) credentials: Source,
     pub(crate) settings: Settings,
 }
 
@@ -36,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) ping_interval: Option<Duration>,
     pub(crate) ignorable_frames: bool,
+    pub(crate) credentials_timeout: Duration,
     pub(crate) dial_timeout: Duration,
     pub(crate) welcome_timeout: Duration,
     pub(crate) ack_timeout: Duration,
@@ -52,7 +54,7 @@ impl Builder {
         Self {
             url: url.to_owned(),
             dialer: None,
-            auth: Ok(Value::nil()),
+            credentials: Ok(Source::Fixed(Credentials::new())),
             settings: Settings {
                 headers: HeaderMap::new(),
                 encoding: Encoding::MessagePack,
@@ -62,6 +64,7 @@ impl Builder {
                 },
                 ping_interval: None,
                 ignorable_frames: true,
+                credentials_timeout: CREDENTIALS_TIMEOUT,
                 dial_timeout: DIAL_TIMEOUT,
                 welcome_timeout: WELCOME_TIMEOUT,
                 ack_timeout: ACK_TIMEOUT,
@@ -81,11 +84,45 @@ impl Builder {
         self
     }
 
-    /// Credentials for the session, sent with every HELLO. Default: none.
+    /// Credentials that are always the same, sent with every HELLO, and whenever the server asks for
+    /// fresh ones; instead of an earlier call of this or [`credentials`](Self::credentials). Default:
+    /// none.
     ///
     /// They are encoded here; an error shows at [`build`](Self::build).
     pub fn auth<T: Serialize + ?Sized>(mut self, auth: &T) -> Self {
-        self.auth = Value::encode(auth);
+        self.credentials = Credentials::new().auth(auth).map(Source::Fixed);
+        self
+    }
+
+    /// Credentials that are fetched for each attempt, and whenever the server asks for fresh ones:
+    /// such as a token that expires, or a ticket that is good once. Instead of an earlier call of this
+    /// or [`auth`](Self::auth).
+    ///
+    /// It is asked ahead of every dial, of a reconnect too, and has
+    /// [`credentials_timeout`](Self::credentials_timeout). An error is a failed attempt, which is
+    /// tried again after the back-off, unless it says to
+    /// [`give up`](CredentialsError::give_up). What it returns is not kept.
+    ///
+    /// ```
+    /// # use trunkline_client::{Client, Credentials, Occasion};
+    /// # async fn fetch_ticket() -> std::io::Result<String> { Ok("t".into()) }
+    /// let builder = Client::builder("https://localhost:3000").credentials(|_: Occasion| async {
+    ///     let ticket = fetch_ticket().await?;
+    ///     Ok(Credentials::new().query("ticket", &ticket))
+    /// });
+    /// ```
+    pub fn credentials<F, Fut>(mut self, callback: F) -> Self
+    where
+        F: Fn(Occasion) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Credentials, CredentialsError>> + Send + 'static,
+    {
+        self.credentials = Ok(Source::fetched(callback));
+        self
+    }
+
+    /// How long the callback for credentials may take. Default [`CREDENTIALS_TIMEOUT`], 10 s.
+    pub fn credentials_timeout(mut self, limit: Duration) -> Self {
+        self.settings.credentials_timeout = limit;
         self
     }
 
@@ -194,7 +231,7 @@ impl Builder {
         Ok(Client::start(Config {
             address: Address::parse(&self.url).map_err(BuildError::Url)?,
             dialer: self.dialer.ok_or(BuildError::NoDialer)?,
-            auth: self.auth?,
+            credentials: self.credentials?,
             settings: self.settings,
         }))
     }

@@ -4,7 +4,7 @@ use std::task::Context;
 
 use trunkline_driver::sync::Arc;
 use trunkline_driver::{BestEffort, Dispatch, Session};
-use trunkline_protocol::{AckId, Body, Code, EventName, GoAway, Sequenced, Value};
+use trunkline_protocol::{AckId, Auth, Body, Code, EventName, GoAway, Sequenced, Value, Violation};
 
 use crate::AckError;
 use crate::inbox::{self, Incoming, UNKNOWN_EVENT};
@@ -108,6 +108,11 @@ impl Dispatch for Inlet {
             };
             inbox::deliver(&self.0, &namespace, incoming, cx);
         }
+    }
+
+    fn auth(&self, session: &Arc<Session>, attach: u64, auth: Auth) -> Result<(), Violation> {
+        self.0.take_auth(session, attach, &auth);
+        Ok(())
     }
 
     fn go_away(&self, session: &Arc<Session>, go_away: GoAway) {

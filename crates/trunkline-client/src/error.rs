@@ -4,6 +4,8 @@ use trunkline_driver::TooLarge;
 use trunkline_protocol::{Code, DecodeError, EncodeError, InvalidName, Value};
 use trunkline_transport::DialError;
 
+use crate::CredentialsError;
+
 /// Why a client cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -41,6 +43,9 @@ pub enum ConnectError {
         /// What the server's application says with it.
         data: Value,
     },
+    /// There are no credentials, and will be none.
+    #[error("{0}")]
+    Credentials(CredentialsError),
     /// The client was closed, or the server ended the session with a code that forbids another try.
     #[error("closed with {code}: {reason}")]
     Closed {

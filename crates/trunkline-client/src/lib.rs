@@ -5,6 +5,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `client.rs`, `builder.rs`, `address.rs` | [`Client`], [`Builder`], the URL's default path |
+//! | `credentials.rs`, `refresh.rs` | [`Credentials`]: what a client is let in with; fresh ones on a live session |
 //! | `socket.rs`, `subscription.rs` | [`Socket`]: one namespace; [`Subscription`] |
 //! | `emit.rs` | [`Acked`]: an event that awaits its ack |
 //! | `handler.rs`, `extract.rs` | what a handler may be and take; what it returns is the driver's |
@@ -23,6 +24,7 @@ mod back_off;
 mod book;
 mod builder;
 mod client;
+mod credentials;
 mod dispatch;
 mod drive;
 mod emit;
@@ -35,6 +37,7 @@ mod losing;
 mod lost;
 mod membership;
 mod namespace;
+mod refresh;
 mod run;
 mod sending;
 mod shared;
@@ -49,6 +52,7 @@ pub use builder::{
     WELCOME_TIMEOUT,
 };
 pub use client::{CLOSE_WAIT, Client};
+pub use credentials::{CREDENTIALS_TIMEOUT, Credentials, CredentialsError, Occasion};
 pub use emit::Acked;
 pub use error::{AckError, BuildError, ConnectError, EmitError};
 pub use extract::{FromEvent, Invocation};

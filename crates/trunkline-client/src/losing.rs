@@ -340,7 +340,7 @@ impl End {
         match self {
             Self::ByUs => Code::NORMAL,
             Self::Closed(close) => close.code,
-            Self::Dial(_) | Self::GaveUp { .. } => Code::ABNORMAL,
+            Self::Credentials(_) | Self::Dial(_) | Self::GaveUp { .. } => Code::ABNORMAL,
         }
     }
 
@@ -348,6 +348,7 @@ impl End {
         match self {
             Self::ByUs => String::new(),
             Self::Closed(close) => close.reason.clone(),
+            Self::Credentials(error) => error.to_string(),
             Self::Dial(error) => error.to_string(),
             Self::GaveUp { last, .. } => last.clone(),
         }
@@ -389,6 +390,7 @@ impl End {
                 reason: close.reason.clone(),
                 data: close.data.clone(),
             },
+            Self::Credentials(error) => ConnectError::Credentials(error.clone()),
             Self::Dial(error) => ConnectError::Dial(error.clone()),
             Self::GaveUp { attempts, last } => ConnectError::GaveUp {
                 attempts: *attempts,

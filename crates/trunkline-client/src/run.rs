@@ -15,7 +15,7 @@ use crate::back_off::BackOff;
 use crate::drive::{Drive, Driven};
 use crate::lost::LossReason;
 use crate::shared::Shared;
-use crate::{STANDING, State};
+use crate::{CredentialsError, STANDING, State};
 
 /// Why a client's task ends.
 pub(crate) enum End {
@@ -23,6 +23,8 @@ pub(crate) enum End {
     ByUs,
     /// The server said a code after which nobody retries.
     Closed(Box<Close>),
+    /// There will be no credentials.
+    Credentials(CredentialsError),
     /// The transport says that trying again is of no use.
     Dial(DialError),
     /// The limit of attempts or of time was reached.
@@ -171,6 +173,8 @@ impl Task {
     fn judge(&mut self, trouble: &Trouble) -> Result<Duration, End> {
         match trouble {
             Trouble::Closing => Err(End::ByUs),
+            Trouble::Credentials(error) if error.is_final() => Err(End::Credentials(error.clone())),
+            Trouble::Credentials(_) => Ok(self.next_delay(false)),
             Trouble::DialTimeout | Trouble::WelcomeTimeout => Ok(self.next_delay(false)),
             Trouble::Dial(error) => self.judge_dial(error),
             Trouble::Greeting(ended) => self.judge_end(ended, false),
@@ -270,7 +274,10 @@ impl Task {
             .is_some_and(|limit| self.down_since.elapsed() + delay > limit);
         (tired || late).then(|| End::GaveUp {
             attempts: self.failed,
-            last: trouble.to_string(),
+            last: match trouble {
+                Trouble::Credentials(error) => error.to_string(),
+                _ => trouble.to_string(),
+            },
         })
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) on_lost: Mutex<Option<Hook<SessionLost>>>,
     /// How many of the hooks for lost sessions are done.
     pub(crate) hooks_done: watch::Sender<u64>,
+    /// Questions for fresh credentials so far; only the latest is worked on.
+    pub(crate) asked: watch::Sender<u64>,
     /// After GOAWAY the client's task wants to know when a handler is done.
     pub(crate) draining: AtomicBool,
     pub(crate) book: Mutex<Book>,
@@ -54,6 +56,7 @@ impl Shared {
             bell: Notify::new(),
             on_lost: Mutex::default(),
             hooks_done: watch::Sender::new(0),
+            asked: watch::Sender::new(0),
             draining: AtomicBool::new(false),
             book: Mutex::new(Book::new(limits.pending_acks as usize)),
             handle: OnceLock::new(),

@@ -4,6 +4,7 @@
 mod acks;
 mod backing_off;
 mod connecting;
+mod credentials;
 mod going_away;
 mod handling;
 mod losing;

@@ -10,9 +10,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use trunkline_client::{Builder, Client, Jitter, Socket};
 use trunkline_protocol::{
-    AckId, Close, Code, Datagrams, Encoding, EventName, Frame, GoAway, Hello, IntoArgs, Limits,
-    NamespaceName, Payload, Prepared, ResumeRefusal, Secret, Sequenced, SessionId, SocketId,
-    VERSION, Value, Welcome, encode_ping, encode_received,
+    AckId, Auth, Close, Code, Datagrams, Encoding, EventName, Frame, GoAway, Hello, IntoArgs,
+    Limits, NamespaceName, Payload, Prepared, ResumeRefusal, Secret, Sequenced, SessionId,
+    SocketId, VERSION, Value, Welcome, encode_ping, encode_received,
 };
 use trunkline_transport::memory::{self, Link};
 use trunkline_transport::{
@@ -277,6 +277,7 @@ pub(crate) enum Got {
         t: u64,
     },
     Received(u64),
+    Auth(Value),
     Close(Box<Close>),
     /// How the connection ended.
     End(String),
@@ -335,6 +336,7 @@ impl Peer {
                 Got::Received(received)
             }
             Frame::Close(close) => Got::Close(close),
+            Frame::Auth(auth) => Got::Auth(auth.auth),
             Frame::Sequenced { seq, frame } => match frame {
                 Sequenced::Connect { namespace, auth } => Got::Connect {
                     seq,
@@ -434,6 +436,16 @@ impl Peer {
 
     pub(crate) async fn close(&mut self, close: Close) {
         self.send(&close.encode(self.encoding)).await;
+    }
+
+    /// Asks for fresh credentials.
+    pub(crate) async fn ask_for_credentials(&mut self, expires_ms: u64) {
+        let question = Auth {
+            wanted: true,
+            expires: Some(expires_ms),
+            ..Auth::default()
+        };
+        self.send(&question.encode(self.encoding)).await;
     }
 
     pub(crate) async fn go_away(&mut self, go_away: GoAway) {
