@@ -164,8 +164,8 @@ impl Authenticate {
         }))
     }
 
-    /// Asks the hook, for at most `limit`. It runs in a task of its own, so that a panic is
-    /// contained, and one that never yields holds up nobody's deadline.
+    /// Asks the hook, for at most `limit`. It runs in a task of its own, so that a panic of it ends
+    /// nothing else.
     pub(crate) async fn judge(&self, credentials: Credentials, limit: Duration) -> Judgement {
         let hook = Arc::clone(&self.0);
         // Aborted with this future.

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod acks;
-mod delivery;
-mod draining;
 mod authorizing;
 mod credentials;
+mod delivery;
+mod draining;
 mod handlers;
 mod leaving;
 mod life;

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use hyper::body::{Bytes, Incoming};
-use trunkline_server::{Request as Opening, Server};
+use trunkline_server::{HttpRefusal, Request as Opening, Server, UpgradeRequest};
 use trunkline_transport::Connection;
 use trunkline_websocket::{Body, Handler, Handshake};
 
@@ -25,22 +25,8 @@ pub(super) struct Accepting {
 
 impl Handler for Accepting {
     fn admit(&self, handshake: &mut Handshake) -> Result<(), Box<Response<Body>>> {
-        match self.origins.judge(&handshake.headers) {
-            Ok(Caller::Page) => Ok(()),
-            Ok(Caller::Program) => {
-                // A browser may be made to send a request without `Origin`, and then with cookies:
-                // they say nothing about who meant to connect.
-                handshake.headers.remove(header::COOKIE);
-                Ok(())
-            }
-            Err(foreign) => {
-                let allow = foreign.remedy();
-                tracing::warn!(peer = ?handshake.peer, %foreign, %allow, "connection refused");
-                let mut response = Response::new(Body::from(format!("{foreign}\n")));
-                *response.status_mut() = StatusCode::FORBIDDEN;
-                Err(Box::new(response))
-            }
-        }
+        self.judge_origin(handshake)?;
+        self.ask_hook(handshake)
     }
 
     fn refused(&self, request: &HeaderMap, answer: &mut Response<Body>) {
@@ -75,4 +61,51 @@ impl Handler for Accepting {
         cors::allow(&self.origins, request.headers(), &mut answer);
         answer
     }
+}
+
+impl Accepting {
+    /// Refuses foreign pages, and takes cookies out of what no page sent.
+    fn judge_origin(&self, handshake: &mut Handshake) -> Result<(), Box<Response<Body>>> {
+        match self.origins.judge(&handshake.headers) {
+            Ok(Caller::Page) => Ok(()),
+            Ok(Caller::Program) => {
+                // A browser may be made to send a request without `Origin`, and then with cookies:
+                // they say nothing about who meant to connect.
+                handshake.headers.remove(header::COOKIE);
+                Ok(())
+            }
+            Err(foreign) => {
+                let allow = foreign.remedy();
+                tracing::warn!(peer = ?handshake.peer, %foreign, %allow, "connection refused");
+                let mut response = Response::new(Body::from(format!("{foreign}\n")));
+                *response.status_mut() = StatusCode::FORBIDDEN;
+                Err(Box::new(response))
+            }
+        }
+    }
+
+    /// Asks the program's own hook, which believes what is left.
+    fn ask_hook(&self, handshake: &Handshake) -> Result<(), Box<Response<Body>>> {
+        let request = UpgradeRequest {
+            method: &Method::GET,
+            uri: &handshake.uri,
+            headers: &handshake.headers,
+            peer: handshake.peer,
+        };
+        self.server.judge_upgrade(&request).map_err(|refusal| {
+            let status = refusal.status();
+            tracing::info!(peer = ?handshake.peer, %status, "connection refused");
+            Box::new(response_of(&refusal))
+        })
+    }
+}
+
+/// The answer of a hook that refused a request.
+fn response_of(refusal: &HttpRefusal) -> Response<Body> {
+    let mut response = Response::new(Body::from(refusal.text().to_owned()));
+    *response.status_mut() = refusal.status();
+    if let Some((name, value)) = refusal.header() {
+        response.headers_mut().insert(name, value.clone());
+    }
+    response
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod certificate;
+mod credentials;
 mod handshake;
 mod healthy;
 mod house;

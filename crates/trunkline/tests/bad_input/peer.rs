@@ -59,9 +59,19 @@ impl Peer {
     }
 
     pub(crate) async fn open_as(server: SocketAddr, encoding: Encoding, protocol: &str) -> Self {
+        Self::open_at(server, encoding, protocol, "/trunkline").await
+    }
+
+    /// A WebSocket at this path and query.
+    pub(crate) async fn open_at(
+        server: SocketAddr,
+        encoding: Encoding,
+        protocol: &str,
+        path: &str,
+    ) -> Self {
         let tcp = TcpStream::connect(server).await.unwrap();
         let address = tcp.local_addr().unwrap();
-        let mut request = format!("ws://{server}/trunkline")
+        let mut request = format!("ws://{server}{path}")
             .into_client_request()
             .unwrap();
         let header = protocol.parse().unwrap();

@@ -1,7 +1,7 @@
 //! Resumes that are not one's own, or come too late or too often.
 
 use serde_json::{Value, json};
-use trunkline::server::{Failure, Principal, Server};
+use trunkline::server::{Admission, Credentials, Principal, Server};
 
 use crate::house::House;
 use crate::log;
@@ -34,12 +34,10 @@ fn changed(resume: &Value, key: &str, value: Value) -> Value {
 
 #[tokio::test]
 async fn foreign_resumes_learn_nothing_and_harm_nothing() {
-    let builder = Server::builder().authenticate(|handshake, _headers| async move {
-        let name: Option<String> = handshake.auth().decode().ok();
-        Ok::<_, Failure>(
-            name.filter(|name| !name.is_empty())
-                .map(|name| Principal::new(&name)),
-        )
+    let builder = Server::builder().authenticate(|credentials: Credentials| async move {
+        let name: Option<String> = credentials.decode()?;
+        let name = name.filter(|name| !name.is_empty());
+        Ok(Admission::from(name.map(|name| Principal::new(&name))))
     });
     let house = House::with(builder, |_| {}).await;
     for encoding in BOTH {

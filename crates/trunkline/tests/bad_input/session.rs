@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use trunkline::protocol::Limits;
-use trunkline::server::Server;
+use trunkline::server::{Server, Socket};
 
 use crate::house::House;
 use crate::log;
@@ -140,6 +140,52 @@ async fn answers_never_asked_for_are_ignored_and_logged() {
             .await;
         peer.still_lives().await;
         peer.send(json!([6, {"code": 1000, "reason": ""}])).await;
+    }
+    house.unharmed(0).await;
+}
+
+#[tokio::test]
+async fn a_guessed_ack_id_answers_for_nobody_else() {
+    let house = House::open().await;
+    let namespace = house.server.namespace("/");
+    namespace.on("ask", |socket: Socket| async move {
+        let answer: String = socket.emit_with_ack("question", ()).await?;
+        Ok(answer)
+    });
+    for encoding in BOTH {
+        let mut asked = house.peer(encoding).await;
+        let mut guesser = house.peer(encoding).await;
+        asked.event(Some(1), "ask", json!([])).await;
+        let question = asked.sequenced().await;
+        assert_eq!(question[4], "question", "{question}");
+        let ack_id = question[3].as_u64().unwrap();
+        // Ids are given out one after the other, and easily guessed; also by whoever was asked, in
+        // another namespace.
+        for guess in ack_id.saturating_sub(20)..ack_id + 20 {
+            guesser
+                .numbered(|seq| json!([21, seq, null, guess, ["guessed"]]))
+                .await;
+        }
+        guesser.still_lives().await;
+        asked
+            .numbered(|seq| json!([21, seq, "/chat", ack_id, ["elsewhere"]]))
+            .await;
+        asked
+            .numbered(|seq| json!([21, seq, null, ack_id, ["true"]]))
+            .await;
+        asked
+            .numbered(|seq| json!([21, seq, null, ack_id, ["again"]]))
+            .await;
+        let answer = asked.sequenced().await;
+        assert_eq!(
+            (&answer[0], &answer[4]),
+            (&json!(21), &json!(["true"])),
+            "{answer}"
+        );
+        asked.still_lives().await;
+        for peer in [&mut asked, &mut guesser] {
+            peer.send(json!([6, {"code": 1000, "reason": ""}])).await;
+        }
     }
     house.unharmed(0).await;
 }
