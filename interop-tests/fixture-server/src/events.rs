@@ -1,9 +1,9 @@
-//! The events of namespace "/", in the order of `protocol/conformance.md`.
+//! The events of the namespaces, in the order of `protocol/conformance.md`.
 
 use std::future::pending;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use trunkline::protocol::{Code, Encoding};
 use trunkline::server::{
     Ack, AckError, Args, Data, Failure, Namespace, Payload, Socket, SocketState, Value,
@@ -21,6 +21,32 @@ pub(crate) fn register(namespace: &Namespace) {
     register_acks(namespace);
     register_rest(namespace);
 }
+
+/// The namespace that takes one token and no other.
+pub(crate) fn register_auth(namespace: &Namespace) {
+    namespace.authorize(|auth: Payload| async move {
+        let login: Option<Login> = auth.first().ok();
+        match login.as_ref().map(|login| &*login.token) {
+            Some(TOKEN) => Ok(()),
+            _ => Err(Failure::unauthorized("unauthorized").with_data(&Needs { needs: "token" })),
+        }
+    });
+    namespace.on("echo", |args: Payload| async move { Ack(args) });
+}
+
+#[derive(Deserialize)]
+struct Login {
+    token: String,
+}
+
+/// What a refusal says with it.
+#[derive(Serialize)]
+struct Needs {
+    needs: &'static str,
+}
+
+/// The token of namespace "/auth".
+const TOKEN: &str = "secret";
 
 /// What a socket came with.
 struct Came {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
-use trunkline::server::{Bind, Server};
+use trunkline::server::{Admission, Bind, Credentials, Server};
 
 /// The fixture server of Trunkline's tests: see protocol/conformance.md.
 #[derive(Debug, Parser)]
@@ -28,6 +28,9 @@ struct Options {
     /// Milliseconds a session waits to be resumed.
     #[arg(long, default_value_t = 120_000)]
     resume_window: u64,
+    /// Milliseconds that credentials hold; without it they hold without end.
+    #[arg(long)]
+    credentials_valid: Option<u64>,
 }
 
 #[tokio::main]
@@ -38,12 +41,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_writer(io::stderr)
         .init();
     let options = Options::parse();
-    let server = Server::builder()
+    let valid_for = options.credentials_valid.map(Duration::from_millis);
+    let mut builder = Server::builder();
+    if let Some(valid_for) = valid_for {
+        builder = builder.authenticate(move |_: Credentials| async move {
+            Ok(Admission::anyone().valid_for(valid_for))
+        });
+    }
+    let server = builder
         .ping_interval(Duration::from_millis(options.ping_interval))
         .ping_timeout(Duration::from_millis(options.ping_timeout))
         .resume_window(Duration::from_millis(options.resume_window))
         .build();
     events::register(&server.namespace("/"));
+    events::register_auth(&server.namespace("/auth"));
     let bound = server.bind(("127.0.0.1", options.port)).await?;
     println!("listening on {}", bound.local_addr());
     io::stdout().flush()?;

@@ -9,6 +9,7 @@ from typing import Any
 from test_vectors import VECTORS, from_vector
 from trunkline_client.client import AckLost, EventFailed, Refused
 from trunkline_client.frames import (
+    Auth,
     Close,
     Connect,
     Connected,
@@ -164,6 +165,14 @@ async def core_07_refusals(c: Context) -> None:
         raise Failure("/nowhere was connected")
     except Refused as refused:
         same(refused.code, 3004, "the code of the refusal")
+    for auth in (None, {"token": "wrong"}, "secret"):
+        try:
+            await soon(client.connect("/auth", auth))
+            raise Failure(f"/auth was connected with {auth!r}")
+        except Refused as refused:
+            same((refused.code, refused.data), (3002, {"needs": "token"}), "the refusal by /auth")
+    await soon(client.connect("/auth", {"token": "secret"}))
+    same(await soon(client.request("echo", 2, ns="/auth")), [2], "the namespace /auth")
     same(await client.call("echo", 1), [1], "the namespace / afterwards")
     await client.close()
     wire = await Wire.begin(c.plain.url, c.encoding)
@@ -172,6 +181,26 @@ async def core_07_refusals(c: Context) -> None:
     same((again.ns, again.code, again.connect), ("/", 3005, 2), "the second CONNECT to /")
     await wire.lives()
     wire.cut()
+
+
+async def core_12_credentials(c: Context) -> None:
+    """SES-064 to SES-068."""
+    fixture = await Fixture.start(c.program, "--credentials-valid", "3000")
+    try:
+        client = await connected(fixture.url, c.encoding)
+        silent = await Wire.begin(fixture.url, c.encoding)
+        question = await silent.expect(Auth)
+        check(question.wanted and 0 < question.expires <= 1500, f"{question} asks for nothing")
+        same((await silent.expect(Close)).code, 3207, "the end of one that does not answer")
+        eager = await Wire.begin(fixture.url, c.encoding)
+        await eager.send(Auth("unasked"))
+        same((await eager.expect(Close)).code, 3200, "the end of one that was not asked")
+        await client.until_sent(Auth, 3)
+        same(await client.call("echo", 1), [1], "the session that answers")
+        same(len(client.of(SessionBegan)), 1, "the sessions of one that answers")
+        await client.close()
+    finally:
+        await fixture.stop()
 
 
 async def core_08_rooms(c: Context) -> None:

@@ -102,6 +102,7 @@ class Watched(Client):
         self.may_dial.set()
         self.cut_after: Callable[[Frame], bool] | None = None
         self._news = asyncio.Event()
+        self._sent = asyncio.Event()
         super().__init__(url, encoding, options, self._see, self.quick)
 
     def _see(self, notice: Any) -> None:
@@ -115,6 +116,7 @@ class Watched(Client):
         if isinstance(output, Send):
             frame = self.encoding.decode(output.message)
             self.sent.append((output.link, frame))
+            self._sent.set()
             if self.cut_after is not None and self.cut_after(frame):
                 self.cut_after = None
                 self.cut()
@@ -122,6 +124,16 @@ class Watched(Client):
     async def _run(self, dial: Dial) -> None:
         await self.may_dial.wait()
         await super()._run(dial)
+
+    async def until_sent(self, kind: type[F], count: int, timeout: float = 20.0) -> None:
+        """That many frames of this class were sent."""
+
+        async def wait() -> None:
+            while len(self.frames(kind)) < count:
+                self._sent.clear()
+                await self._sent.wait()
+
+        await asyncio.wait_for(wait(), timeout)
 
     def of(self, kind: type[F]) -> list[F]:
         return [notice for notice in self.notices if isinstance(notice, kind)]
