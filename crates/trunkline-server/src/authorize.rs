@@ -154,12 +154,9 @@ impl LockedOut {
     pub(crate) fn disconnect(self, context: &Arc<SessionContext>) {
         for (socket, reason) in self.0 {
             let namespace = socket.namespace_name();
-            // It may have left meanwhile, and come back as another.
-            let is_there = context.namespaces.lock().get(namespace) == Some(&socket);
-            if is_there {
-                tracing::info!(session = %context.id, %namespace, "a socket is locked out at a resume");
-                context.disconnect(namespace, Code::UNAUTHORIZED, &reason);
-            }
+            tracing::info!(session = %context.id, %namespace, "a socket is locked out at a resume");
+            // Not the one that may have come in its place meanwhile.
+            context.disconnect(&socket, Code::UNAUTHORIZED, &reason);
         }
     }
 }

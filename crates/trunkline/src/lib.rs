@@ -41,3 +41,8 @@ pub use trunkline_transport as transport;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The recipes of the guide, run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/src/how-to/authentication.md")]
+struct Authentication;

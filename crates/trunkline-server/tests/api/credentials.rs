@@ -260,7 +260,7 @@ async fn a_resume_brings_credentials_of_its_own_whatever_was_under_way() {
     peer.is_asked().await;
     peer.cut();
     // Its credentials end while it is away, and that ends nothing.
-    tokio::time::sleep(VALID * 2).await;
+    tokio::time::advance(VALID * 2).await;
     let mut peer = peer.resume_as(&server, 1, json!("ada 2")).await;
     let who = peer.call("who", json!([])).await;
     assert_eq!(who, acked(json!(["ada", "ada 2"])));

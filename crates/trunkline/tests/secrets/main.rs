@@ -105,6 +105,33 @@ async fn is_refused(builder: Builder) {
 #[error("GET https://login.example/?token=callback-t0ken failed")]
 struct Leaky;
 
+async fn is_refused_in_every_way(relay: &Relay, replayed: &str) {
+    let bare = format!("http://{}", relay.address);
+    is_refused(Client::to(&bare).auth("wrong-t0ken")).await;
+    let bearer = HeaderValue::from_static("Bearer bearer-t0ken");
+    is_refused(
+        Client::to(&bare)
+            .auth("wrong-t0ken")
+            .header(AUTHORIZATION, bearer),
+    )
+    .await;
+    let failing = Client::to(&bare).credentials(|_| async { Err(Leaky)? });
+    is_refused(failing.back_off(Duration::ZERO, Duration::ZERO)).await;
+    let leaky = || CredentialsError::give_up(Leaky);
+    is_refused(Client::to(&bare).credentials(move |_| async move { Err(leaky()) })).await;
+    let with_password = format!("http://ada:url-t0ken@{}", relay.address);
+    is_refused(Client::to(&with_password)).await;
+    is_refused(
+        Client::to(&format!("{bare}/trunkline?ticket={replayed}"))
+            .header(
+                AUTHORIZATION,
+                HeaderValue::from_static("Bearer bearer-t0ken"),
+            )
+            .auth("hello-t0ken"),
+    )
+    .await;
+}
+
 #[tokio::test]
 async fn a_run_with_everything_logged_shows_no_token_no_ticket_and_no_secret() {
     log::capture();
@@ -131,32 +158,7 @@ async fn a_run_with_everything_logged_shows_no_token_no_ticket_and_no_secret() {
     let echo: String = socket.emit_with_ack("echo", "two").await.unwrap();
     assert_eq!(echo, "two");
 
-    // Refused in every way there is.
-    let bare = format!("http://{}", relay.address);
-    is_refused(Client::to(&bare).auth("wrong-t0ken")).await;
-    let bearer = HeaderValue::from_static("Bearer bearer-t0ken");
-    is_refused(
-        Client::to(&bare)
-            .auth("wrong-t0ken")
-            .header(AUTHORIZATION, bearer),
-    )
-    .await;
-    let failing = Client::to(&bare).credentials(|_| async { Err(Leaky)? });
-    is_refused(failing.back_off(Duration::ZERO, Duration::ZERO)).await;
-    let leaky = || CredentialsError::give_up(Leaky);
-    is_refused(Client::to(&bare).credentials(move |_| async move { Err(leaky()) })).await;
-    let with_password = format!("http://ada:url-t0ken@{}", relay.address);
-    is_refused(Client::to(&with_password)).await;
-    let replayed = issued.all()[0].clone();
-    is_refused(
-        Client::to(&format!("{bare}/trunkline?ticket={replayed}"))
-            .header(
-                AUTHORIZATION,
-                HeaderValue::from_static("Bearer bearer-t0ken"),
-            )
-            .auth("hello-t0ken"),
-    )
-    .await;
+    is_refused_in_every_way(&relay, &issued.all()[0]).await;
     client.close().await;
 
     let secrets = relay.session_secrets();
