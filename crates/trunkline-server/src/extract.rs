@@ -11,7 +11,7 @@
 //! | [`State<T>`](State) | the program's state of type `T` | everywhere |
 //! | [`SocketState<T>`](SocketState), `Option<SocketState<T>>` | the socket's state of type `T` | everywhere |
 //! | [`Principal`](crate::Principal), [`Principal<T>`](crate::Principal), `Option` of either | on whose behalf the session acts | everywhere |
-//! | [`Room`](crate::Room) | the room asked for | `on_join` |
+//! | [`Room`] | the room asked for | `on_join` |
 //! | `Arc<`[`Handshake`](crate::Handshake)`>`, [`PeerAddress`] | what the session's first connection brought | everywhere |
 //! | [`DisconnectReason`] | why the socket is over | `on_disconnect` |
 
