@@ -1,7 +1,7 @@
 //! Namespaces and rooms that judge who may enter.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use trunkline_server::{Data, DisconnectReason, Failure, Room, Server, Socket, State};
@@ -148,10 +148,17 @@ async fn a_hook_that_never_ends_at_a_resume_locks_out_and_the_session_lives() {
 
 #[tokio::test]
 async fn a_stranger_who_offers_to_resume_has_no_hook_run() {
-    let (server, door) = guarded();
-    let mut peer = Peer::connect_as(&server, json!("open sesame")).await;
+    let judged = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&judged);
+    let server = Server::new();
+    let chat = server.namespace("/");
+    chat.authorize(move || {
+        counting.fetch_add(1, Ordering::Relaxed);
+        async {}
+    });
+    chat.on("echo", || async {});
+    let mut peer = Peer::connect(&server).await;
     peer.confirm().await;
-    door.store(false, Ordering::Relaxed);
     let session = peer.welcome["session"].clone();
     let offer = json!({
         "v": 1, "agent": "eve",
@@ -159,7 +166,7 @@ async fn a_stranger_who_offers_to_resume_has_no_hook_run() {
     });
     let answer = Peer::hello(&server, offer).await;
     assert_eq!(answer[1]["reason"], "unknown");
-    // Had it been judged again, it would have been disconnected.
+    assert_eq!(judged.load(Ordering::Relaxed), 1);
     assert_eq!(peer.call("echo", json!([])).await, Answer::Acked(json!([])));
 }
 
