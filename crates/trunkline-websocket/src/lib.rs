@@ -4,8 +4,8 @@
 //! connection's buffer and one system call sends all of them. Both halves of an idle connection
 //! hold under 2 KiB.
 //!
-//! tungstenite tells the crate `log` at level `trace` what the client's request holds, and each message
-//! that it reads: keep the target `tungstenite` at `debug` or above wherever credentials travel.
+//! tungstenite tells the crate `log` at level `trace` what each message holds that it reads: keep the
+//! target `tungstenite` at `debug` or above wherever credentials travel.
 //!
 //! | file | what it holds |
 //! |---|---|

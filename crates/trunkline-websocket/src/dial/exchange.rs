@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Request, StatusCode};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use trunkline_transport::{DialError, DialRequest};
-use tungstenite::handshake::client::{Response, generate_key, generate_request};
+use tungstenite::handshake::client::{Response, generate_key};
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::handshake::machine::TryParse;
 
@@ -41,34 +42,47 @@ where
     Ok((protocol, rest))
 }
 
+/// The request's head, and its key. Not by tungstenite, which would tell the crate `log` all of it,
+/// with credentials in its query and headers.
 fn request_bytes(target: &Target, request: &DialRequest) -> Result<(Vec<u8>, String), DialError> {
     let wrong =
         |cause: String| DialError::Handshake(format!("the request cannot be made: {cause}"));
     let value = |text: &str| {
         HeaderValue::from_str(text).map_err(|_| wrong(format!("`{text}` is no header value")))
     };
-    let mut head = Request::new(());
-    *head.uri_mut() = target
+    // What is parsed so has no line break that would end the line.
+    let path: PathAndQuery = target
         .path_and_query
         .parse()
         .map_err(|cause| wrong(format!("{cause}")))?;
-    let headers = head.headers_mut();
-    *headers = request.headers.clone();
+    let key = generate_key();
+    // In the letters of RFC 6455, for servers that compare names byte by byte.
+    let own = [
+        ("Host", value(&target.authority)?),
+        ("Connection", HeaderValue::from_static("Upgrade")),
+        ("Upgrade", HeaderValue::from_static("websocket")),
+        ("Sec-WebSocket-Version", HeaderValue::from_static("13")),
+        ("Sec-WebSocket-Key", value(&key)?),
+        (
+            "Sec-WebSocket-Protocol",
+            value(&request.protocols.join(", "))?,
+        ),
+    ];
+    let mut headers = request.headers.clone();
     // Nothing that is not spoken here may be offered.
     headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
-    headers.insert(header::HOST, value(&target.authority)?);
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(
-        header::SEC_WEBSOCKET_VERSION,
-        HeaderValue::from_static("13"),
-    );
-    headers.insert(header::SEC_WEBSOCKET_KEY, value(&generate_key())?);
-    headers.insert(
-        header::SEC_WEBSOCKET_PROTOCOL,
-        value(&request.protocols.join(", "))?,
-    );
-    generate_request(head).map_err(|cause| wrong(cause.to_string()))
+    for (name, _) in &own {
+        headers.remove(*name);
+    }
+    let mut bytes = format!("GET {path} HTTP/1.1\r\n").into_bytes();
+    let own = own.iter().map(|(name, value)| (*name, value));
+    let others = headers.iter().map(|(name, value)| (name.as_str(), value));
+    for (name, value) in own.chain(others) {
+        let line = [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"];
+        bytes.extend_from_slice(&line.concat());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    Ok((bytes, key))
 }
 
 async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(Response, Vec<u8>), DialError> {

@@ -24,11 +24,11 @@ impl io::Write for Writer {
 pub(crate) fn capture() {
     static CAPTURED: Once = Once::new();
     CAPTURED.call_once(|| {
-        // tungstenite tells the crate `log` what requests and messages hold, at `trace` and nowhere
-        // else: see the documentation of trunkline-websocket.
+        // tungstenite tells the crate `log` what those messages hold that it reads, at `trace` and
+        // nowhere else: see the documentation of trunkline-websocket.
         tracing_subscriber::fmt()
             .with_ansi(false)
-            .with_env_filter(EnvFilter::new("trace,tungstenite=debug"))
+            .with_env_filter(EnvFilter::new("trace,tungstenite::protocol=debug"))
             .with_writer(|| Writer)
             .init();
     });
