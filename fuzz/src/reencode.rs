@@ -11,6 +11,7 @@ pub(crate) fn encode(frame: &Frame<'_>, encoding: Encoding) -> Option<Vec<u8>> {
     match frame {
         Frame::Hello(hello) => return Some(hello.encode(encoding)),
         Frame::Welcome(welcome) => return Some(welcome.encode(encoding)),
+        Frame::Auth(auth) => return Some(auth.encode(encoding)),
         Frame::GoAway(go_away) => return Some(go_away.encode(encoding)),
         Frame::Close(close) => return Some(close.encode(encoding)),
         Frame::Ping { t, received } => encode_ping(encoding, *t, *received, &mut out),
