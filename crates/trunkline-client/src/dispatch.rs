@@ -27,22 +27,25 @@ impl Dispatch for Inlet {
         match frame {
             Sequenced::Connected {
                 namespace,
+                connect,
                 socket_id,
                 data,
-                ..
             } => {
                 // The decoder has checked the id.
                 if let Some(connected) = connected_as(&socket_id, self.value(data)) {
-                    shared.connected(session, &namespace, connected);
+                    shared.connected(session, &namespace, connect, connected);
                 }
             }
             Sequenced::Refused {
                 namespace,
+                connect,
                 code,
                 message,
                 data,
-                ..
-            } => shared.refused(session, &namespace, code, &message, self.value(data)),
+            } => {
+                let data = self.value(data);
+                shared.refused(session, &namespace, connect, code, &message, data);
+            }
             Sequenced::Disconnect {
                 namespace,
                 code,

@@ -64,9 +64,9 @@ impl Shared {
         if member.machine.connect()
             && let Some(session) = session
         {
-            member.asked = true;
-            let broken = push(session, member.connect_frame()).err();
+            let broken = push(session, member.ask()).err();
             book.broken = book.broken.take().or(broken);
+            book.number_connects();
         }
         book.hurry = true;
         if book.phase == Phase::Idle {
@@ -120,17 +120,19 @@ impl Shared {
         self: &Arc<Self>,
         session: &Arc<Session>,
         name: &str,
+        connect: u64,
         connected: Connected,
     ) {
         let mut book = self.book.lock();
         if !book.is_current(session) {
             return;
         }
+        book.number_connects();
         let due = book.losses;
         let Some(member) = book.members.get_mut(name) else {
             return;
         };
-        if !member.machine.connected() {
+        if !member.machine.connected(connect) {
             return;
         }
         member.namespace.state.send_replace(SocketState::Connected {
@@ -151,6 +153,7 @@ impl Shared {
         &self,
         session: &Arc<Session>,
         name: &str,
+        connect: u64,
         code: Code,
         message: &str,
         data: Value,
@@ -159,10 +162,11 @@ impl Shared {
         if !book.is_current(session) {
             return;
         }
+        book.number_connects();
         let Some(member) = book.members.get_mut(name) else {
             return;
         };
-        if !member.machine.refused() {
+        if !member.machine.refused(connect) {
             return;
         }
         member.asked = false;
@@ -213,14 +217,13 @@ impl Shared {
         let mut room = FIRST_FLIGHT_BYTES;
         let mut flight = Vec::new();
         for member in wanted {
-            let frame = member.connect_frame();
-            let Some(left) = room.checked_sub(frame.len(Encoding::MessagePack)) else {
+            let length = member.connect_frame().len(Encoding::MessagePack);
+            let Some(left) = room.checked_sub(length) else {
                 // It follows WELCOME.
                 continue;
             };
             room = left;
-            member.asked = true;
-            flight.push(frame);
+            flight.push(member.ask());
         }
         flight
     }
@@ -245,8 +248,8 @@ impl Shared {
                 let frame = Prepared::disconnect(name, Code::DISCONNECTED, "");
                 broken = broken.or(push(session, frame).err());
             }
-            if member.wanted && !std::mem::replace(&mut member.asked, true) {
-                broken = broken.or(push(session, member.connect_frame()).err());
+            if member.wanted && !member.asked {
+                broken = broken.or(push(session, member.ask()).err());
             }
         }
         book.session = Some(Arc::clone(session));
@@ -254,7 +257,27 @@ impl Shared {
     }
 }
 
+impl Book {
+    /// Tells the namespaces which numbers their CONNECTs took (NSP-014).
+    fn number_connects(&mut self) {
+        let connects = self.session.as_ref().map(|session| session.take_connects());
+        for (seq, frame) in connects.unwrap_or_default() {
+            for member in self.members.values_mut() {
+                member.machine.numbered(&frame, seq);
+            }
+        }
+    }
+}
+
 impl Member {
+    /// The CONNECT to send now.
+    fn ask(&mut self) -> Prepared {
+        let frame = self.connect_frame();
+        self.asked = true;
+        self.machine.asked(&frame);
+        frame
+    }
+
     /// No session is left that would answer a CONNECT.
     pub(crate) fn forget_session(&mut self) {
         self.asked = false;

@@ -154,6 +154,13 @@ impl Session {
         self.outbound.lock().machine.adopt(frames);
     }
 
+    /// The CONNECTs that took a number since this was called last: see
+    /// [`Outbound::take_connects`].
+    #[must_use]
+    pub fn take_connects(&self) -> Vec<(u64, Prepared)> {
+        self.outbound.lock().machine.take_connects()
+    }
+
     /// Sends a sequenced frame: now, at the end of the turn, or when the window and the connection
     /// allow.
     ///

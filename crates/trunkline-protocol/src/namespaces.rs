@@ -1,6 +1,6 @@
 //! Which namespaces a session is attached to, on either side.
 
-use crate::{Code, NamespaceName};
+use crate::{Code, NamespaceName, Prepared};
 
 /// A server's namespaces of one session; `S` is its socket.
 ///
@@ -143,12 +143,11 @@ impl<S> ServerNamespaces<S> {
 /// ```
 ///
 /// A CONNECT that was followed by this side's DISCONNECT still gets its answer, which is then for
-/// nobody. Specification: namespaces.md.
+/// nobody: an answer counts if it names the newest CONNECT's number. Specification: namespaces.md.
 #[derive(Debug, Default)]
 pub struct ClientNamespace {
     state: ClientState,
-    /// Answers that are due to CONNECTs given up since, ahead of the present one's.
-    stale_answers: u32,
+    newest: Newest,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -159,8 +158,19 @@ enum ClientState {
     Connected,
 }
 
+/// The newest CONNECT of a namespace.
+#[derive(Debug, Default)]
+enum Newest {
+    #[default]
+    None,
+    /// It waits for a number: no answer can be its own.
+    Waiting(Prepared),
+    Numbered(u64),
+}
+
 impl ClientNamespace {
-    /// Begins to connect; push a CONNECT if this is true. False while connecting or connected.
+    /// Begins to connect; if this is true, push a CONNECT and tell of it with
+    /// [`asked`](Self::asked). False while connecting or connected.
     pub fn connect(&mut self) -> bool {
         let idle = self.state == ClientState::Idle;
         if idle {
@@ -169,26 +179,33 @@ impl ClientNamespace {
         idle
     }
 
-    /// Takes a CONNECTED; true if it is the present CONNECT's.
-    pub fn connected(&mut self) -> bool {
-        self.answered(ClientState::Connected)
+    /// Notes the CONNECT that is pushed: from now on the newest.
+    pub fn asked(&mut self, connect: &Prepared) {
+        self.newest = Newest::Waiting(connect.clone());
     }
 
-    /// Takes a REFUSED; true if it is the present CONNECT's.
-    pub fn refused(&mut self) -> bool {
-        self.answered(ClientState::Idle)
+    /// Notes the number a CONNECT took, of whichever namespace it is.
+    pub fn numbered(&mut self, connect: &Prepared, seq: u64) {
+        if let Newest::Waiting(newest) = &self.newest
+            && newest.is_same(connect)
+        {
+            self.newest = Newest::Numbered(seq);
+        }
+    }
+
+    /// Takes a CONNECTED; true if it is the newest CONNECT's and that was not given up.
+    pub fn connected(&mut self, connect: u64) -> bool {
+        self.answered(connect, ClientState::Connected)
+    }
+
+    /// Takes a REFUSED; true if it is the newest CONNECT's and that was not given up.
+    pub fn refused(&mut self, connect: u64) -> bool {
+        self.answered(connect, ClientState::Idle)
     }
 
     /// Leaves; push a DISCONNECT if this is true.
     pub fn disconnect(&mut self) -> bool {
-        match std::mem::take(&mut self.state) {
-            ClientState::Idle => false,
-            ClientState::Connecting => {
-                self.stale_answers += 1;
-                true
-            }
-            ClientState::Connected => true,
-        }
+        std::mem::take(&mut self.state) != ClientState::Idle
     }
 
     /// Takes the server's DISCONNECT; true if this side was connected.
@@ -203,7 +220,7 @@ impl ClientNamespace {
     /// The session was lost, and with it every answer that was due; true if this side wants to be
     /// connected and must push its CONNECT again.
     pub fn session_lost(&mut self) -> bool {
-        self.stale_answers = 0;
+        self.newest = Newest::None;
         let wanted = self.state != ClientState::Idle;
         if wanted {
             self.state = ClientState::Connecting;
@@ -217,12 +234,9 @@ impl ClientNamespace {
         self.state == ClientState::Connected
     }
 
-    fn answered(&mut self, next: ClientState) -> bool {
-        if self.stale_answers > 0 {
-            self.stale_answers -= 1;
-            return false;
-        }
-        let due = self.state == ClientState::Connecting;
+    fn answered(&mut self, connect: u64, next: ClientState) -> bool {
+        let named = matches!(self.newest, Newest::Numbered(newest) if newest == connect);
+        let due = named && self.state == ClientState::Connecting;
         if due {
             self.state = next;
         }
@@ -233,6 +247,7 @@ impl ClientNamespace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Value;
 
     fn name(name: &str) -> NamespaceName {
         NamespaceName::try_from(name).unwrap()
@@ -287,27 +302,59 @@ mod tests {
         assert!(namespaces.is_empty());
     }
 
+    /// A client's CONNECT, pushed and numbered.
+    fn ask(namespace: &mut ClientNamespace, seq: u64) {
+        assert!(namespace.connect());
+        let connect = Prepared::connect(&name("/a"), &Value::nil());
+        namespace.asked(&connect);
+        namespace.numbered(&connect, seq);
+    }
+
     #[test]
     fn a_client_ignores_the_answer_to_a_connect_it_gave_up() {
         let mut namespace = ClientNamespace::default();
-        assert!(namespace.connect());
+        ask(&mut namespace, 1);
         assert!(namespace.disconnect());
-        assert!(namespace.connect());
-        assert!(!namespace.connected(), "the answer to the first CONNECT");
+        assert!(!namespace.connected(1), "nobody waits for it");
+        ask(&mut namespace, 3);
+        assert!(!namespace.connected(1), "the answer to the first CONNECT");
+        assert!(!namespace.refused(1));
         assert!(!namespace.is_connected());
-        assert!(namespace.connected());
+        assert!(namespace.connected(3));
         assert!(namespace.is_connected());
-        assert!(!namespace.connected(), "an answer nobody asked for");
+        assert!(!namespace.connected(3), "an answer nobody asked for");
+        assert!(!namespace.refused(3), "it was answered already");
+    }
+
+    #[test]
+    fn no_answer_is_that_of_a_connect_without_a_number() {
+        let mut namespace = ClientNamespace::default();
+        ask(&mut namespace, 1);
+        namespace.disconnect();
+        assert!(namespace.connect());
+        let connect = |name: &NamespaceName| Prepared::connect(name, &Value::nil());
+        let newest = connect(&name("/a"));
+        namespace.asked(&newest);
+        namespace.numbered(&connect(&name("/a")), 2);
+        for number in [0, 1, 2] {
+            assert!(!namespace.connected(number), "{number}");
+        }
+        namespace.numbered(&newest, 4);
+        assert!(namespace.refused(4));
     }
 
     #[test]
     fn a_lost_session_asks_to_connect_again_only_what_was_wanted() {
         let mut namespace = ClientNamespace::default();
         assert!(!namespace.session_lost());
-        namespace.connect();
-        namespace.connected();
+        ask(&mut namespace, 1);
+        namespace.connected(1);
         assert!(namespace.session_lost());
         assert!(!namespace.is_connected());
-        assert!(namespace.connected());
+        assert!(!namespace.connected(1), "of the lost session");
+        let connect = Prepared::connect(&name("/a"), &Value::nil());
+        namespace.asked(&connect);
+        namespace.numbered(&connect, 1);
+        assert!(namespace.connected(1));
     }
 }

@@ -33,6 +33,8 @@ pub struct Outbound {
     /// Best-effort frames of this turn, for the present connection.
     loose: Vec<Prepared>,
     control: Control,
+    /// CONNECTs that took a number since somebody asked.
+    connects: Vec<(u64, Prepared)>,
     /// The receipt that PING, PONG and RECEIVED tell.
     receipt: u64,
     dropped_best_effort: u64,
@@ -102,6 +104,7 @@ impl Outbound {
             queue: Queue::default(),
             loose: Vec::new(),
             control: Control::default(),
+            connects: Vec::new(),
             receipt: 0,
             dropped_best_effort: 0,
             dropped_events: 0,
@@ -183,10 +186,16 @@ impl Outbound {
     /// right behind its HELLO.
     pub fn adopt(&mut self, frames: Vec<Prepared>) {
         for frame in frames {
-            let seq = self.numbered() + 1;
-            self.log.push(frame, self.encoding, seq);
+            self.number(frame);
         }
         self.log.skip();
+    }
+
+    /// The CONNECTs that took a number since this was called last, and their numbers: what their
+    /// answers name (NSP-014). Call it before an answer is looked at, and whenever a CONNECT is
+    /// pushed, or it grows.
+    pub fn take_connects(&mut self) -> Vec<(u64, Prepared)> {
+        std::mem::take(&mut self.connects)
     }
 
     /// Begins on a new connection whose peer has received up to `received`: the rest of the log will
@@ -217,6 +226,7 @@ impl Outbound {
             self.state = State::Ended(code);
         }
         self.loose = Vec::new();
+        self.connects = Vec::new();
         let (unconfirmed, unconfirmed_answers) = self.log.take();
         Lost {
             unconfirmed,
@@ -420,9 +430,16 @@ impl Outbound {
         let Some(frame) = self.queue.take(admission, self.encoding) else {
             return false;
         };
-        let seq = self.numbered() + 1;
-        self.log.push(frame, self.encoding, seq);
+        self.number(frame);
         true
+    }
+
+    fn number(&mut self, frame: Prepared) {
+        let seq = self.numbered() + 1;
+        if frame.kind() == Kind::CONNECT {
+            self.connects.push((seq, frame.clone()));
+        }
+        self.log.push(frame, self.encoding, seq);
     }
 
     fn write_first(&mut self, write: &mut dyn FnMut(&[&[u8]])) -> bool {

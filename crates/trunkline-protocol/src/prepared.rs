@@ -195,6 +195,12 @@ impl Prepared {
         is_numbered.then(|| Suffix::new(kind, FILLER.len()).text(FILLER).finish())
     }
 
+    /// Whether both are one frame, shared: equal content alone is not enough.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The frame's kind.
     #[must_use]
     pub fn kind(&self) -> Kind {

@@ -336,6 +336,55 @@ async fn the_answer_to_a_connect_that_was_given_up_is_nobodys() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_the_answer_that_names_the_newest_connect_counts() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (_root, mut peer) = connect(&client, &mut server).await;
+    let other = client.socket("/other");
+    let give_up = async {
+        settle().await;
+        other.disconnect();
+    };
+    let (given_up, ()) = tokio::join!(other.connect(), give_up);
+    given_up.unwrap_err();
+    let script = async {
+        let Got::Connect { seq: first, .. } = peer.next().await else {
+            panic!("CONNECT")
+        };
+        assert!(matches!(peer.next().await, Got::Disconnect { .. }));
+        let Got::Connect { seq: second, .. } = peer.next().await else {
+            panic!("CONNECT")
+        };
+        // The first one's answer never comes, or comes too late, or names what was never asked.
+        for connect in [0, second + 1, first] {
+            let refused = Prepared::refused(
+                &namespace("/other"),
+                connect,
+                Code::DISCONNECTED,
+                "",
+                &Value::nil(),
+            );
+            peer.push(&refused).await;
+        }
+        settle().await;
+        assert!(other.id().is_none());
+        peer.connected("/other", second).await;
+        let late = Prepared::refused(
+            &namespace("/other"),
+            second,
+            Code::DISCONNECTED,
+            "",
+            &Value::nil(),
+        );
+        peer.push(&late).await;
+        settle().await;
+    };
+    let (connected, ()) = tokio::join!(other.connect(), script);
+    assert_eq!(connected.unwrap().id(), "socket of /other");
+    assert!(other.id().is_some(), "a second answer changes nothing");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dial_and_a_welcome_have_their_time_limits() {
     let mut server = Server::new();
     server.plan([Dial::Hang]);

@@ -189,6 +189,7 @@ impl World {
         if joined.connect() {
             found.unanswered += 1;
             let connect = Prepared::connect(&name(namespace), &trunkline_protocol::Value::nil());
+            joined.asked(&connect);
             self.note(|| format!("client joins {namespace} in session {session}"));
             return self.push(End::Client, session, connect).map(drop);
         }

@@ -48,6 +48,16 @@ pub(crate) struct ClientSession {
     pub(crate) leaving: Option<usize>,
 }
 
+impl ClientSession {
+    fn number_connects(&mut self) {
+        for (seq, frame) in self.half.session.outbound.take_connects() {
+            for namespace in &mut self.namespaces {
+                namespace.numbered(&frame, seq);
+            }
+        }
+    }
+}
+
 pub(crate) enum Connection {
     Waiting {
         handshake: ClientHandshake,
@@ -232,9 +242,12 @@ impl World {
             .half
             .session
             .attach(&mut self.lines, &attach, self.now, |_| None)?;
+        let root = flight.first().cloned();
+        let flew = root.is_some();
+        let root = root.unwrap_or_else(|| Prepared::connect(&name("/"), &Value::nil()));
         found.namespaces[0].connect();
+        found.namespaces[0].asked(&root);
         found.unanswered = 1;
-        let flew = !flight.is_empty();
         found.half.session.adopt(flight);
         // The application's hook runs before anything that waits is sent.
         found.half.session.hold(Hold::Events);
@@ -246,8 +259,7 @@ impl World {
         };
         self.note(|| format!("session {line} begins at the client"));
         if !flew {
-            let connect = Prepared::connect(&name("/"), &Value::nil());
-            self.push(End::Client, line, connect)?;
+            self.push(End::Client, line, root)?;
         }
         let delay = self.random_ms(50);
         self.after(delay, Timer::HookDone { session: line });
@@ -376,23 +388,28 @@ impl World {
         match frame {
             Sequenced::Connected {
                 namespace,
+                connect,
                 socket_id,
                 ..
             } => {
+                found.number_connects();
                 found.sockets.insert(socket_id.to_string());
                 found.unanswered = found
                     .unanswered
                     .checked_sub(1)
                     .ok_or("an answer to no CONNECT")?;
-                found.namespaces[index(namespace)?].connected();
+                found.namespaces[index(namespace)?].connected(*connect);
                 Ok(())
             }
-            Sequenced::Refused { namespace, .. } => {
+            Sequenced::Refused {
+                namespace, connect, ..
+            } => {
+                found.number_connects();
                 found.unanswered = found
                     .unanswered
                     .checked_sub(1)
                     .ok_or("an answer to no CONNECT")?;
-                let refused = found.namespaces[index(namespace)?].refused();
+                let refused = found.namespaces[index(namespace)?].refused(*connect);
                 if refused {
                     self.leave_acks(End::Client, session, namespace)
                 } else {

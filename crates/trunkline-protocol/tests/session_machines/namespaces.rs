@@ -1,15 +1,23 @@
 //! Namespaces: each CONNECT gets one answer, and both sides mean the same socket.
 
-use trunkline_protocol::{AckTable, ClientNamespace, Code, ServerNamespaces};
+use trunkline_protocol::{AckTable, ClientNamespace, Code, Prepared, ServerNamespaces, Value};
 
 use crate::frames::{ack_id, namespace};
+
+/// A client's CONNECT, pushed and numbered.
+fn ask(client: &mut ClientNamespace, seq: u64) {
+    assert!(client.connect());
+    let connect = Prepared::connect(&namespace("/b"), &Value::nil());
+    client.asked(&connect);
+    client.numbered(&connect, seq);
+}
 
 #[test]
 fn a_connect_that_was_left_is_answered_before_the_next_one() {
     // The hook of the first CONNECT is slower than that of the second.
     let mut server = ServerNamespaces::new(8);
     let mut client = ClientNamespace::default();
-    assert!(client.connect());
+    ask(&mut client, 1);
     server.connect(namespace("/b"), 1, "first").unwrap();
     assert!(client.disconnect());
     let (socket, unanswered) = server.disconnect("/b").unwrap();
@@ -18,13 +26,13 @@ fn a_connect_that_was_left_is_answered_before_the_next_one() {
         ("first", Some(1)),
         "to be refused now"
     );
-    assert!(client.connect());
+    ask(&mut client, 3);
     server.connect(namespace("/b"), 3, "second").unwrap();
     assert!(server.accept("/b", 3));
     assert!(!server.accept("/b", 1), "answered already");
 
-    assert!(!client.refused(), "the first one's answer");
-    assert!(client.connected(), "the second one's");
+    assert!(!client.refused(1), "the first one's answer");
+    assert!(client.connected(3), "the second one's");
     assert!(client.is_connected());
     assert_eq!(server.get("/b"), Some(&"second"));
 }
@@ -32,12 +40,12 @@ fn a_connect_that_was_left_is_answered_before_the_next_one() {
 #[test]
 fn a_disconnect_that_crosses_a_new_connect_does_not_harm_it() {
     let mut client = ClientNamespace::default();
-    client.connect();
-    client.connected();
+    ask(&mut client, 1);
+    assert!(client.connected(1));
     client.disconnect();
-    client.connect();
+    ask(&mut client, 3);
     assert!(!client.disconnected(), "of the socket that was left");
-    assert!(client.connected());
+    assert!(client.connected(3));
 }
 
 #[test]
