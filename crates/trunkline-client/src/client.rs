@@ -105,8 +105,9 @@ impl Client {
         Watch::new(self.shared().state.subscribe())
     }
 
-    /// The time of the last PING's way there and back, in whole milliseconds; none until one was
-    /// answered. Measured at the start of every connection and by [`probe`](Self::probe).
+    /// The time of the last PING's way there and back, to the microsecond; none until one was
+    /// answered. Measured at the start of every connection and by [`probe`](Self::probe). It holds
+    /// what the server took to answer, and lets go of a PONG that answers no PING.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         self.shared().round_trip()

@@ -1,6 +1,7 @@
 //! What arrives in the session.
 
 use std::task::Context;
+use std::time::Duration;
 
 use trunkline_driver::sync::Arc;
 use trunkline_driver::{BestEffort, Dispatch, Session};
@@ -122,8 +123,8 @@ impl Dispatch for Inlet {
         self.0.take_go_away(session, go_away);
     }
 
-    fn pong(&self, _session: &Arc<Session>, t: u64) {
-        self.0.note_pong(t);
+    fn pong(&self, _session: &Arc<Session>, round_trip: Duration) {
+        self.0.note_round_trip(round_trip);
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) book: Mutex<Book>,
     handle: OnceLock<Weak<Handle>>,
     next_ack: AtomicU64,
-    round_trip_ms: AtomicU64,
+    round_trip_us: AtomicU64,
     backlog: Mutex<Backlog>,
 }
 
@@ -61,7 +61,7 @@ impl Shared {
             book: Mutex::new(Book::new(limits.pending_acks as usize)),
             handle: OnceLock::new(),
             next_ack: AtomicU64::new(1),
-            round_trip_ms: AtomicU64::new(NOT_MEASURED),
+            round_trip_us: AtomicU64::new(NOT_MEASURED),
             backlog: Mutex::default(),
         }
     }
@@ -134,16 +134,15 @@ impl Shared {
         AckId::new(self.next_ack.fetch_add(1, Ordering::Relaxed) % MAX_INTEGER)
     }
 
-    /// Takes the answer to a PING whose `t` was the time.
-    pub(crate) fn note_pong(&self, t: u64) {
-        if let Some(round_trip_ms) = clock::now().as_ms().checked_sub(t) {
-            self.round_trip_ms.store(round_trip_ms, Ordering::Relaxed);
-        }
+    pub(crate) fn note_round_trip(&self, round_trip: Duration) {
+        // Half a million years are enough.
+        let us = u64::try_from(round_trip.as_micros()).unwrap_or(NOT_MEASURED);
+        self.round_trip_us.store(us, Ordering::Relaxed);
     }
 
     pub(crate) fn round_trip(&self) -> Option<Duration> {
-        let ms = self.round_trip_ms.load(Ordering::Relaxed);
-        (ms != NOT_MEASURED).then(|| Duration::from_millis(ms))
+        let us = self.round_trip_us.load(Ordering::Relaxed);
+        (us != NOT_MEASURED).then(|| Duration::from_micros(us))
     }
 
     /// Notes that an event of `size` bytes waits for its handler. While more wait than

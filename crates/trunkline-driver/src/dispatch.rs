@@ -1,6 +1,7 @@
 //! What a session tells the side it belongs to.
 
 use std::task::Context;
+use std::time::Duration;
 
 use trunkline_protocol::{Auth, Body, GoAway, Sequenced, Violation};
 
@@ -42,9 +43,10 @@ pub trait Dispatch: Send + Sync + 'static {
         Ok(())
     }
 
-    /// The answer to a PING, with its `t`.
-    fn pong(&self, session: &Arc<Session>, t: u64) {
-        let _ = (session, t);
+    /// The answer to the session's last PING, and how long it took. A PONG that answers none does not
+    /// get here.
+    fn pong(&self, session: &Arc<Session>, round_trip: Duration) {
+        let _ = (session, round_trip);
     }
 }
 

@@ -183,7 +183,9 @@ impl Driver {
             }
             Frame::Pong { t, received } => {
                 session.receive_receipt(received)?;
-                self.dispatch.pong(session, t);
+                if let Some(round_trip) = session.take_pong(self.attach, t) {
+                    self.dispatch.pong(session, round_trip);
+                }
             }
             Frame::Received { received } => session.receive_receipt(received)?,
             Frame::Close(close) => return Ok(Some(Ended::ByPeer(close))),

@@ -116,6 +116,7 @@ impl Session {
             Role::Server => Pulse::Asking(Heartbeat::new(interval, timeout, now)),
             Role::Client => Pulse::Watching(Watchdog::new(interval, timeout, now)),
         };
+        sending.pinged = None;
         self.received.store(0, Ordering::Relaxed);
         Ok(Driver::new(
             Arc::clone(self),
@@ -531,6 +532,17 @@ impl Session {
         if self.role == Role::Client {
             self.now_and_then_ignorable(attach);
         }
+    }
+
+    /// How long the last PING of connection `attach` was under way, if this PONG is its answer: one
+    /// that answers no PING, or a second time, tells nothing.
+    pub(crate) fn take_pong(&self, attach: u64, t: u64) -> Option<Duration> {
+        let mut sending = self.outbound.lock();
+        if sending.attach != attach {
+            return None;
+        }
+        let (_, left) = sending.pinged.take_if(|(pinged, _)| *pinged == t)?;
+        Some(left.elapsed())
     }
 
     pub(crate) fn count_stale_best_effort(&self) {

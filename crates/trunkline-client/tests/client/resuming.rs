@@ -180,10 +180,20 @@ async fn the_round_trip_is_measured_on_every_connection() {
     let Got::Ping { t } = peer.next_of_any().await else {
         panic!("PING")
     };
-    sleep(Duration::from_millis(80)).await;
+    sleep(Duration::from_micros(80_250)).await;
+    // A server that makes up its PONGs cannot say how long they took.
+    peer.pong(0).await;
+    settle().await;
+    assert_eq!(client.round_trip(), None);
     peer.pong(t).await;
     settle().await;
-    assert_eq!(client.round_trip(), Some(Duration::from_millis(80)));
+    // A timer rounds up to the next millisecond.
+    let measured = Duration::from_millis(81);
+    assert_eq!(client.round_trip(), Some(measured));
+    sleep(Duration::from_secs(1)).await;
+    peer.pong(t).await;
+    settle().await;
+    assert_eq!(client.round_trip(), Some(measured), "answered already");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! What a session sends with: the machine, and the present connection's write half.
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use trunkline_protocol::{Close, Code, Encoding, Heartbeat, Limits, Outbound, Time, Watchdog};
 
 use crate::link::Link;
@@ -13,6 +14,8 @@ pub(super) struct Sending {
     /// A superseded connection's write half, until its task fetches it to close it.
     pub(super) retired: Option<(u64, Link)>,
     pub(super) pulse: Pulse,
+    /// The last PING's `t`, and when it left, until its PONG has come.
+    pub(super) pinged: Option<(u64, Instant)>,
     /// On the list of the turn under way.
     pub(super) marked: bool,
     /// Those who wait for less to wait, if any.
@@ -37,6 +40,7 @@ impl Sending {
             link: None,
             retired: None,
             pulse: Pulse::None,
+            pinged: None,
             marked: false,
             lightened: None,
             slow: false,
@@ -73,7 +77,9 @@ impl Sending {
     }
 
     pub(super) fn ping(&mut self, now: Time) {
-        self.machine.ping(now.as_ms());
+        let t = now.as_ms();
+        self.pinged = Some((t, Instant::now()));
+        self.machine.ping(t);
         self.transmit();
     }
 
