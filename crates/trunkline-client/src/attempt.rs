@@ -12,7 +12,9 @@ use trunkline_protocol::{
     Answer, ClientHandshake, Close, Code, Encoding, Hello, Hold, MAX_HELLO_BYTES, Prepared, Resume,
     Role, Secret, SessionId, VERSION, Violation, Welcome,
 };
-use trunkline_transport::{Connection, ConnectionEnd, DialError, DialRequest, MessageKind};
+use trunkline_transport::{
+    Connection, ConnectionEnd, DialError, DialRequest, MessageKind, TransportKind,
+};
 
 use crate::address::Address;
 use crate::credentials::TooLong;
@@ -34,6 +36,7 @@ pub(crate) struct Kept {
 pub(crate) struct Attached {
     pub(crate) driver: Driver,
     pub(crate) resumed: bool,
+    pub(crate) transport: TransportKind,
 }
 
 /// Why an attempt, or a connection, came to nothing.
@@ -246,6 +249,7 @@ fn resumed(
         return Err(Trouble::WelcomeTimeout);
     };
     let session = &kept.session;
+    let transport = connection.transport;
     let attach = attach(connection, welcome, kept.attach);
     shared.draining.store(false, Ordering::Relaxed);
     shared.book.lock().forget_connection();
@@ -258,6 +262,7 @@ fn resumed(
             Ok(Attached {
                 driver,
                 resumed: true,
+                transport,
             })
         }
         Err((violation, connection)) => {
@@ -287,7 +292,7 @@ fn fresh(
         .sending_ignorable(settings.ignorable_frames);
     let session = Arc::new(session);
     let inlet = Arc::new(Inlet(Arc::clone(shared)));
-    let now = clock::now();
+    let (now, transport) = (clock::now(), connection.transport);
     shared.draining.store(false, Ordering::Relaxed);
     let driver = session.attach_first(attach(connection, welcome, 0), inlet, now, |_| None);
     shared.adopt(&session, flight);
@@ -301,6 +306,7 @@ fn fresh(
     Attached {
         driver,
         resumed: false,
+        transport,
     }
 }
 

@@ -58,6 +58,7 @@ pub use error::{AckError, BuildError, ConnectError, EmitError};
 pub use extract::{FromEvent, Invocation};
 pub use handler::{Ack, Handler};
 pub use lost::{LossReason, LostEvent, SessionLost};
+pub use run::RETRY_AFTER_MAX;
 pub use socket::{Connected, Socket};
 pub use state::{SocketState, State, Watch};
 pub use subscription::Subscription;
@@ -66,3 +67,4 @@ pub use trunkline_protocol::{
     Args, Code, DecodeError, EncodeError, Encoding, EventName, IntoArgs, InvalidName, Limits,
     NamespaceName, Payload, SessionId, SocketId, Value,
 };
+pub use trunkline_transport::{DialError, TransportKind};

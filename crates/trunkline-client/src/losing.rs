@@ -356,7 +356,10 @@ impl End {
 
     fn state(&self) -> State {
         match self {
-            Self::GaveUp { .. } => State::GaveUp,
+            Self::GaveUp { attempts, last } => State::GaveUp {
+                attempts: *attempts,
+                cause: last.clone(),
+            },
             _ => State::Closed {
                 code: self.code(),
                 reason: self.reason(),

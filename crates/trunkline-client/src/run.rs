@@ -88,7 +88,7 @@ impl Task {
             if let Some(end) = self.limit_reached(delay, &trouble) {
                 return Some(end);
             }
-            self.wait(delay).await;
+            self.wait(delay, &trouble).await;
             if self.shared.is_closing() {
                 return Some(End::ByUs);
             }
@@ -111,6 +111,7 @@ impl Task {
             self.failed = 0;
             self.shared.state.send_replace(State::Connected {
                 resumed: attached.resumed,
+                transport: attached.transport,
             });
             let mut drive = Drive::new(Arc::clone(&self.shared), attached.driver);
             let ended = match drive.run().await {
@@ -185,6 +186,9 @@ impl Task {
     fn judge_dial(&mut self, error: &DialError) -> Result<Duration, End> {
         let retry_after = match error {
             DialError::Url { .. } => return Err(End::Dial(error.clone())),
+            DialError::Redirected { status, .. } if is_permanent(*status) => {
+                return Err(End::Dial(error.clone()));
+            }
             DialError::Refused {
                 status,
                 retry_after_s,
@@ -263,6 +267,7 @@ impl Task {
     fn no_sooner_than(&mut self, retry_after: Option<Duration>) -> Duration {
         retry_after
             .unwrap_or_default()
+            .min(RETRY_AFTER_MAX)
             .saturating_add(self.next_delay(false))
     }
 
@@ -282,11 +287,12 @@ impl Task {
     }
 
     /// Waits for the next attempt, unless the application asks for one, or closes.
-    async fn wait(&mut self, delay: Duration) {
+    async fn wait(&mut self, delay: Duration, trouble: &Trouble) {
         self.shared.book.lock().hurry = false;
         self.shared.state.send_replace(State::Reconnecting {
             attempt: self.back_off.attempts(),
             delay,
+            cause: trouble.to_string(),
         });
         let mut waiting = pin!(sleep(delay));
         loop {
@@ -309,6 +315,12 @@ impl Task {
     }
 }
 
+/// Whether a redirect says that the server will never be where it was dialled. Others may be a
+/// network's own, such as a log-in page, and pass.
+const fn is_permanent(redirect: u16) -> bool {
+    matches!(redirect, 301 | 308)
+}
+
 /// Whether a status says that the same request will never do.
 const fn is_hopeless(status: u16) -> bool {
     matches!(status, 400..=499) && !matches!(status, 408 | 421 | 425 | 429)
@@ -320,3 +332,7 @@ fn as_close(ended: &Ended) -> Close {
         _ => Close::new(ended.code(), ended.to_string()),
     }
 }
+
+/// The longest wait that a server can ask for, with CLOSE or `Retry-After`: more is taken for this, or
+/// a slip of its would silence its clients for good (specification: LIM-009).
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);

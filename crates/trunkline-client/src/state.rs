@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use trunkline_protocol::{Code, SocketId};
+use trunkline_transport::TransportKind;
 
 /// Where a client is in its life.
 ///
@@ -25,6 +26,8 @@ pub enum State {
     Connected {
         /// Whether the session is the one of the connection before, so that nothing was missed.
         resumed: bool,
+        /// What it goes over. [`Client::round_trip`](crate::Client::round_trip) says how fast.
+        transport: TransportKind,
     },
     /// The next attempt comes after a while. What is emitted meanwhile waits.
     Reconnecting {
@@ -32,9 +35,17 @@ pub enum State {
         attempt: u32,
         /// How long after this state was entered it begins.
         delay: Duration,
+        /// What ended the last attempt or connection, for people.
+        cause: String,
     },
-    /// The limit of attempts or of time was reached. A new `connect` begins anew.
-    GaveUp,
+    /// The limit of attempts or of time was reached: nothing more is dialled. The session is lost; a
+    /// new `connect` begins anew, with attempts and time counted from there.
+    GaveUp {
+        /// Attempts in a row that came to nothing.
+        attempts: u32,
+        /// What ended the last one, for people.
+        cause: String,
+    },
     /// Ended, by either side.
     Closed {
         /// Why.
@@ -48,7 +59,7 @@ impl State {
     /// Whether nothing more happens unless the application connects again.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        matches!(self, Self::GaveUp | Self::Closed { .. })
+        matches!(self, Self::GaveUp { .. } | Self::Closed { .. })
     }
 }
 

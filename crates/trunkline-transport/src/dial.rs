@@ -35,8 +35,9 @@ impl fmt::Debug for DialRequest {
     }
 }
 
-/// The URL without its user, query and fragment.
-fn without_credentials(url: &str) -> String {
+/// The URL, or what was meant as one, without its user, query and fragment: what may be shown of it.
+#[must_use]
+pub fn without_credentials(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = match url.find("://") {
         Some(position) => url.split_at(position + "://".len()),

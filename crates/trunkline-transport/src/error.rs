@@ -75,6 +75,15 @@ pub enum DialError {
         /// Seconds from a `Retry-After` header.
         retry_after_s: Option<u64>,
     },
+    /// The server, or something in between, sent the client elsewhere. Redirects are not followed:
+    /// what is sent to the server goes to nobody else.
+    #[error("the server answered {status}, which redirects to {location}; that is not followed")]
+    Redirected {
+        /// The HTTP status.
+        status: u16,
+        /// Where to, as `Location` says, without query and credentials; at most 256 characters.
+        location: String,
+    },
     /// The server's handshake broke the transport's rules.
     #[error("the server's handshake is wrong: {0}")]
     Handshake(String),

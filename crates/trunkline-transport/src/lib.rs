@@ -22,6 +22,6 @@ mod message;
 
 pub use buffer::WriteBuffer;
 pub use connection::{Capabilities, Connection, TransportKind};
-pub use dial::{DialRequest, Dialer};
+pub use dial::{DialRequest, Dialer, without_credentials};
 pub use error::{ConnectionEnd, DialError};
 pub use message::{Message, MessageKind, MessageReceiver, MessageSender};

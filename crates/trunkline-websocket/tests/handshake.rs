@@ -293,6 +293,48 @@ async fn refusal_is_dialled_as_its_status_and_the_start_of_its_text() {
 }
 
 #[tokio::test]
+async fn redirect_is_not_followed_and_names_its_target_without_secrets() {
+    let reply =
+        b"HTTP/1.1 302 Found\r\nLocation: https://ada:word@other.example/x?ticket=7\r\n\r\n";
+    match dial_to(reply).await {
+        DialError::Redirected {
+            status: 302,
+            location,
+        } => assert_eq!(location, "https://other.example/x"),
+        other => panic!("{other:?}"),
+    }
+    let nowhere = dial_to(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 0\r\n\r\n").await;
+    assert!(
+        matches!(nowhere, DialError::Refused { status: 304, .. }),
+        "{nowhere:?}"
+    );
+}
+
+#[tokio::test]
+async fn redirect_to_a_long_target_is_cut() {
+    const HEAD: &[u8] = b"HTTP/1.1 301 Moved\r\nLocation: /";
+    const REPLY: &[u8; 9_000] = &{
+        let mut reply = [b'x'; 9_000];
+        let mut index = 0;
+        while index < HEAD.len() {
+            reply[index] = HEAD[index];
+            index += 1;
+        }
+        let end = *b"\r\n\r\n";
+        let mut index = 0;
+        while index < end.len() {
+            reply[9_000 - end.len() + index] = end[index];
+            index += 1;
+        }
+        reply
+    };
+    match dial_to(REPLY).await {
+        DialError::Redirected { location, .. } => assert_eq!(location.len(), 256),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn refusal_with_a_long_text_is_cut_at_a_kibibyte() {
     const REPLY: &[u8; 4096 + 25] = &{
         let mut reply = [b'x'; 4096 + 25];

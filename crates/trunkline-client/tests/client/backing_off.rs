@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use crate::support::*;
 use tokio::time::{Instant, sleep};
-use trunkline_client::{ConnectError, Jitter, LossReason, SocketState, State};
+use trunkline_client::{
+    Code, ConnectError, Jitter, LossReason, RETRY_AFTER_MAX, SocketState, State,
+};
+use trunkline_protocol::{Close, MAX_INTEGER};
 use trunkline_transport::DialError;
 
 fn unreachable() -> Dial {
@@ -76,7 +79,7 @@ async fn a_session_is_resumed_at_once_then_with_waits_and_the_state_tells() {
     sleep(Duration::from_secs(20)).await;
     let start = Instant::now();
     let mut state = client.state();
-    assert_eq!(state.current(), State::Connected { resumed: false });
+    assert_eq!(state.current(), connected(false));
     peer.cut();
     let mut seen = Vec::new();
     let watch = async {
@@ -90,15 +93,16 @@ async fn a_session_is_resumed_at_once_then_with_waits_and_the_state_tells() {
     tokio::join!(watch, server.accept_resume(1));
     let dials = server.dials_ms(start - Duration::from_secs(20));
     assert_eq!(dials[1..], [20_000, 20_500, 21_500]);
-    let waiting = |attempt, ms| State::Reconnecting {
+    let waiting = |attempt, ms, cause: &str| State::Reconnecting {
         attempt,
         delay: Duration::from_millis(ms),
+        cause: cause.to_owned(),
     };
     let expected = [
-        waiting(1, 0),
-        waiting(2, 500),
-        waiting(3, 1_000),
-        State::Connected { resumed: true },
+        waiting(1, 0, "the connection was cut"),
+        waiting(2, 500, "could not connect: connection refused"),
+        waiting(3, 1_000, "could not connect: connection refused"),
+        connected(true),
     ];
     // States that pass at once may be skipped.
     let seen: Vec<_> = seen.into_iter().collect();
@@ -134,7 +138,11 @@ async fn a_limit_of_attempts_ends_in_gave_up_and_a_new_connect_begins_anew() {
         panic!("gave up")
     };
     assert_eq!(attempts, 3);
-    assert_eq!(client.state().current(), State::GaveUp);
+    let gave_up = State::GaveUp {
+        attempts: 3,
+        cause: "could not connect: connection refused".into(),
+    };
+    assert_eq!(client.state().current(), gave_up);
     assert!(matches!(
         socket.state().current(),
         SocketState::Disconnected { .. }
@@ -163,39 +171,94 @@ async fn a_limit_of_time_ends_in_gave_up_and_loses_the_session() {
     peer.cut();
     let mut state = client.state();
     state
-        .wait_for(|state| *state == State::GaveUp)
+        .wait_for(|state| matches!(state, State::GaveUp { .. }))
         .await
         .unwrap();
     assert!(start.elapsed() <= limit, "{:?}", start.elapsed());
     assert_eq!(told.await.unwrap().reason, LossReason::GaveUp);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_http_refusal_says_whether_to_come_back() {
-    let mut server = Server::new();
-    let refused = |status, retry_after_s| {
-        let body = "not now".to_owned();
-        Dial::Fail(DialError::Refused {
-            status,
-            body,
-            retry_after_s,
-        })
-    };
-    server.plan([refused(503, Some(9))]);
-    let start = Instant::now();
-    let client = server.client();
-    let socket = client.socket("/");
-    let (connected, _peer) = tokio::join!(socket.connect(), server.accept_fresh());
-    connected.unwrap();
-    assert_eq!(server.dials_ms(start), [0, 9_500], "and back-off on top");
+fn refused(status: u16, retry_after_s: Option<u64>) -> Dial {
+    let body = "not now".to_owned();
+    Dial::Fail(DialError::Refused {
+        status,
+        body,
+        retry_after_s,
+    })
+}
 
-    let other = Server::new();
-    other.plan([refused(403, None)]);
-    let forbidden = other.client().socket("/").connect().await;
-    assert!(matches!(
-        forbidden,
-        Err(ConnectError::Dial(DialError::Refused { status: 403, .. }))
-    ));
+fn redirected(status: u16) -> Dial {
+    let location = "https://elsewhere.example/".to_owned();
+    Dial::Fail(DialError::Redirected { status, location })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_http_answer_that_forbids_another_try_ends_the_client() {
+    for (dial, status) in [
+        (refused(400, None), 400),
+        (refused(401, None), 401),
+        (refused(403, Some(5)), 403),
+        (refused(404, None), 404),
+        (redirected(301), 301),
+        (redirected(308), 308),
+    ] {
+        let server = Server::new();
+        server.plan([dial]);
+        let client = server.client();
+        let failed = client.socket("/").connect().await;
+        let Err(ConnectError::Dial(error)) = failed else {
+            panic!("{status}: {failed:?}")
+        };
+        assert!(error.to_string().contains(&status.to_string()), "{error}");
+        let State::Closed { reason, .. } = client.state().current() else {
+            panic!("{status}: {:?}", client.state().current())
+        };
+        assert_eq!(reason, error.to_string());
+        settle().await;
+        assert_eq!(tasks(), 0, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_http_answer_that_allows_another_try_backs_off_and_heeds_retry_after() {
+    let longest = RETRY_AFTER_MAX.as_millis();
+    for (dial, wait_ms) in [
+        (refused(408, None), 0),
+        (refused(429, Some(30)), 30_000),
+        (refused(500, None), 0),
+        (refused(503, Some(9)), 9_000),
+        (refused(503, Some(u64::MAX)), longest),
+        (redirected(302), 0),
+        (redirected(307), 0),
+    ] {
+        let mut server = Server::new();
+        let shown = format!("{dial:?}");
+        server.plan([dial]);
+        let start = Instant::now();
+        let client = server.client();
+        let socket = client.socket("/");
+        let (connected, _peer) = tokio::join!(socket.connect(), server.accept_fresh());
+        connected.unwrap();
+        // Back-off comes on top.
+        assert_eq!(server.dials_ms(start), [0, wait_ms + 500], "{shown}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_asks_for_an_endless_wait_is_heeded_for_an_hour() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    let start = Instant::now();
+    peer.close(Close {
+        retry_after: Some(MAX_INTEGER),
+        ..Close::new(Code::new(1013), "busy")
+    })
+    .await;
+    peer.close_transport(1013).await;
+    drop(server.accept_resume(1).await);
+    let expected = RETRY_AFTER_MAX + Duration::from_millis(500);
+    assert_eq!(start.elapsed(), expected);
 }
 
 #[tokio::test(start_paused = true)]

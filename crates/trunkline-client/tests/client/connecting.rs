@@ -64,10 +64,7 @@ async fn the_first_flight_is_hello_and_the_wanted_namespaces_and_events_follow_c
     let (a, b, ()) = tokio::join!(a.connect(), b.connect(), script);
     assert_eq!(a.unwrap().data::<String>().unwrap(), "welcome in");
     assert_eq!(b.unwrap().id(), &"socket of /b");
-    assert_eq!(
-        client.state().current(),
-        State::Connected { resumed: false }
-    );
+    assert_eq!(client.state().current(), connected(false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::support::*;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use trunkline_client::State;
 use trunkline_protocol::{Close, Code, GoAway, ResumeRefusal};
 
 fn go_away(slot: u64, deadline: u64, url: Option<&str>) -> GoAway {
@@ -43,7 +42,7 @@ async fn events_wait_from_go_away_on_and_leave_on_the_next_connection_after_the_
         panic!("CLOSE")
     };
     assert_eq!(close.code, Code::SUPERSEDED);
-    assert_eq!(client.state().current(), State::Connected { resumed: true });
+    assert_eq!(client.state().current(), connected(true));
     socket.emit("free", ()).unwrap();
     assert_eq!(peer.next_event().await.1, "free");
 }

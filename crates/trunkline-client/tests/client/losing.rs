@@ -78,10 +78,7 @@ async fn a_refused_resume_tells_what_is_unknown_and_sends_only_what_never_left()
         [("under way", true, false), ("asked", true, false)]
     );
     assert_eq!(losses[0].events[0].args.first(), Ok(7));
-    assert_eq!(
-        client.state().current(),
-        State::Connected { resumed: false }
-    );
+    assert_eq!(client.state().current(), connected(false));
 }
 
 fn spawn_ask(

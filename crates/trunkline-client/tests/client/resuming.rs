@@ -48,7 +48,7 @@ async fn after_a_cut_both_sides_replay_what_the_other_lacks() {
     assert_eq!(peer.next_event().await, (4, "c".into(), None));
     settle().await;
     assert_eq!(*heard.lock().unwrap(), [1, 2]);
-    assert_eq!(client.state().current(), State::Connected { resumed: true });
+    assert_eq!(client.state().current(), connected(true));
     assert!(matches!(
         socket.state().current(),
         SocketState::Connected { .. }

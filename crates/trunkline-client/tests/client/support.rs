@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use trunkline_client::{Builder, Client, Jitter, Socket};
+use trunkline_client::{Builder, Client, Jitter, Socket, State};
 use trunkline_protocol::{
     AckId, Auth, Close, Code, Datagrams, Encoding, EventName, Frame, GoAway, Hello, IntoArgs,
     Limits, NamespaceName, Payload, Prepared, ResumeRefusal, Secret, Sequenced, SessionId,
@@ -20,7 +20,7 @@ use trunkline_transport::{
 };
 
 /// No script waits this long, in virtual time, for what is to happen.
-const PATIENCE: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_secs(2 * 3600);
 
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(25);
 pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -166,6 +166,14 @@ pub(crate) async fn connect(client: &Client, server: &mut Server) -> (Socket, Pe
     let (connected, peer) = tokio::join!(connecting, server.accept_fresh());
     connected.expect("connected");
     (socket, peer)
+}
+
+/// The state of a client that is connected.
+pub(crate) const fn connected(resumed: bool) -> State {
+    State::Connected {
+        resumed,
+        transport: TransportKind::Memory,
+    }
 }
 
 /// The longest wait there may be.

@@ -6,7 +6,7 @@ use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use trunkline_transport::{DialError, DialRequest};
+use trunkline_transport::{DialError, DialRequest, without_credentials};
 use tungstenite::handshake::client::{Response, generate_key};
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::handshake::machine::TryParse;
@@ -18,6 +18,9 @@ const MAX_HEAD: usize = 16 * 1024;
 
 /// What of a refusal's body is kept, bytes.
 const MAX_BODY: usize = 1024;
+
+/// What of a redirect's target is kept, characters.
+const MAX_LOCATION: usize = 256;
 
 /// How long a refusal's body is waited for once its head is there.
 const BODY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -121,6 +124,12 @@ async fn refused<S: AsyncRead + Unpin>(
     mut body: Vec<u8>,
 ) -> DialError {
     let headers = response.headers();
+    if let (true, Some(location)) = (
+        response.status().is_redirection(),
+        headers.get(header::LOCATION),
+    ) {
+        return redirected(response.status(), location);
+    }
     let length = number(headers, header::CONTENT_LENGTH);
     let wanted = length.map_or(MAX_BODY, |length| MAX_BODY.min(length as usize));
     // Whatever ends it (the end of the stream, an error, the time), what came is shown.
@@ -134,6 +143,15 @@ async fn refused<S: AsyncRead + Unpin>(
         status: response.status().as_u16(),
         body: String::from_utf8_lossy(&body).trim().to_owned(),
         retry_after_s: number(headers, header::RETRY_AFTER),
+    }
+}
+
+fn redirected(status: StatusCode, location: &HeaderValue) -> DialError {
+    let location = String::from_utf8_lossy(location.as_bytes());
+    let location = without_credentials(&location);
+    DialError::Redirected {
+        status: status.as_u16(),
+        location: location.chars().take(MAX_LOCATION).collect(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a URL says about where to dial.
 
 use http::Uri;
-use trunkline_transport::DialError;
+use trunkline_transport::{DialError, without_credentials};
 
 /// The path of an endpoint whose URL has none (specification, "Binding: WebSocket").
 const DEFAULT_PATH: &str = "/trunkline";
@@ -25,7 +25,7 @@ impl Target {
 
     fn parse_for(url: &str, has_tls: bool) -> Result<Self, DialError> {
         let refuse = |reason: String| DialError::Url {
-            url: without_query(url),
+            url: without_credentials(url),
             reason,
         };
         let uri: Uri = url.parse().map_err(|cause| refuse(format!("{cause}")))?;
@@ -75,18 +75,6 @@ impl Target {
                 None => path.to_owned(),
             },
         })
-    }
-}
-
-/// The query may hold a one-time ticket, and what precedes the host a password.
-fn without_query(url: &str) -> String {
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    let url = &url[..end];
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => {
-            format!("{}{}", &url[..scheme + 3], &url[at + 1..])
-        }
-        _ => url.to_owned(),
     }
 }
 
