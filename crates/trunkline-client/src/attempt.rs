@@ -21,6 +21,7 @@ use crate::credentials::TooLong;
 use crate::dispatch::Inlet;
 use crate::lost::LossReason;
 use crate::shared::Shared;
+use crate::stats::count;
 use crate::{Credentials, CredentialsError, Occasion};
 
 /// What a client keeps to resume its session.
@@ -141,6 +142,7 @@ async fn dial(
         max_message: settings.limits.frame as usize,
     };
     tracing::debug!(?address, "dialling");
+    count(&shared.counters.dials);
     let dialled = tokio::select! {
         biased;
         () = shared.closing() => return Err(Trouble::Closing),

@@ -139,6 +139,20 @@ impl Book {
                 .map_or(0, |session| session.queued_bytes())
     }
 
+    /// How many events wait for the server, with the few other frames among them.
+    pub(crate) fn queued_events(&self) -> usize {
+        let session = self.session.as_ref();
+        self.offline_events() + session.map_or(0, |session| session.queued_frames())
+    }
+
+    /// How many events are in all `Member::offline`.
+    pub(crate) fn offline_events(&self) -> usize {
+        match self.offline_bytes {
+            0 => 0,
+            _ => self.members.values().map(|m| m.offline.len()).sum(),
+        }
+    }
+
     /// Drops what waits for a namespace that is left, and settles its acks.
     pub(crate) fn leave(&mut self, name: &str) {
         if let Some(member) = self.members.get_mut(name) {

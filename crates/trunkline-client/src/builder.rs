@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) attempts_max: Option<u32>,
     pub(crate) give_up_after: Option<Duration>,
     pub(crate) resend_lost: bool,
+    pub(crate) queue_events: u32,
+    pub(crate) queue_offline: bool,
     pub(crate) jitter: Arc<dyn Jitter>,
 }
 
@@ -73,6 +75,8 @@ impl Builder {
                 attempts_max: None,
                 give_up_after: None,
                 resend_lost: false,
+                queue_events: QUEUE_EVENTS,
+                queue_offline: true,
                 jitter: Arc::new(RandomJitter),
             },
         }
@@ -163,6 +167,25 @@ impl Builder {
         self
     }
 
+    /// How many events may wait for the server in all, beside [`queue_bytes`](Self::queue_bytes).
+    /// Default [`QUEUE_EVENTS`], 10,000. More are refused with
+    /// [`EmitError::QueueLong`](crate::EmitError::QueueLong).
+    pub fn queue_events(mut self, events: u32) -> Self {
+        self.settings.queue_events = events;
+        self
+    }
+
+    /// Whether events are taken that no connection can have yet: before the first connect, while the
+    /// client reconnects, and after a session was lost until the socket is attached again. Default:
+    /// yes, up to [`queue_bytes`](Self::queue_bytes) and [`queue_events`](Self::queue_events).
+    ///
+    /// If not, they are refused with [`EmitError::Offline`](crate::EmitError::Offline). What was taken
+    /// before the connection was lost is kept either way, as the session promises.
+    pub fn queue_offline(mut self, queue: bool) -> Self {
+        self.settings.queue_offline = queue;
+        self
+    }
+
     /// The heartbeat wished for; the server decides. Default: the server's own, 25 s.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.settings.ping_interval = Some(interval);
@@ -248,6 +271,9 @@ impl fmt::Debug for Builder {
 
 /// The default limit of [`Builder::queue_bytes`].
 pub const QUEUE_BYTES: u32 = 1 << 20;
+
+/// The default limit of [`Builder::queue_events`].
+pub const QUEUE_EVENTS: u32 = 10_000;
 
 /// The default of [`Builder::dial_timeout`].
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@ use trunkline_protocol::{InvalidName, NamespaceName};
 use crate::builder::Config;
 use crate::lost::hook;
 use crate::shared::Shared;
-use crate::{Builder, SessionLost, Socket, State, Watch};
+use crate::{Builder, SessionLost, Socket, State, Stats, Watch};
 
 /// One session with a server, kept alive over any number of connections.
 ///
@@ -103,6 +103,12 @@ impl Client {
     #[must_use]
     pub fn state(&self) -> Watch<State> {
         Watch::new(self.shared().state.subscribe())
+    }
+
+    /// What the client has done, dropped and refused so far, and what it holds now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared().stats()
     }
 
     /// The time of the last PING's way there and back, to the microsecond; none until one was

@@ -98,6 +98,18 @@ pub enum EmitError {
         /// [`Builder::queue_bytes`](crate::Builder::queue_bytes).
         limit: usize,
     },
+    /// Too many events wait for the server already.
+    #[error("{queued} events wait where {limit} may")]
+    QueueLong {
+        /// How many wait, this one not counted.
+        queued: usize,
+        /// [`Builder::queue_events`](crate::Builder::queue_events).
+        limit: usize,
+    },
+    /// There is no connection to have it, and the client was told not to queue
+    /// ([`Builder::queue_offline`](crate::Builder::queue_offline)).
+    #[error("the socket has no connection, and the client does not queue")]
+    Offline,
     /// Too many events wait for their ack.
     #[error("{limit} acks are pending, which is the limit")]
     TooManyAcks {

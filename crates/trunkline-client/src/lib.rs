@@ -9,7 +9,7 @@
 //! | `socket.rs`, `subscription.rs` | [`Socket`]: one namespace; [`Subscription`] |
 //! | `emit.rs` | [`Acked`]: an event that awaits its ack |
 //! | `handler.rs`, `extract.rs` | what a handler may be and take; what it returns is the driver's |
-//! | `state.rs` | [`State`], [`SocketState`], [`Watch`] |
+//! | `state.rs`, `stats.rs` | [`State`], [`SocketState`], [`Watch`]; [`Stats`] |
 //! | `lost.rs` | [`SessionLost`]: what is unknown after a session was lost |
 //! | `error.rs` | an error enum per operation |
 //! | `shared.rs`, `book.rs`, `membership.rs`, `sending.rs`, `losing.rs` | what handles and the client's task share, by concern |
@@ -43,13 +43,14 @@ mod sending;
 mod shared;
 mod socket;
 mod state;
+mod stats;
 mod subscription;
 mod tasks;
 
 pub use back_off::{Jitter, RandomJitter};
 pub use builder::{
-    ACK_TIMEOUT, BACK_OFF_BASE, BACK_OFF_CAP, Builder, DIAL_TIMEOUT, QUEUE_BYTES, STANDING,
-    WELCOME_TIMEOUT,
+    ACK_TIMEOUT, BACK_OFF_BASE, BACK_OFF_CAP, Builder, DIAL_TIMEOUT, QUEUE_BYTES, QUEUE_EVENTS,
+    STANDING, WELCOME_TIMEOUT,
 };
 pub use client::{CLOSE_WAIT, Client};
 pub use credentials::{CREDENTIALS_TIMEOUT, Credentials, CredentialsError, Occasion};
@@ -61,6 +62,7 @@ pub use lost::{LossReason, LostEvent, SessionLost};
 pub use run::RETRY_AFTER_MAX;
 pub use socket::{Connected, Socket};
 pub use state::{SocketState, State, Watch};
+pub use stats::Stats;
 pub use subscription::Subscription;
 pub use trunkline_driver::handler::{Data, Failure};
 pub use trunkline_protocol::{

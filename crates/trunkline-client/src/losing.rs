@@ -12,6 +12,7 @@ use crate::membership::closed_here;
 use crate::namespace::Namespace;
 use crate::run::End;
 use crate::shared::Shared;
+use crate::stats::count;
 use crate::{AckError, ConnectError, SocketState, State};
 
 /// Events of a lost session, sorted by what becomes of them.
@@ -30,6 +31,7 @@ impl Shared {
         let Some(session) = book.session.take() else {
             return;
         };
+        count(&self.counters.sessions_lost);
         let resend = self.config.settings.resend_lost;
         let answered = std::mem::take(&mut book.answered);
         let code = loss_code(&reason);
@@ -67,6 +69,9 @@ impl Shared {
         let mut sorted = Sorted::default();
         let session = book.session.take();
         if let Some(session) = &session {
+            if !matches!(end, End::ByUs) {
+                count(&self.counters.sessions_lost);
+            }
             let answered = std::mem::take(&mut book.answered);
             sorted = self.sort(session, &answered, end.code(), None, |_| false);
         }

@@ -15,6 +15,7 @@ use crate::back_off::BackOff;
 use crate::drive::{Drive, Driven};
 use crate::lost::LossReason;
 use crate::shared::Shared;
+use crate::stats::count;
 use crate::{CredentialsError, STANDING, State};
 
 /// Why a client's task ends.
@@ -109,6 +110,10 @@ impl Task {
     async fn drive(&mut self, mut attached: Attached) -> Trouble {
         loop {
             self.failed = 0;
+            count(&self.shared.counters.connections);
+            if attached.resumed {
+                count(&self.shared.counters.resumed);
+            }
             self.shared.state.send_replace(State::Connected {
                 resumed: attached.resumed,
                 transport: attached.transport,

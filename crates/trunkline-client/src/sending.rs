@@ -6,9 +6,10 @@ use trunkline_protocol::{
     AckId, Encoding, EventName, FRAME_BYTES, Frame, Payload, Prepared, PushError, Sequenced,
 };
 
-use crate::book::{AckWaiter, Book, offline_len};
+use crate::book::{AckWaiter, Book, Member, offline_len};
 use crate::namespace::Namespace;
 use crate::shared::Shared;
+use crate::stats::count;
 use crate::{AckError, EmitError};
 
 impl Shared {
@@ -16,6 +17,21 @@ impl Shared {
     ///
     /// `ahead` is for the hook that runs before the queue opens.
     pub(crate) fn emit(
+        &self,
+        namespace: &Namespace,
+        event: &EventName,
+        args: &Payload,
+        waiter: Option<AckWaiter>,
+        ahead: bool,
+    ) -> Result<Option<AckId>, EmitError> {
+        let taken = self.try_emit(namespace, event, args, waiter, ahead);
+        if taken.as_ref().is_err_and(EmitError::is_limit) {
+            count(&self.counters.emits_refused);
+        }
+        taken
+    }
+
+    fn try_emit(
         &self,
         namespace: &Namespace,
         event: &EventName,
@@ -65,6 +81,7 @@ impl Shared {
                 .err()
                 .or_else(|| session.push(frame.clone()).err().map(overflow));
             if let Some(error) = refused {
+                count(&self.counters.events_dropped);
                 give_back(&mut book, &frame, error);
             }
         }
@@ -80,22 +97,29 @@ impl Shared {
         if book.is_closing() {
             return Err(EmitError::Closed);
         }
-        if !book
-            .members
-            .get(name)
-            .is_some_and(|member| member.accepting)
-        {
-            return Err(EmitError::Disconnected);
+        let member = book.members.get(name).filter(|member| member.accepting);
+        let member = member.ok_or(EmitError::Disconnected)?;
+        let settings = &self.config.settings;
+        if !settings.queue_offline && !book.reaches_connection(member, ahead) {
+            return Err(EmitError::Offline);
         }
         let session = book.session.as_ref();
         let encoding = session.map_or(Encoding::MessagePack, |session| session.encoding());
         let size = message_len(frame, encoding, self.frame_limit(session))?;
-        let limit = self.config.settings.limits.queue as usize;
+        let limit = settings.limits.queue as usize;
         // A hook's events do not wait behind the queue they go ahead of.
-        let skipped = if ahead { book.offline_bytes } else { 0 };
-        let queued = book.queued_bytes() - skipped;
+        let (bytes_ahead, events_ahead) = match ahead {
+            true => (book.offline_bytes, book.offline_events()),
+            false => (0, 0),
+        };
+        let queued = book.queued_bytes() - bytes_ahead;
         if queued + size + FRAME_BYTES > limit {
             return Err(EmitError::QueueFull { queued, limit });
+        }
+        let limit = settings.queue_events as usize;
+        let queued = book.queued_events() - events_ahead;
+        if queued >= limit {
+            return Err(EmitError::QueueLong { queued, limit });
         }
         Ok(())
     }
@@ -110,7 +134,7 @@ impl Shared {
         let Some(member) = book.members.get_mut(namespace.name.as_str()) else {
             return Err(EmitError::Disconnected);
         };
-        let open = member.open || (ahead && member.connected.is_some());
+        let open = member.is_open(ahead);
         match &book.session {
             Some(session) if open => session.push(frame).map(|_dropped| ()).map_err(overflow),
             _ => {
@@ -125,6 +149,34 @@ impl Shared {
     fn frame_limit(&self, session: Option<&Arc<Session>>) -> usize {
         let ours = &self.config.settings.limits;
         session.map_or(ours, |session| session.peer_limits()).frame as usize
+    }
+}
+
+impl Book {
+    /// Whether what the namespace emits now is the present connection's.
+    fn reaches_connection(&self, member: &Member, ahead: bool) -> bool {
+        let session = self.session.as_ref();
+        member.is_open(ahead) && session.is_some_and(|session| session.is_attached())
+    }
+}
+
+impl Member {
+    /// Whether what it emits goes into the session: for a hook, from CONNECTED on.
+    fn is_open(&self, ahead: bool) -> bool {
+        self.open || (ahead && self.connected.is_some())
+    }
+}
+
+impl EmitError {
+    /// Whether a bound was the reason, and not the event or the socket.
+    const fn is_limit(&self) -> bool {
+        matches!(
+            self,
+            Self::QueueFull { .. }
+                | Self::QueueLong { .. }
+                | Self::Offline
+                | Self::TooManyAcks { .. }
+        )
     }
 }
 

@@ -14,6 +14,7 @@ use crate::builder::Config;
 use crate::client::Handle;
 use crate::lost::Hook;
 use crate::namespace::Namespace;
+use crate::stats::Counters;
 use crate::tasks::Tasks;
 use crate::{SessionLost, Socket, State};
 
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) state: watch::Sender<State>,
     pub(crate) tasks: Tasks,
+    pub(crate) counters: Counters,
     /// Wakes the client's task to look around.
     pub(crate) bell: Notify,
     pub(crate) on_lost: Mutex<Option<Hook<SessionLost>>>,
@@ -53,6 +55,7 @@ impl Shared {
             config,
             state: watch::Sender::new(State::Idle),
             tasks: Tasks::default(),
+            counters: Counters::default(),
             bell: Notify::new(),
             on_lost: Mutex::default(),
             hooks_done: watch::Sender::new(0),

@@ -445,6 +445,12 @@ impl Session {
         self.outbound.lock().machine.queued_bytes()
     }
 
+    /// How many frames wait for a number.
+    #[must_use]
+    pub fn queued_frames(&self) -> usize {
+        self.outbound.lock().machine.queued_frames()
+    }
+
     /// Bytes of messages that are numbered and not confirmed.
     #[must_use]
     pub fn unconfirmed_bytes(&self) -> usize {

@@ -364,6 +364,12 @@ impl Outbound {
         self.queue.bytes()
     }
 
+    /// How many frames wait for a number.
+    #[must_use]
+    pub fn queued_frames(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Bytes that are numbered and not confirmed: of messages alone, as the window counts them.
     #[must_use]
     pub const fn unconfirmed_bytes(&self) -> usize {

@@ -114,6 +114,11 @@ impl Queue {
         self.bytes
     }
 
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.asking.len() + self.answering.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.asking.is_empty() && self.answering.is_empty()
     }
