@@ -130,6 +130,11 @@ impl Book {
         !self.members.values().any(|member| member.wanted)
     }
 
+    pub(crate) fn namespaces(&self) -> Vec<Arc<Namespace>> {
+        let members = self.members.values();
+        members.map(|m| Arc::clone(&m.namespace)).collect()
+    }
+
     /// Bytes that wait for the server.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.offline_bytes

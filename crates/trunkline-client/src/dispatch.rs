@@ -95,14 +95,11 @@ impl Dispatch for Inlet {
         let Some(namespace) = self.connected(session, name) else {
             return;
         };
-        // What piles up behind a slow handler is worth nothing when its turn comes.
-        if !namespace.inbox.is_idle() {
-            return;
-        }
-        let Some(route) = namespace.route(event) else {
+        let (Ok(event), Ok(args)) = (EventName::try_from(event), args.args(self.depth())) else {
             return;
         };
-        if let (Ok(event), Ok(args)) = (EventName::try_from(event), args.args(self.depth())) {
+        // What piles up behind a slow handler is worth nothing when its turn comes.
+        if let Some(route) = namespace.claim_idle(&event) {
             let incoming = Incoming {
                 session: Arc::clone(session),
                 route,
@@ -149,7 +146,7 @@ impl Inlet {
             Ok(args) => args,
             Err(problem) => return fail(Code::BAD_ARGS, &problem.to_string()),
         };
-        let (Some(route), Ok(event)) = (namespace.route(event), EventName::try_from(event)) else {
+        let (Some(route), Ok(event)) = (namespace.claim(event), EventName::try_from(event)) else {
             return fail(Code::UNKNOWN_EVENT, UNKNOWN_EVENT);
         };
         let incoming = Incoming {

@@ -45,7 +45,8 @@ impl fmt::Debug for Invocation {
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take `{Self}`",
     label = "not taken from an event",
-    note = "a handler takes `Data<T>`, `Args<(A, B)>`, `Payload`, `EventName` and `Socket`"
+    note = "a handler takes `Data<T>`, `Args<(A, B)>`, `Payload`, `EventName`, `Socket` and \
+            `Invocation`"
 )]
 pub trait FromEvent: Sized + Send + 'static {
     /// Takes the parameter from the event.
@@ -82,6 +83,12 @@ impl FromEvent for Payload {
 impl FromEvent for EventName {
     fn from_event(event: &Invocation) -> Result<Self, Failure> {
         Ok(event.event.clone())
+    }
+}
+
+impl FromEvent for Invocation {
+    fn from_event(event: &Self) -> Result<Self, Failure> {
+        Ok(event.clone())
     }
 }
 

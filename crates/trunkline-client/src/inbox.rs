@@ -9,7 +9,7 @@ use trunkline_driver::handler::{Guarded, Outcome, ack_frame, failed_frame};
 use trunkline_driver::sync::{Arc, Mutex, Ordering};
 use trunkline_protocol::{AckId, Code, EventName, NamespaceName, Payload, Prepared, Value};
 
-use crate::namespace::{Namespace, Route};
+use crate::namespace::{Namespace, Route, Taker};
 use crate::shared::Shared;
 use crate::{Failure, Invocation};
 
@@ -67,12 +67,12 @@ impl Inbox {
 
 impl Incoming {
     /// What it counts for in the backlog.
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.args.as_message_pack().len() + self.event.len() + size_of::<Self>()
     }
 }
 
-/// Takes an event. If nothing is before it, its handler is polled once here; if that is not enough
+/// Takes an event. A stream has it at once. If nothing is before it, its handler is polled once here; if that is not enough
 /// it goes on in a task, which ends when nothing waits any more.
 pub(crate) fn deliver(
     shared: &Arc<Shared>,
@@ -81,6 +81,10 @@ pub(crate) fn deliver(
     cx: &mut Context<'_>,
 ) {
     shared.queued(&incoming.session, incoming.size());
+    if let Taker::Stream(waiting) = &incoming.route.taker {
+        let waiting = Arc::clone(waiting);
+        return waiting.push(shared, &namespace.name, incoming);
+    }
     if !namespace.inbox.push(incoming) {
         return;
     }
@@ -143,14 +147,18 @@ async fn handle(shared: &Shared, namespace: &Arc<Namespace>, incoming: Incoming)
             event: event.clone(),
             args,
         };
-        (route.handler)(&invocation, ack_id.is_some())
+        match &route.taker {
+            Taker::Handler(handler) => handler(&invocation, ack_id.is_some()),
+            // Those do not come here.
+            Taker::Stream(_) => Err(Failure::unknown_event(UNKNOWN_EVENT)),
+        }
     });
     let outcome = poll_fn(|cx| handler.poll(cx)).await;
     answer(shared, &session, &namespace.name, &event, ack_id, outcome);
 }
 
 /// Sends the ACK or FAILED, if one was asked for, and logs why there is none.
-fn answer(
+pub(crate) fn answer(
     shared: &Shared,
     session: &Arc<Session>,
     namespace: &NamespaceName,

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `client.rs`, `builder.rs`, `address.rs` | [`Client`], [`Builder`], the URL's default path |
 //! | `credentials.rs`, `refresh.rs` | [`Credentials`]: what a client is let in with; fresh ones on a live session |
-//! | `socket.rs`, `subscription.rs` | [`Socket`]: one namespace; [`Subscription`] |
+//! | `socket.rs`, `subscription.rs`, `stream.rs` | [`Socket`]: one namespace; [`Subscription`]; [`EventStream`] |
 //! | `emit.rs` | [`Acked`]: an event that awaits its ack |
 //! | `handler.rs`, `extract.rs` | what a handler may be and take; what it returns is the driver's |
 //! | `state.rs`, `stats.rs` | [`State`], [`SocketState`], [`Watch`]; [`Stats`] |
@@ -44,6 +44,7 @@ mod shared;
 mod socket;
 mod state;
 mod stats;
+mod stream;
 mod subscription;
 mod tasks;
 
@@ -63,6 +64,7 @@ pub use run::RETRY_AFTER_MAX;
 pub use socket::{Connected, Socket};
 pub use state::{SocketState, State, Watch};
 pub use stats::Stats;
+pub use stream::EventStream;
 pub use subscription::Subscription;
 pub use trunkline_driver::handler::{Data, Failure};
 pub use trunkline_protocol::{

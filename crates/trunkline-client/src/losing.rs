@@ -102,16 +102,14 @@ impl Shared {
         book.forget_connection();
         let closed = matches!(end, End::ByUs);
         book.phase = if closed { Phase::Closed } else { Phase::Idle };
-        let namespaces: Vec<Arc<Namespace>> = book
-            .members
-            .values()
-            .map(|m| Arc::clone(&m.namespace))
-            .collect();
+        let namespaces = book.namespaces();
         self.state.send_replace(end.state());
         drop(book);
         if closed {
             // Handlers may hold handles, which would keep all of this in memory.
-            namespaces.iter().for_each(|namespace| namespace.clear());
+            namespaces
+                .iter()
+                .for_each(|namespace| namespace.clear(self));
             drop(self.on_lost.lock().take());
             return;
         }

@@ -1,4 +1,4 @@
-//! One namespace as the client keeps it: its handlers and what can be watched of it.
+//! One namespace as the client keeps it: its handlers and streams, and what can be watched of it.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,10 @@ use trunkline_driver::sync::{Arc, AtomicBool, Mutex, Ordering};
 use trunkline_protocol::{EventName, NamespaceName};
 
 use crate::handler::AnyHandler;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Incoming};
 use crate::lost::Hook;
+use crate::shared::Shared;
+use crate::stream::Waiting;
 use crate::{Socket, SocketState};
 
 /// What all handles of a socket share.
@@ -27,16 +29,34 @@ struct Routes {
     any: Option<Arc<Route>>,
 }
 
-/// A handler, until it is cancelled.
+/// Who takes an event, until it is cancelled.
 pub(crate) struct Route {
-    pub(crate) handler: AnyHandler,
+    pub(crate) taker: Taker,
+    /// It takes one event alone.
+    once: bool,
     cancelled: AtomicBool,
+}
+
+/// Who takes an event.
+pub(crate) enum Taker {
+    /// It is called, one event at a time.
+    Handler(AnyHandler),
+    /// It is read, when the application likes to.
+    Stream(Arc<Waiting>),
 }
 
 impl Route {
     /// Whether the subscription was cancelled since the event came.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Whether an event would have to wait.
+    fn is_busy(&self, inbox: &Inbox) -> bool {
+        match &self.taker {
+            Taker::Handler(_) => !inbox.is_idle(),
+            Taker::Stream(waiting) => !waiting.is_empty(),
+        }
     }
 }
 
@@ -51,13 +71,22 @@ impl Namespace {
         }
     }
 
-    /// Registers a handler, for all events without one of their own if there is no name.
+    /// Registers a handler or stream, for all events without one of their own if there is no name;
+    /// for the next one alone if it is `once`.
     ///
     /// # Panics
     /// If there is one already.
-    pub(crate) fn subscribe(&self, event: Option<&EventName>, handler: AnyHandler) -> Arc<Route> {
-        let cancelled = AtomicBool::new(false);
-        let route = Arc::new(Route { handler, cancelled });
+    pub(crate) fn subscribe(
+        &self,
+        event: Option<&EventName>,
+        taker: Taker,
+        once: bool,
+    ) -> Arc<Route> {
+        let route = Arc::new(Route {
+            taker,
+            once,
+            cancelled: AtomicBool::new(false),
+        });
         let mut routes = self.routes.lock();
         let free = match event {
             Some(event) => !routes.named.contains_key(event),
@@ -73,7 +102,7 @@ impl Namespace {
         let shown = event.map_or("every event", |event| event);
         assert!(
             free,
-            "{shown} in {} has a handler already; cancel its subscription first",
+            "{shown} in {} has a handler already; cancel its subscription, or drop its stream, first",
             self.name
         );
         route
@@ -93,21 +122,42 @@ impl Namespace {
         drop(removed);
     }
 
-    /// Lets go of everything the application gave.
-    pub(crate) fn clear(&self) {
+    /// Lets go of everything the application gave, and ends its streams.
+    pub(crate) fn clear(&self, shared: &Shared) {
         let routes = std::mem::take(&mut *self.routes.lock());
         let hook = self.on_reattach.lock().take();
+        for route in routes.named.values().chain(&routes.any) {
+            if let Taker::Stream(waiting) = &route.taker {
+                let dropped = waiting.end();
+                shared.handled(dropped.iter().map(Incoming::size).sum());
+            }
+        }
         drop((routes, hook));
     }
 
-    /// The handler for an event.
-    pub(crate) fn route(&self, event: &str) -> Option<Arc<Route>> {
-        let routes = self.routes.lock();
-        routes
-            .named
-            .get(event)
-            .or(routes.any.as_ref())
-            .map(Arc::clone)
+    /// Who takes this event; it counts as taken.
+    pub(crate) fn claim(&self, event: &str) -> Option<Arc<Route>> {
+        self.claim_if(event, |_| true)
+    }
+
+    /// As [`claim`](Self::claim), unless the event would have to wait.
+    pub(crate) fn claim_idle(&self, event: &str) -> Option<Arc<Route>> {
+        self.claim_if(event, |route| !route.is_busy(&self.inbox))
+    }
+
+    fn claim_if(&self, event: &str, wanted: impl FnOnce(&Route) -> bool) -> Option<Arc<Route>> {
+        let mut routes = self.routes.lock();
+        let named = routes.named.get(event);
+        let is_named = named.is_some();
+        let route = Arc::clone(named.or(routes.any.as_ref()).filter(|r| wanted(r))?);
+        if route.once {
+            // Both are the one that was found: what is dropped here is not its last holder.
+            match is_named {
+                true => drop(routes.named.remove(event)),
+                false => drop(routes.any.take()),
+            }
+        }
+        Some(route)
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Shared {
     backlog: Mutex<Backlog>,
 }
 
-/// Events that wait for their handlers.
+/// Events that wait for their handlers and streams.
 #[derive(Default)]
 struct Backlog {
     bytes: usize,
@@ -84,9 +84,11 @@ impl Shared {
     /// Begins to close. False if there is no task to do it.
     pub(crate) fn begin_closing(&self) {
         let mut book = self.book.lock();
+        let mut idle = Vec::new();
         match book.phase {
             Phase::Running => book.phase = Phase::Closing,
             Phase::Idle => {
+                idle = book.namespaces();
                 book.phase = Phase::Closed;
                 self.state.send_replace(State::Closed {
                     code: Code::NORMAL,
@@ -96,6 +98,8 @@ impl Shared {
             Phase::Closing | Phase::Closed => {}
         }
         drop(book);
+        // Without a task nobody else does.
+        idle.iter().for_each(|namespace| namespace.clear(self));
         // In a switch two wait for it: the connection, and the attempt beside it.
         self.bell.notify_waiters();
         self.bell.notify_one();
@@ -170,6 +174,11 @@ impl Shared {
         {
             session.hold_receipts(false, clock::now());
         }
+    }
+
+    /// Bytes of events that wait for their handlers and readers.
+    pub(crate) fn backlog_bytes(&self) -> usize {
+        self.backlog.lock().bytes
     }
 
     fn backlog_limit(&self) -> usize {

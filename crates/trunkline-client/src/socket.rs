@@ -14,9 +14,12 @@ use crate::emit::Asked;
 use crate::handler::any;
 use crate::lost::hook;
 use crate::membership::closed_here;
-use crate::namespace::Namespace;
+use crate::namespace::{Namespace, Taker};
 use crate::shared::Shared;
-use crate::{Acked, Client, ConnectError, EmitError, Handler, SocketState, Subscription, Watch};
+use crate::{
+    Acked, Client, ConnectError, EmitError, EventStream, FromEvent, Handler, SocketState,
+    Subscription, Watch,
+};
 
 /// One namespace of a client. A cheap handle that keeps the client alive.
 ///
@@ -154,11 +157,7 @@ impl Socket {
     /// # Panics
     /// If the name is none, or has a handler already.
     pub fn on<P, H: Handler<P>>(&self, event: &str, handler: H) -> Subscription {
-        let event = match EventName::try_from(event) {
-            Ok(event) => event,
-            Err(error) => panic!("{event:?} is no event: {error}"),
-        };
-        self.subscribe(Some(event), handler)
+        self.subscribe(Some(named(event)), handler, false)
     }
 
     /// Handles all events that have no handler of their own; [`EventName`] is a parameter to take.
@@ -166,11 +165,85 @@ impl Socket {
     /// # Panics
     /// If there is such a handler already.
     pub fn on_any<P, H: Handler<P>>(&self, handler: H) -> Subscription {
-        self.subscribe(None, handler)
+        self.subscribe(None, handler, false)
     }
 
-    fn subscribe<P, H: Handler<P>>(&self, event: Option<EventName>, handler: H) -> Subscription {
-        let route = self.namespace.subscribe(event.as_ref(), any(handler));
+    /// Handles the next event of one name, and then no more: later ones are for whoever is
+    /// registered after that.
+    ///
+    /// # Panics
+    /// As [`on`](Self::on).
+    pub fn once<P, H: Handler<P>>(&self, event: &str, handler: H) -> Subscription {
+        self.subscribe(Some(named(event)), handler, true)
+    }
+
+    /// The events of one name as a stream, in place of a handler. `P` is what a handler would take:
+    /// [`Data<T>`](crate::Data), [`Args<T>`](crate::Args), [`Payload`](crate::Payload).
+    ///
+    /// See [`EventStream`] for what waits in it, and who answers.
+    ///
+    /// ```no_run
+    /// # use trunkline_client::Data;
+    /// # async fn example(socket: trunkline_client::Socket) {
+    /// let mut lines = socket.stream::<Data<String>>("said");
+    /// while let Some(Data(line)) = lines.next().await {
+    ///     println!("{line}");
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// As [`on`](Self::on).
+    #[must_use = "a stream that is dropped takes no event"]
+    pub fn stream<P: FromEvent>(&self, event: &str) -> EventStream<P> {
+        EventStream::new(self.shared(), &self.namespace, Some(named(event)))
+    }
+
+    /// All events that have no handler or stream of their own, as a stream; take an
+    /// [`Invocation`](crate::Invocation) to see their names.
+    ///
+    /// # Panics
+    /// As [`on_any`](Self::on_any).
+    #[must_use = "a stream that is dropped takes no event"]
+    pub fn stream_any<P: FromEvent>(&self) -> EventStream<P> {
+        EventStream::new(self.shared(), &self.namespace, None)
+    }
+
+    /// Waits for the next event of one name that is a `P`, from this call on. None once the client is
+    /// closed.
+    ///
+    /// ```no_run
+    /// # use trunkline_client::Data;
+    /// # async fn example(socket: trunkline_client::Socket) -> Result<(), Box<dyn std::error::Error>> {
+    /// let ready = socket.next::<Data<u32>>("ready"); // nothing is missed from here on
+    /// socket.emit("prepare", ())?;
+    /// let Some(Data(seats)) = ready.await else { return Ok(()) };
+    /// # let _ = seats;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// As [`on`](Self::on).
+    ///
+    /// # Cancel safety
+    /// Dropping it gives up waiting; an event that it had not returned is answered as unknown.
+    pub fn next<P: FromEvent>(
+        &self,
+        event: &str,
+    ) -> impl Future<Output = Option<P>> + Send + 'static + use<P> {
+        let mut stream = self.stream::<P>(event);
+        async move { stream.next().await }
+    }
+
+    fn subscribe<P, H: Handler<P>>(
+        &self,
+        event: Option<EventName>,
+        handler: H,
+        once: bool,
+    ) -> Subscription {
+        let handler = Taker::Handler(any(handler));
+        let route = self.namespace.subscribe(event.as_ref(), handler, once);
         Subscription::new(Arc::clone(&self.namespace), event, route)
     }
 
@@ -222,6 +295,14 @@ impl Socket {
     fn ask(&self, event: &str, args: impl IntoArgs) -> Asked {
         let asked = || Ok((EventName::try_from(event)?, args.into_args()?));
         Asked::new(self.clone(), asked())
+    }
+}
+
+/// The name of an event to subscribe to.
+fn named(event: &str) -> EventName {
+    match EventName::try_from(event) {
+        Ok(event) => event,
+        Err(error) => panic!("{event:?} is no event: {error}"),
     }
 }
 

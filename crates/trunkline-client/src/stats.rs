@@ -32,6 +32,9 @@ pub struct Stats {
     pub queued_bytes: usize,
     /// Events that wait for the server now.
     pub queued_events: usize,
+    /// Bytes of events that wait for their handlers and streams now: while they are more than
+    /// `limits.inbound`, the server is told of no receipt.
+    pub waiting_bytes: usize,
     /// Acks that are awaited now.
     pub pending_acks: usize,
 }
@@ -67,6 +70,7 @@ impl Shared {
             acks_ignored: book.acks.ignored(),
             queued_bytes: book.queued_bytes(),
             queued_events: book.queued_events(),
+            waiting_bytes: self.backlog_bytes(),
             pending_acks: book.acks.len(),
         }
     }

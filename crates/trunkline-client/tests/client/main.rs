@@ -10,5 +10,6 @@ mod handling;
 mod losing;
 mod resuming;
 mod soak;
+mod streaming;
 mod support;
 mod waiting;

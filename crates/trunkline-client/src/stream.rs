@@ -1,0 +1,207 @@
+//! Events as a stream.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use futures_core::Stream;
+use trunkline_driver::handler::Outcome;
+use trunkline_driver::sync::{Arc, Mutex};
+use trunkline_protocol::{Code, EventName, Payload};
+
+use crate::inbox::{self, Incoming, UNKNOWN_EVENT};
+use crate::namespace::{Namespace, Route, Taker};
+use crate::shared::Shared;
+use crate::{FromEvent, Invocation};
+
+/// The events of one name, or all that nobody else takes, to be read when the application likes to.
+///
+/// They come in order; those that were received while nobody read wait. They do not wait for
+/// handlers, nor handlers for them. What waits is counted in bytes together with the events that
+/// wait for handlers: while that is more than the client's `limits.inbound`, 1 MiB unless
+/// [`limits`](crate::Builder::limits) say otherwise, the server is told of no receipt. It then stops
+/// sending events, to the whole client, until they are read or the stream is dropped; acks and
+/// heartbeats go on. Nothing is dropped but what was sent best-effort: of that only what finds
+/// nothing waiting gets in.
+///
+/// An event that asks for an ack gets one, without args, when it is read. One that is no `P` is
+/// answered with FAILED `bad-args`, logged, and left out.
+///
+/// The stream ends when the client is closed, what waits is then dropped. It does not keep the client
+/// alive, and goes on over sessions that are lost. Dropping it unsubscribes: events that still wait
+/// are answered as unknown.
+#[must_use = "a stream that is not read holds the server back in the end"]
+pub struct EventStream<P> {
+    shared: Arc<Shared>,
+    namespace: Arc<Namespace>,
+    event: Option<EventName>,
+    route: Arc<Route>,
+    waiting: Arc<Waiting>,
+    /// Nothing of `P` is held.
+    _item: PhantomData<fn() -> P>,
+}
+
+/// What waits in a stream.
+#[derive(Default)]
+pub(crate) struct Waiting(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<Incoming>,
+    reader: Option<Waker>,
+    ended: bool,
+}
+
+impl<P: FromEvent> EventStream<P> {
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        namespace: &Arc<Namespace>,
+        event: Option<EventName>,
+    ) -> Self {
+        let waiting = Arc::new(Waiting::default());
+        let taker = Taker::Stream(Arc::clone(&waiting));
+        let route = namespace.subscribe(event.as_ref(), taker, false);
+        if shared.is_closing() {
+            // Whoever closed may have looked for streams before this one was there.
+            waiting.end();
+        }
+        Self {
+            shared: Arc::clone(shared),
+            namespace: Arc::clone(namespace),
+            event,
+            route,
+            waiting,
+            _item: PhantomData,
+        }
+    }
+
+    /// The next event; none once the client is closed.
+    ///
+    /// # Cancel safety
+    /// An event that was not returned is not lost.
+    pub async fn next(&mut self) -> Option<P> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// How many events wait to be read.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.0.lock().events.len()
+    }
+
+    /// Makes an item out of an event, and answers it; none if it is no `P`, or the client is gone.
+    fn take(&self, incoming: Incoming) -> Option<P> {
+        self.shared.handled(incoming.size());
+        let invocation = Invocation {
+            socket: self.shared.socket(&self.namespace, false)?,
+            event: incoming.event,
+            args: incoming.args,
+        };
+        let taken = P::from_event(&invocation);
+        let (item, outcome) = match taken {
+            Ok(item) => (Some(item), Outcome::Done(Payload::empty())),
+            Err(failure) => (None, Outcome::Failed(failure)),
+        };
+        let (session, event) = (&incoming.session, &invocation.event);
+        let name = &self.namespace.name;
+        inbox::answer(&self.shared, session, name, event, incoming.ack_id, outcome);
+        item
+    }
+}
+
+impl<P: FromEvent> Stream for EventStream<P> {
+    type Item = P;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<P>> {
+        loop {
+            let incoming = match self.waiting.poll(cx) {
+                Poll::Ready(Some(incoming)) => incoming,
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            };
+            if let Some(item) = self.take(incoming) {
+                return Poll::Ready(Some(item));
+            }
+        }
+    }
+}
+
+impl<P> Drop for EventStream<P> {
+    fn drop(&mut self) {
+        self.namespace.cancel(self.event.as_ref(), &self.route);
+        // An event may still be on its way in, from a task that found the stream before that.
+        for incoming in self.waiting.end() {
+            self.shared.handled(incoming.size());
+            refuse(&self.shared, &self.namespace.name, &incoming);
+        }
+    }
+}
+
+impl<P> fmt::Debug for EventStream<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let event = self.event.as_deref().unwrap_or("*");
+        write!(f, "EventStream({} {event})", self.namespace.name)
+    }
+}
+
+impl Waiting {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().events.is_empty()
+    }
+
+    /// Takes an event that the backlog counts already.
+    pub(crate) fn push(&self, shared: &Shared, namespace: &str, incoming: Incoming) {
+        let mut queue = self.0.lock();
+        if queue.ended {
+            drop(queue);
+            shared.handled(incoming.size());
+            return refuse(shared, namespace, &incoming);
+        }
+        queue.events.push_back(incoming);
+        let reader = queue.reader.take();
+        drop(queue);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// Takes no more, and gives what waits.
+    pub(crate) fn end(&self) -> VecDeque<Incoming> {
+        let mut queue = self.0.lock();
+        queue.ended = true;
+        let events = std::mem::take(&mut queue.events);
+        let reader = queue.reader.take();
+        drop(queue);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        events
+    }
+
+    fn poll(&self, cx: &Context<'_>) -> Poll<Option<Incoming>> {
+        let mut queue = self.0.lock();
+        let next = queue.events.pop_front();
+        if next.is_some() || queue.ended {
+            return Poll::Ready(next);
+        }
+        queue.events.shrink_to(KEPT_EVENTS);
+        queue.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// Answers an event that nobody took.
+fn refuse(shared: &Shared, namespace: &str, incoming: &Incoming) {
+    inbox::fail(
+        shared,
+        &incoming.session,
+        namespace,
+        incoming.ack_id,
+        (Code::UNKNOWN_EVENT, UNKNOWN_EVENT),
+    );
+}
+
+/// Places that an empty stream keeps from busier times.
+const KEPT_EVENTS: usize = 32;
