@@ -167,7 +167,7 @@ fn hello(shared: &Shared, credentials: Credentials, kept: Option<&mut Kept>) -> 
     let wish = settings.ping_interval;
     Hello {
         v: VERSION,
-        agent: AGENT.to_owned(),
+        agent: settings.agent.clone(),
         auth: credentials.auth,
         resume: kept.map(Kept::offer),
         features: Vec::new(),
@@ -393,6 +393,3 @@ fn check_kind(expected: MessageKind, found: MessageKind) -> Result<(), Violation
         found: name(found),
     })
 }
-
-/// How the client's software names itself.
-const AGENT: &str = concat!("trunkline-rust/", env!("CARGO_PKG_VERSION"));

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    USER_AGENT,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use trunkline_driver::sync::Arc;
@@ -33,6 +37,7 @@ pub(crate) struct Config {
 
 pub(crate) struct Settings {
     pub(crate) headers: HeaderMap,
+    pub(crate) agent: String,
     pub(crate) encoding: Encoding,
     pub(crate) limits: Limits,
     pub(crate) ping_interval: Option<Duration>,
@@ -59,6 +64,7 @@ impl Builder {
             credentials: Ok(Source::Fixed(Credentials::new())),
             settings: Settings {
                 headers: HeaderMap::new(),
+                agent: AGENT.to_owned(),
                 encoding: Encoding::MessagePack,
                 limits: Limits {
                     queue: QUEUE_BYTES,
@@ -130,9 +136,22 @@ impl Builder {
         self
     }
 
-    /// A header for the transport's handshake, where the transport can send one.
+    /// A header for the transport's handshake, where the transport can send one; besides those it has
+    /// already, also of the same name.
+    ///
+    /// Those that the handshake itself is made of cannot be set (`Host`, `Upgrade`,
+    /// `Sec-WebSocket-…` and their like), and a `Proxy-Authorization` would tell the server what is
+    /// the proxy's: [`build`](Self::build) says so.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.settings.headers.append(name, value);
+        self
+    }
+
+    /// Names the program that uses this client, such as `shop/2.1`: ahead of the client's own name in
+    /// the agent that HELLO tells, and in `User-Agent`, unless that was set as a
+    /// [`header`](Self::header). Both are for the server's logs. At most [`AGENT_BYTES`].
+    pub fn agent(mut self, program: &str) -> Self {
+        self.settings.agent = format!("{program} {AGENT}");
         self
     }
 
@@ -250,7 +269,8 @@ impl Builder {
     ///
     /// # Errors
     /// See [`BuildError`].
-    pub fn build(self) -> Result<Client, BuildError> {
+    pub fn build(mut self) -> Result<Client, BuildError> {
+        complete_headers(&mut self.settings)?;
         Ok(Client::start(Config {
             address: Address::parse(&self.url).map_err(BuildError::Url)?,
             dialer: self.dialer.ok_or(BuildError::NoDialer)?,
@@ -268,6 +288,44 @@ impl fmt::Debug for Builder {
             .finish_non_exhaustive()
     }
 }
+
+/// Checks the headers that were asked for, and names the client in them.
+fn complete_headers(settings: &mut Settings) -> Result<(), BuildError> {
+    if let Some(name) = settings.headers.keys().find(|name| is_reserved(name)) {
+        return Err(BuildError::Header(name.clone()));
+    }
+    let agent = &settings.agent;
+    let bytes = agent.len();
+    let value = HeaderValue::from_str(agent).ok();
+    // A header's value may hold bytes that are no text for people.
+    let value = value.filter(|value| value.to_str().is_ok() && bytes <= AGENT_BYTES);
+    let value = value.ok_or(BuildError::Agent { bytes })?;
+    settings.headers.entry(USER_AGENT).or_insert(value);
+    Ok(())
+}
+
+/// Whether a header is the handshake's own, or somebody else's than the server's.
+fn is_reserved(name: &HeaderName) -> bool {
+    [
+        CONNECTION,
+        CONTENT_LENGTH,
+        HOST,
+        PROXY_AUTHORIZATION,
+        TE,
+        TRAILER,
+        TRANSFER_ENCODING,
+        UPGRADE,
+    ]
+    .contains(name)
+        || ["keep-alive", "proxy-connection"].contains(&name.as_str())
+        || name.as_str().starts_with("sec-websocket-")
+}
+
+/// How the client's software names itself.
+const AGENT: &str = concat!("trunkline-rust/", env!("CARGO_PKG_VERSION"));
+
+/// The longest name of a client in all, with [`Builder::agent`]'s part.
+pub const AGENT_BYTES: usize = 256;
 
 /// The default limit of [`Builder::queue_bytes`].
 pub const QUEUE_BYTES: u32 = 1 << 20;

@@ -16,6 +16,18 @@ pub enum BuildError {
     /// No dialer was given.
     #[error("no transport to dial with")]
     NoDialer,
+    /// A header that is the handshake's own, or for somebody else than the server.
+    #[error("the header `{0}` cannot be set: it is the handshake's or the proxy's own")]
+    Header(http::HeaderName),
+    /// The client's name is no text of visible ASCII, or too long.
+    #[error(
+        "the agent's name is {bytes} bytes, or not ASCII, where {} bytes of ASCII may be",
+        crate::AGENT_BYTES
+    )]
+    Agent {
+        /// Its length, with the client's own part.
+        bytes: usize,
+    },
     /// The credentials do not encode.
     #[error("the credentials do not encode: {0}")]
     Auth(#[from] EncodeError),

@@ -50,8 +50,8 @@ mod tasks;
 
 pub use back_off::{Jitter, RandomJitter};
 pub use builder::{
-    ACK_TIMEOUT, BACK_OFF_BASE, BACK_OFF_CAP, Builder, DIAL_TIMEOUT, QUEUE_BYTES, QUEUE_EVENTS,
-    STANDING, WELCOME_TIMEOUT,
+    ACK_TIMEOUT, AGENT_BYTES, BACK_OFF_BASE, BACK_OFF_CAP, Builder, DIAL_TIMEOUT, QUEUE_BYTES,
+    QUEUE_EVENTS, STANDING, WELCOME_TIMEOUT,
 };
 pub use client::{CLOSE_WAIT, Client};
 pub use credentials::{CREDENTIALS_TIMEOUT, Credentials, CredentialsError, Occasion};
@@ -59,6 +59,7 @@ pub use emit::Acked;
 pub use error::{AckError, BuildError, ConnectError, EmitError};
 pub use extract::{FromEvent, Invocation};
 pub use handler::{Ack, Handler};
+pub use http::{HeaderName, HeaderValue};
 pub use lost::{LossReason, LostEvent, SessionLost};
 pub use run::RETRY_AFTER_MAX;
 pub use socket::{Connected, Socket};

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::support::*;
+use http::header::USER_AGENT;
 use tokio::time::Instant;
 use trunkline_client::{
-    CLOSE_WAIT, Client, Code, ConnectError, Data, Encoding, Limits, SocketState, State, Value,
+    AGENT_BYTES, BuildError, CLOSE_WAIT, Client, Code, ConnectError, Data, Encoding, HeaderName,
+    HeaderValue, Limits, SocketState, State, Value,
 };
 use trunkline_protocol::{Close, Prepared, Welcome};
 use trunkline_transport::DialError;
@@ -158,6 +160,68 @@ async fn refused_credentials_end_the_client_until_it_connects_again() {
     assert_eq!((server.was_dialled(), tasks()), (false, 0));
     let (again, _peer) = tokio::join!(socket.connect(), server.accept_fresh());
     again.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_names_itself_and_sends_the_headers_it_was_given() {
+    let mut server = Server::new();
+    let client = server
+        .builder()
+        .agent("shop/2.1")
+        .header(
+            HeaderName::from_static("x-tenant"),
+            HeaderValue::from_static("7"),
+        )
+        .build()
+        .unwrap();
+    let socket = client.socket("/");
+    let script = async {
+        let mut peer = server.accept().await;
+        let name = format!("shop/2.1 trunkline-rust/{}", env!("CARGO_PKG_VERSION"));
+        assert_eq!(peer.request.headers["user-agent"], name);
+        assert_eq!(peer.request.headers["x-tenant"], "7");
+        assert_eq!(peer.hello().await.agent, name);
+        peer.welcome(fresh("session-1")).await;
+        peer.attach("/").await;
+        peer
+    };
+    let (connected, _peer) = tokio::join!(socket.connect(), script);
+    connected.unwrap();
+
+    let own = HeaderValue::from_static("curl/8");
+    let client = server.builder().header(USER_AGENT, own).build().unwrap();
+    let socket = client.socket("/");
+    let (_, peer) = tokio::join!(
+        tokio::time::timeout(Duration::from_secs(1), socket.connect()),
+        server.accept()
+    );
+    assert_eq!(peer.request.headers["user-agent"], "curl/8");
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_that_are_the_handshakes_or_the_proxys_and_bad_names_are_refused() {
+    let server = Server::new();
+    for name in [
+        "host",
+        "connection",
+        "upgrade",
+        "content-length",
+        "transfer-encoding",
+        "sec-websocket-protocol",
+        "sec-websocket-extensions",
+        "proxy-authorization",
+    ] {
+        let name = HeaderName::from_static(name);
+        let value = HeaderValue::from_static("s3cret");
+        let refused = server.builder().header(name.clone(), value).build();
+        let error = refused.unwrap_err();
+        assert_eq!(error, BuildError::Header(name));
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+    for agent in ["two\r\nlines", "snow\u{2603}man", &"x".repeat(AGENT_BYTES)] {
+        let refused = server.builder().agent(agent).build();
+        assert!(matches!(refused, Err(BuildError::Agent { .. })), "{agent}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
