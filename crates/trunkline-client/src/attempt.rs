@@ -140,6 +140,7 @@ async fn dial(
         protocols: vec![encoding.subprotocol().to_owned()],
         headers,
         max_message: settings.limits.frame as usize,
+        proxy: settings.proxy.clone(),
     };
     tracing::debug!(?address, "dialling");
     count(&shared.counters.dials);

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{EncodeError, Encoding, Limits};
-use trunkline_transport::Dialer;
+use trunkline_transport::{Dialer, Proxy};
 
 use crate::address::Address;
 use crate::back_off::{Jitter, RandomJitter};
@@ -38,6 +38,7 @@ pub(crate) struct Config {
 pub(crate) struct Settings {
     pub(crate) headers: HeaderMap,
     pub(crate) agent: String,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) encoding: Encoding,
     pub(crate) limits: Limits,
     pub(crate) ping_interval: Option<Duration>,
@@ -65,6 +66,7 @@ impl Builder {
             settings: Settings {
                 headers: HeaderMap::new(),
                 agent: AGENT.to_owned(),
+                proxy: None,
                 encoding: Encoding::MessagePack,
                 limits: Limits {
                     queue: QUEUE_BYTES,
@@ -147,6 +149,17 @@ impl Builder {
         self
     }
 
+    /// Dials through an HTTP proxy, wherever the server sends the client later too. Default: straight.
+    /// [`Proxy::from_environment`] asks the environment; nothing else does.
+    ///
+    /// Connecting to the proxy and its answer count towards [`dial_timeout`](Self::dial_timeout). A
+    /// proxy that refuses with a status that says "never" ends the client as the server's would
+    /// (407, 403); one that cannot be reached is tried again.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.settings.proxy = Some(proxy);
+        self
+    }
+
     /// Names the program that uses this client, such as `shop/2.1`: ahead of the client's own name in
     /// the agent that HELLO tells, and in `User-Agent`, unless that was set as a
     /// [`header`](Self::header). Both are for the server's logs. At most [`AGENT_BYTES`].
@@ -211,7 +224,8 @@ impl Builder {
         self
     }
 
-    /// How long a dial may take. Default [`DIAL_TIMEOUT`], 10 s.
+    /// How long a dial may take in all: finding the host, connecting, the proxy, TLS, and the
+    /// transport's handshake. Default [`DIAL_TIMEOUT`], 10 s.
     pub fn dial_timeout(mut self, limit: Duration) -> Self {
         self.settings.dial_timeout = limit;
         self

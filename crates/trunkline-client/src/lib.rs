@@ -72,4 +72,4 @@ pub use trunkline_protocol::{
     Args, Code, DecodeError, EncodeError, Encoding, EventName, IntoArgs, InvalidName, Limits,
     NamespaceName, Payload, SessionId, SocketId, Value,
 };
-pub use trunkline_transport::{DialError, TransportKind};
+pub use trunkline_transport::{DialError, InvalidProxy, Proxy, TransportKind};

@@ -204,6 +204,16 @@ impl Task {
                 }
                 retry_after_s.map(Duration::from_secs)
             }
+            DialError::Proxy {
+                status,
+                retry_after_s,
+                ..
+            } => {
+                if status.is_some_and(is_hopeless) {
+                    return Err(End::Dial(error.clone()));
+                }
+                retry_after_s.map(Duration::from_secs)
+            }
             _ => None,
         };
         Ok(self.no_sooner_than(retry_after))

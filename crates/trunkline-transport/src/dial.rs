@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use http::HeaderMap;
 
-use crate::{Connection, DialError, TransportKind};
+use crate::{Connection, DialError, Proxy, TransportKind};
 
 /// What a client asks of a [`Dialer`].
 ///
@@ -21,6 +21,9 @@ pub struct DialRequest {
     pub headers: HeaderMap,
     /// The largest message accepted from the server, bytes.
     pub max_message: usize,
+    /// What the connection goes through, if it is [for](Proxy::is_for) the URL's host. A backend that
+    /// cannot go through it fails.
+    pub proxy: Option<Proxy>,
 }
 
 impl fmt::Debug for DialRequest {
@@ -31,6 +34,7 @@ impl fmt::Debug for DialRequest {
             .field("protocols", &self.protocols)
             .field("header_names", &header_names)
             .field("max_message", &self.max_message)
+            .field("proxy", &self.proxy)
             .finish()
     }
 }
@@ -80,12 +84,14 @@ mod tests {
             protocols: vec!["trunkline.v1.json".to_owned()],
             headers,
             max_message: 1024,
+            proxy: Some(Proxy::new("http://ada:s3cret@proxy.example:3128").unwrap()),
         };
         let shown = format!("{request:?}");
         assert!(!shown.contains("s3cret"), "{shown}");
         assert!(
             shown.contains("\"https://example.org:8443/trunkline\"")
-                && shown.contains("authorization"),
+                && shown.contains("authorization")
+                && shown.contains("proxy.example:3128"),
             "{shown}"
         );
     }

@@ -75,6 +75,18 @@ pub enum DialError {
         /// Seconds from a `Retry-After` header.
         retry_after_s: Option<u64>,
     },
+    /// The proxy could not be reached, or made no way to the server.
+    #[error("the proxy {proxy} {problem}")]
+    Proxy {
+        /// Which: host and port.
+        proxy: String,
+        /// What it did.
+        problem: String,
+        /// The HTTP status it answered, if it did.
+        status: Option<u16>,
+        /// Seconds from a `Retry-After` header of its.
+        retry_after_s: Option<u64>,
+    },
     /// The server, or something in between, sent the client elsewhere. Redirects are not followed:
     /// what is sent to the server goes to nobody else.
     #[error("the server answered {status}, which redirects to {location}; that is not followed")]

@@ -10,6 +10,7 @@
 //! | `message.rs` | [`Message`], the two halves |
 //! | `error.rs` | [`ConnectionEnd`], [`DialError`] |
 //! | `dial.rs` | [`Dialer`], [`DialRequest`] |
+//! | `proxy.rs` | [`Proxy`]: what a connection may go through |
 //! | `buffer.rs` | [`WriteBuffer`]: pooled, so that an idle connection holds none |
 //! | `memory.rs`, `memory/` | [`memory`]: an in-process pair |
 
@@ -19,9 +20,11 @@ mod dial;
 mod error;
 pub mod memory;
 mod message;
+mod proxy;
 
 pub use buffer::WriteBuffer;
 pub use connection::{Capabilities, Connection, TransportKind};
 pub use dial::{DialRequest, Dialer, without_credentials};
 pub use error::{ConnectionEnd, DialError};
 pub use message::{Message, MessageKind, MessageReceiver, MessageSender};
+pub use proxy::{InvalidProxy, Proxy};

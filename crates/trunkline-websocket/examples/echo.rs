@@ -148,6 +148,7 @@ async fn dial(url: String) -> Result<(), Box<dyn Error>> {
         protocols: vec!["trunkline.v1.msgpack".into(), "trunkline.v1.json".into()],
         headers: http::HeaderMap::new(),
         max_message: MAX_MESSAGE,
+        proxy: None,
     };
     let mut connection = WebSocketDialer::new(Config::default())
         .dial(&request)

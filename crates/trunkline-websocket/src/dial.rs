@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::net::TcpStream;
 use trunkline_transport::{Connection, DialError, DialRequest, Dialer, TransportKind};
 
 use crate::config::Config;
@@ -13,6 +12,7 @@ mod exchange;
 #[cfg(feature = "tls")]
 mod secure;
 mod target;
+mod tunnel;
 
 use target::Target;
 
@@ -56,7 +56,7 @@ impl Dialer for WebSocketDialer {
 
     async fn dial(&self, request: &DialRequest) -> Result<Connection, DialError> {
         let target = Target::parse(&request.url)?;
-        let mut stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
+        let mut stream = tunnel::reach(&target, request.proxy.as_ref()).await?;
         stream.set_nodelay(true)?;
         let config = Config {
             max_message: request.max_message,

@@ -58,6 +58,7 @@ pub(crate) fn request(address: SocketAddr, max_message: usize) -> DialRequest {
         protocols: vec!["trunkline.v1.msgpack".into()],
         headers: HeaderMap::new(),
         max_message,
+        proxy: None,
     }
 }
 
