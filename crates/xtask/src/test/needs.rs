@@ -83,6 +83,12 @@ const NEEDS: [Need; 9] = [
         is_there: || answers("chromium", &["--version"]),
         get: Source::Packages(&["chromium"]),
     },
+    Need {
+        name: "tinyproxy",
+        used_for: "the client through a proxy",
+        is_there: || answers("tinyproxy", &["-v"]),
+        get: Source::Packages(&["tinyproxy-bin"]),
+    },
 ];
 
 /// Says what is there, and gets the rest or says how to.
@@ -224,7 +230,14 @@ mod tests {
             ["rustup", "component", "add", "rustfmt", "clippy"]
         );
         assert_eq!(commands[1][..2], ["apt-get", "update"]);
-        assert!(commands[2].ends_with(&["nodejs", "npm", "python3", "python3-venv", "chromium"]));
+        assert!(commands[2].ends_with(&[
+            "nodejs",
+            "npm",
+            "python3",
+            "python3-venv",
+            "chromium",
+            "tinyproxy-bin"
+        ]));
     }
 
     #[test]

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Builds what the test needs, and runs it against tinyproxy; prints "N passed, N failed".
+set -euo pipefail
+cd "$(dirname "$0")"
+
+target=$(cargo metadata --format-version 1 --no-deps |
+  python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+cargo build --quiet --release --package trunkline-fixture
+cargo build --quiet --package trunkline-proxy-test
+exec "$target/debug/trunkline-proxy-test" "$target/release/trunkline-fixture"
