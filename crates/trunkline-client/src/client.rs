@@ -163,7 +163,20 @@ impl Client {
         let _ = state.wait_for(|_| self.is_closed()).await;
     }
 
-    /// Whether [`close`](Self::close) is done.
+    /// Closes for good and at once: the connection is dropped without CLOSE, and a dial under way, a
+    /// handler or a hook is cancelled. Also ends a [`close`](Self::close) under way.
+    ///
+    /// To the server this is a connection that was cut. It keeps the session, with what it has for it,
+    /// until its resume window is over (2 minutes by default); nobody can resume it. What was emitted
+    /// and not confirmed may or may not have arrived, what had not left is dropped, and pending acks
+    /// end as [`Disconnected`](crate::AckError::Disconnected). The state becomes
+    /// [`Closed`](State::Closed) with code 1006 as soon as the client's task has looked; with 1000 if
+    /// it had none.
+    pub fn abort(&self) {
+        self.shared().abort();
+    }
+
+    /// Whether [`close`](Self::close) or [`abort`](Self::abort) is done.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.shared().book.lock().phase == crate::book::Phase::Closed

@@ -69,7 +69,7 @@ impl Shared {
         let mut sorted = Sorted::default();
         let session = book.session.take();
         if let Some(session) = &session {
-            if !matches!(end, End::ByUs) {
+            if !end.is_by_us() {
                 count(&self.counters.sessions_lost);
             }
             let answered = std::mem::take(&mut book.answered);
@@ -100,7 +100,7 @@ impl Shared {
             let _ = waiter.send(Err(end.ack_error()));
         }
         book.forget_connection();
-        let closed = matches!(end, End::ByUs);
+        let closed = end.is_by_us();
         book.phase = if closed { Phase::Closed } else { Phase::Idle };
         let namespaces = book.namespaces();
         self.state.send_replace(end.state());
@@ -339,17 +339,24 @@ const fn loss_code(reason: &LossReason) -> Code {
 }
 
 impl End {
+    const fn is_by_us(&self) -> bool {
+        matches!(self, Self::ByUs | Self::Aborted)
+    }
+
     fn code(&self) -> Code {
         match self {
             Self::ByUs => Code::NORMAL,
             Self::Closed(close) => close.code,
-            Self::Credentials(_) | Self::Dial(_) | Self::GaveUp { .. } => Code::ABNORMAL,
+            Self::Aborted | Self::Credentials(_) | Self::Dial(_) | Self::GaveUp { .. } => {
+                Code::ABNORMAL
+            }
         }
     }
 
     fn reason(&self) -> String {
         match self {
             Self::ByUs => String::new(),
+            Self::Aborted => "aborted".to_owned(),
             Self::Closed(close) => close.reason.clone(),
             Self::Credentials(error) => error.to_string(),
             Self::Dial(error) => error.to_string(),
@@ -379,14 +386,14 @@ impl End {
 
     const fn ack_error(&self) -> AckError {
         match self {
-            Self::ByUs => AckError::Disconnected,
+            Self::ByUs | Self::Aborted => AckError::Disconnected,
             _ => AckError::SessionLost,
         }
     }
 
     fn to_connect_error(&self) -> ConnectError {
         match self {
-            Self::ByUs => closed_here(),
+            Self::ByUs | Self::Aborted => closed_here(),
             Self::Closed(close) if close.code == Code::UNAUTHORIZED => ConnectError::Unauthorized {
                 reason: close.reason.clone(),
                 data: close.data.clone(),

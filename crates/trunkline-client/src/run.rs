@@ -22,6 +22,8 @@ use crate::{CredentialsError, STANDING, State};
 pub(crate) enum End {
     /// The application closed the client.
     ByUs,
+    /// The application closed it without telling the server.
+    Aborted,
     /// The server said a code after which nobody retries.
     Closed(Box<Close>),
     /// There will be no credentials.
@@ -48,7 +50,14 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         down_since: Instant::now(),
         shared: Arc::clone(&shared),
     };
-    if let Some(end) = task.run().await {
+    let end = tokio::select! {
+        biased;
+        // What the task holds goes with it: the connection, or the dial.
+        () = shared.aborted() => Some(End::Aborted),
+        end = task.run() => end,
+    };
+    drop(task);
+    if let Some(end) = end {
         shared.finish(end);
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) state: watch::Sender<State>,
     pub(crate) tasks: Tasks,
     pub(crate) counters: Counters,
+    /// The application wants everything to end without another word.
+    aborted: watch::Sender<bool>,
     /// Wakes the client's task to look around.
     pub(crate) bell: Notify,
     pub(crate) on_lost: Mutex<Option<Hook<SessionLost>>>,
@@ -56,6 +58,7 @@ impl Shared {
             state: watch::Sender::new(State::Idle),
             tasks: Tasks::default(),
             counters: Counters::default(),
+            aborted: watch::Sender::new(false),
             bell: Notify::new(),
             on_lost: Mutex::default(),
             hooks_done: watch::Sender::new(0),
@@ -103,6 +106,19 @@ impl Shared {
         // In a switch two wait for it: the connection, and the attempt beside it.
         self.bell.notify_waiters();
         self.bell.notify_one();
+    }
+
+    /// Ends all that is under way, without another word to the server.
+    pub(crate) fn abort(&self) {
+        self.aborted.send_replace(true);
+        self.begin_closing();
+        self.tasks.abort();
+    }
+
+    /// Ready when the application has aborted the client.
+    pub(crate) async fn aborted(&self) {
+        // The sender lives as long as what it is part of.
+        let _ = self.aborted.subscribe().wait_for(|aborted| *aborted).await;
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -6,6 +6,7 @@ mod backing_off;
 mod connecting;
 mod credentials;
 mod going_away;
+mod handles;
 mod handling;
 mod losing;
 mod resuming;
