@@ -51,6 +51,8 @@ pub(crate) enum Trouble {
     DialTimeout,
     /// The server did not answer HELLO in time.
     WelcomeTimeout,
+    /// It was still under way when the client gave up.
+    OutOfTime,
     /// The connection ended before WELCOME.
     Greeting(Ended),
     /// The connection ended after it.
@@ -67,6 +69,7 @@ impl std::fmt::Display for Trouble {
             Self::Dial(error) => error.fmt(f),
             Self::DialTimeout => f.write_str("no connection in time"),
             Self::WelcomeTimeout => f.write_str("no answer to HELLO in time"),
+            Self::OutOfTime => f.write_str("an attempt was under way for too long"),
             Self::Greeting(ended) | Self::Ended(ended) => ended.fmt(f),
             Self::Closing => f.write_str("closed by the application"),
         }

@@ -24,6 +24,8 @@ pub(crate) type ConnectWaiter = oneshot::Sender<Result<Connected, ConnectError>>
 /// taken inside it, never around it.
 pub(crate) struct Book {
     pub(crate) phase: Phase,
+    /// Sessions begun so far, this one included.
+    pub(crate) sessions: u64,
     /// From WELCOME until it is lost, attached or not.
     pub(crate) session: Option<Arc<Session>>,
     /// Bounded by what the application asks for; the server bounds those that are connected.
@@ -104,6 +106,7 @@ impl Book {
     pub(crate) fn new(pending_acks: usize) -> Self {
         Self {
             phase: Phase::Idle,
+            sessions: 0,
             session: None,
             members: HashMap::new(),
             acks: AckTable::new(pending_acks),

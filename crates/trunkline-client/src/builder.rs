@@ -260,7 +260,8 @@ impl Builder {
         self
     }
 
-    /// Gives up when no connection came about for this long. Default: never.
+    /// Gives up when no connection came about for this long, and ends an attempt that is under way
+    /// then. Default: never.
     pub fn give_up_after(mut self, limit: Duration) -> Self {
         self.settings.give_up_after = Some(limit);
         self

@@ -96,7 +96,7 @@ impl Client {
     pub fn try_socket(&self, namespace: &str) -> Result<Socket, InvalidName> {
         let name = NamespaceName::try_from(namespace)?;
         let namespace = self.shared().namespace(name);
-        Ok(Socket::new(Arc::clone(&self.handle), namespace, false))
+        Ok(Socket::new(Arc::clone(&self.handle), namespace, None))
     }
 
     /// What the client is doing, now and from now on.

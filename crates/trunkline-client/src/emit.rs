@@ -101,7 +101,7 @@ impl Asked {
         let ack_id =
             socket
                 .shared()
-                .emit(socket.space(), event, args, Some(waiter), socket.is_ahead())?;
+                .emit(socket.space(), event, args, Some(waiter), socket.ahead())?;
         Ok(Stage::Waiting {
             ack_id,
             answer,

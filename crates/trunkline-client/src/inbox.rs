@@ -131,7 +131,7 @@ async fn handle(shared: &Shared, namespace: &Arc<Namespace>, incoming: Incoming)
     } = incoming;
     // A client that is closed, or that nobody holds any more, handles nothing.
     let Some(socket) = shared
-        .socket(namespace, false)
+        .socket(namespace, None)
         .filter(|_| !shared.is_closing())
     else {
         return;

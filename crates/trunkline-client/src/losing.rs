@@ -15,6 +15,15 @@ use crate::shared::Shared;
 use crate::stats::count;
 use crate::{AckError, ConnectError, SocketState, State};
 
+/// What stands before a namespace that is attached.
+#[derive(Clone, Copy)]
+pub(crate) struct Due {
+    /// How many hooks for lost sessions must be done.
+    pub(crate) losses: u64,
+    /// Which session it is attached in: `Book::sessions`.
+    pub(crate) session: u64,
+}
+
 /// Events of a lost session, sorted by what becomes of them.
 #[derive(Default)]
 struct Sorted {
@@ -147,8 +156,9 @@ impl Shared {
         session: &Arc<Session>,
         namespace: &Arc<Namespace>,
         reattached: bool,
-        losses: u64,
+        due: Due,
     ) {
+        let losses = due.losses;
         let hook = reattached
             .then(|| namespace.on_reattach.lock().clone())
             .flatten();
@@ -169,7 +179,7 @@ impl Shared {
             // The sender lives as long as what it is part of, which this task holds.
             let _ = done.wait_for(|done| *done >= losses).await;
             let Some(hook) = hook else { return };
-            let socket = opening.shared.socket(&namespace, true);
+            let socket = opening.shared.socket(&namespace, Some(due.session));
             if let Some(socket) = socket {
                 hook(socket).await;
             }

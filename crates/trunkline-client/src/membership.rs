@@ -10,6 +10,7 @@ use trunkline_protocol::{
 };
 
 use crate::book::{Book, Member, Phase};
+use crate::losing::Due;
 use crate::namespace::Namespace;
 use crate::run;
 use crate::shared::{Shared, push};
@@ -128,7 +129,10 @@ impl Shared {
             return;
         }
         book.number_connects();
-        let due = book.losses;
+        let due = Due {
+            losses: book.losses,
+            session: book.sessions,
+        };
         let Some(member) = book.members.get_mut(name) else {
             return;
         };
@@ -252,6 +256,7 @@ impl Shared {
                 broken = broken.or(push(session, member.ask()).err());
             }
         }
+        book.sessions += 1;
         book.session = Some(Arc::clone(session));
         book.broken = broken;
     }

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use trunkline_driver::Ended;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{Close, Code, Disposition, Role};
@@ -77,7 +77,7 @@ impl Task {
     /// None if the task ended quietly.
     async fn run(&mut self) -> Option<End> {
         loop {
-            let trouble = match self.attempt().await {
+            let trouble = match self.attempt_within_limit().await {
                 Ok(attached) => self.drive(attached).await,
                 Err(trouble) => {
                     self.failed = self.failed.saturating_add(1);
@@ -105,6 +105,19 @@ impl Task {
             if self.shared.try_idle() {
                 return None;
             }
+        }
+    }
+
+    /// An attempt that ends with the time after which the client gives up.
+    async fn attempt_within_limit(&mut self) -> Result<Attached, Trouble> {
+        let limit = self.shared.config.settings.give_up_after;
+        let until = limit.and_then(|limit| self.down_since.checked_add(limit));
+        match until {
+            Some(until) => {
+                let attempt = timeout_at(until, self.attempt()).await;
+                attempt.unwrap_or(Err(Trouble::OutOfTime))
+            }
+            None => self.attempt().await,
         }
     }
 
@@ -189,8 +202,10 @@ impl Task {
         match trouble {
             Trouble::Closing => Err(End::ByUs),
             Trouble::Credentials(error) if error.is_final() => Err(End::Credentials(error.clone())),
-            Trouble::Credentials(_) => Ok(self.next_delay(false)),
-            Trouble::DialTimeout | Trouble::WelcomeTimeout => Ok(self.next_delay(false)),
+            Trouble::Credentials(_)
+            | Trouble::DialTimeout
+            | Trouble::WelcomeTimeout
+            | Trouble::OutOfTime => Ok(self.next_delay(false)),
             Trouble::Dial(error) => self.judge_dial(error),
             Trouble::Greeting(ended) => self.judge_end(ended, false),
             Trouble::Ended(ended) => self.judge_end(ended, true),
@@ -300,7 +315,7 @@ impl Task {
         let tired = settings.attempts_max.is_some_and(|max| self.failed >= max);
         let late = settings
             .give_up_after
-            .is_some_and(|limit| self.down_since.elapsed() + delay > limit);
+            .is_some_and(|limit| self.down_since.elapsed().saturating_add(delay) >= limit);
         (tired || late).then(|| End::GaveUp {
             attempts: self.failed,
             last: match trouble {

@@ -15,14 +15,14 @@ use crate::{AckError, EmitError};
 impl Shared {
     /// Takes an event: into the session if its namespace is open, else into the queue before it.
     ///
-    /// `ahead` is for the hook that runs before the queue opens.
+    /// `ahead` is for the hook that runs before the queue opens: in which session it does.
     pub(crate) fn emit(
         &self,
         namespace: &Namespace,
         event: &EventName,
         args: &Payload,
         waiter: Option<AckWaiter>,
-        ahead: bool,
+        ahead: Option<u64>,
     ) -> Result<Option<AckId>, EmitError> {
         let taken = self.try_emit(namespace, event, args, waiter, ahead);
         if taken.as_ref().is_err_and(EmitError::is_limit) {
@@ -37,11 +37,12 @@ impl Shared {
         event: &EventName,
         args: &Payload,
         waiter: Option<AckWaiter>,
-        ahead: bool,
+        ahead: Option<u64>,
     ) -> Result<Option<AckId>, EmitError> {
         let ack_id = waiter.as_ref().and_then(|_| self.next_ack_id());
         let frame = Prepared::event(&namespace.name, ack_id, event, args);
         let mut book = self.book.lock();
+        let ahead = ahead == Some(book.sessions);
         self.check(&book, &namespace.name, &frame, ahead)?;
         if let (Some(ack_id), Some(waiter)) = (ack_id, waiter) {
             let inserted = book.acks.insert(ack_id, namespace.name.clone(), waiter);

@@ -79,7 +79,7 @@ impl Shared {
     }
 
     /// A handle for a handler or a hook; none once the application has dropped all of its own.
-    pub(crate) fn socket(&self, namespace: &Arc<Namespace>, ahead: bool) -> Option<Socket> {
+    pub(crate) fn socket(&self, namespace: &Arc<Namespace>, ahead: Option<u64>) -> Option<Socket> {
         let handle = self.handle.get()?.upgrade()?;
         Some(Socket::new(handle, Arc::clone(namespace), ahead))
     }

@@ -30,8 +30,8 @@ use crate::{
 pub struct Socket {
     handle: Arc<Handle>,
     namespace: Arc<Namespace>,
-    /// Its events go ahead of the queue: the hook's that runs before it opens.
-    ahead: bool,
+    /// The session in which its events go ahead of the queue: the hook's that runs before it opens.
+    ahead: Option<u64>,
 }
 
 /// What the server said with CONNECTED.
@@ -68,7 +68,11 @@ impl Connected {
 }
 
 impl Socket {
-    pub(crate) const fn new(handle: Arc<Handle>, namespace: Arc<Namespace>, ahead: bool) -> Self {
+    pub(crate) const fn new(
+        handle: Arc<Handle>,
+        namespace: Arc<Namespace>,
+        ahead: Option<u64>,
+    ) -> Self {
         Self {
             handle,
             namespace,
@@ -84,7 +88,7 @@ impl Socket {
         &self.namespace
     }
 
-    pub(crate) const fn is_ahead(&self) -> bool {
+    pub(crate) const fn ahead(&self) -> Option<u64> {
         self.ahead
     }
 
@@ -251,7 +255,8 @@ impl Socket {
     /// earlier one.
     ///
     /// What it emits on the socket it is given goes ahead of everything that waits; the queue opens
-    /// when it is done, so it must end.
+    /// when it is done, so it must end. If that session is lost too before it is done, the hook runs
+    /// once more in the next one, and what the first run still emits waits like everything else.
     pub fn on_reattach<F, Fut>(&self, function: F)
     where
         F: Fn(Self) -> Fut + Send + Sync + 'static,

@@ -95,7 +95,7 @@ impl<P: FromEvent> EventStream<P> {
     fn take(&self, incoming: Incoming) -> Option<P> {
         self.shared.handled(incoming.size());
         let invocation = Invocation {
-            socket: self.shared.socket(&self.namespace, false)?,
+            socket: self.shared.socket(&self.namespace, None)?,
             event: incoming.event,
             args: incoming.args,
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::*;
 use tokio::time::{Instant, sleep};
 use trunkline_client::{
-    Code, ConnectError, Jitter, LossReason, RETRY_AFTER_MAX, SocketState, State,
+    Code, ConnectError, EmitError, Jitter, LossReason, RETRY_AFTER_MAX, SocketState, State,
 };
 use trunkline_protocol::{Close, MAX_INTEGER};
 use trunkline_transport::DialError;
@@ -176,6 +176,53 @@ async fn a_limit_of_time_ends_in_gave_up_and_loses_the_session() {
         .unwrap();
     assert!(start.elapsed() <= limit, "{:?}", start.elapsed());
     assert_eq!(told.await.unwrap().reason, LossReason::GaveUp);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_time_ends_an_attempt_that_is_under_way() {
+    let server = Server::new();
+    let limit = Duration::from_secs(7);
+    server.plan([Dial::Hang, Dial::Hang]);
+    let client = server.builder().give_up_after(limit).build().unwrap();
+    let start = Instant::now();
+    let socket = client.socket("/");
+    let failed = socket.connect().await;
+    assert!(
+        matches!(failed, Err(ConnectError::GaveUp { attempts: 1, .. })),
+        "{failed:?}"
+    );
+    assert_eq!(start.elapsed(), limit);
+    // The time is counted anew.
+    let failed = socket.connect().await;
+    assert!(matches!(failed, Err(ConnectError::GaveUp { .. })));
+    assert_eq!(start.elapsed(), 2 * limit);
+    assert_eq!(server.dials_ms(start), [0, 7_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_wait_when_the_client_gives_up_are_handed_back() {
+    let mut server = Server::new();
+    server.plan([unreachable()]);
+    let client = server.builder().attempts_max(1).build().unwrap();
+    let lost = Arc::new(Mutex::new(Vec::new()));
+    let told = lost.clone();
+    client.on_session_lost(move |loss| {
+        told.lock().unwrap().push(loss);
+        async {}
+    });
+    let socket = client.socket("/");
+    socket.emit("waiting", &7).unwrap();
+    socket.connect().await.unwrap_err();
+    settle().await;
+    assert_eq!(socket.emit("no", ()), Err(EmitError::Disconnected));
+    let lost = std::mem::take(&mut *lost.lock().unwrap());
+    assert_eq!(lost[0].reason, LossReason::GaveUp);
+    let event = &lost[0].events[0];
+    assert_eq!((event.event.as_str(), event.sent), ("waiting", false));
+    let (connected, mut peer) = tokio::join!(socket.connect(), server.accept_fresh());
+    connected.unwrap();
+    socket.emit(&event.event, event.args.clone()).unwrap();
+    assert_eq!(peer.next_event().await.1, "waiting");
 }
 
 fn refused(status: u16, retry_after_s: Option<u64>) -> Dial {

@@ -163,6 +163,42 @@ async fn hooks_run_before_anything_that_waits_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hook_whose_session_is_lost_too_goes_ahead_of_nothing_any_more() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (socket, peer) = connect(&client, &mut server).await;
+    let gates = Arc::new(tokio::sync::Semaphore::new(0));
+    let gate = gates.clone();
+    socket.on_reattach(move |socket: Socket| {
+        let gate = gate.clone();
+        async move {
+            socket.emit("join", ()).unwrap();
+            gate.acquire().await.unwrap().forget();
+            socket.emit("joined", ()).unwrap();
+        }
+    });
+    peer.cut();
+    settle().await;
+    socket.emit("waiting", ()).unwrap();
+    let mut peer = refuse_resume(&mut server).await;
+    peer.attach("/").await;
+    assert_eq!(peer.next_event().await.1, "join");
+    peer.received(2).await;
+    settle().await;
+    peer.cut();
+    let mut peer = refuse_resume(&mut server).await;
+    // The first run ends before the socket is attached again.
+    gates.add_permits(1);
+    settle().await;
+    peer.attach("/").await;
+    assert_eq!(peer.next_event().await.1, "join");
+    gates.add_permits(1);
+    for expected in ["joined", "waiting", "joined"] {
+        assert_eq!(peer.next_event().await.1, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_panicking_hook_opens_the_queue_too() {
     let mut server = Server::new();
     let client = server.client();
