@@ -1,7 +1,6 @@
 //! What the application holds: where it may go, and what it shows.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::support::*;
 use trunkline_client::{
@@ -104,6 +103,6 @@ async fn clients_of_one_process_have_nothing_to_do_with_each_other() {
     second_socket.emit("still", ()).unwrap();
     assert_eq!(second_peer.next_event().await.1, "still");
     assert_eq!((first.stats().connections, second.stats().dials), (1, 1));
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    settle().await;
     assert!(!second.is_closed());
 }

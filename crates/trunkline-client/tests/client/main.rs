@@ -1,6 +1,7 @@
 //! The client against a server that is played by hand, in virtual time.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod aborting;
 mod acks;
 mod backing_off;
 mod connecting;
