@@ -252,7 +252,8 @@ impl Socket {
     }
 
     /// Sets what runs when the socket is connected again after its session was lost; instead of an
-    /// earlier one.
+    /// earlier one. It does not run after a [`connect`](Self::connect) of the application's own, also
+    /// not the one that follows giving up: what that needs can follow it.
     ///
     /// What it emits on the socket it is given goes ahead of everything that waits; the queue opens
     /// when it is done, so it must end. If that session is lost too before it is done, the hook runs

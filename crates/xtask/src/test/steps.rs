@@ -92,7 +92,7 @@ const CLIPPY: [&str; 7] = [
     "warnings",
 ];
 const DOCTESTS: [&str; 4] = ["test", "--locked", "--workspace", "--doc"];
-const RELEASE: [&str; 7] = [
+const RELEASE: [&str; 9] = [
     "build",
     "--locked",
     "--release",
@@ -100,6 +100,8 @@ const RELEASE: [&str; 7] = [
     "example-chat",
     "-p",
     "trunkline-fixture",
+    "-p",
+    "trunkline-proxy-test",
 ];
 
 fn step(name: &str, purpose: &'static str, budget_seconds: u64, action: Action) -> Step {
