@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use trunkline_driver::Session;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{
@@ -35,6 +35,8 @@ pub(crate) struct Book {
     pub(crate) answered: Answered,
     /// Bytes in all `Member::offline`.
     pub(crate) offline_bytes: usize,
+    /// Wakes who waits for less to wait, when that may be so outside of the session's own queue.
+    pub(crate) lightened: Arc<Notify>,
     /// The session cannot keep its promise and is to end with this.
     pub(crate) broken: Option<Close>,
     pub(crate) go_away: Option<Notice>,
@@ -112,6 +114,7 @@ impl Book {
             acks: AckTable::new(pending_acks),
             answered: Answered::default(),
             offline_bytes: 0,
+            lightened: Arc::default(),
             broken: None,
             go_away: None,
             hurry: false,
@@ -167,6 +170,7 @@ impl Book {
             self.offline_bytes -= member.offline.iter().map(offline_len).sum::<usize>();
             member.offline = VecDeque::new();
         }
+        self.lightened.notify_waiters();
         for waiter in self.acks.leave(name) {
             // Whoever gave up waiting needs no answer, here and below.
             let _ = waiter.send(Err(AckError::Disconnected));

@@ -1,4 +1,4 @@
-//! Events that await their ack.
+//! Events that await their ack, and volatile ones.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
-use trunkline_protocol::{AckId, EventName, Payload};
+use trunkline_protocol::{AckId, EventName, IntoArgs, Payload};
 
 use crate::{AckError, EmitError, Socket};
 
@@ -160,5 +160,32 @@ impl Asked {
 impl Drop for Asked {
     fn drop(&mut self) {
         self.settle();
+    }
+}
+
+/// Emits volatile events.
+///
+/// One is handed to the connection at once, or dropped: when something else still waits for it, when
+/// the transport takes no more, and while the socket is not connected or has no connection. Nothing
+/// keeps or repeats it. For what the next event makes worthless: a typing sign, a progress, a
+/// position.
+///
+/// Specification: best-effort.md, BEF-012.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "`emit` sends"]
+pub struct Volatile<'a>(pub(crate) &'a Socket);
+
+impl Volatile<'_> {
+    /// Emits an event, or drops and counts it in
+    /// [`Stats::dropped_volatile`](crate::Stats::dropped_volatile).
+    ///
+    /// # Errors
+    /// The event has no valid name, the args do not encode or are more than the server takes, or the
+    /// socket was disconnected or the client closed. That it was dropped is no error.
+    pub fn emit(self, event: &str, args: impl IntoArgs) -> Result<(), EmitError> {
+        let Self(socket) = self;
+        let (event, args) = (EventName::try_from(event)?, args.into_args()?);
+        let shared = socket.shared();
+        shared.emit_volatile(socket.space(), &event, &args, socket.ahead())
     }
 }

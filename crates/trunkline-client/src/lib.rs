@@ -7,7 +7,8 @@
 //! | `client.rs`, `builder.rs`, `address.rs` | [`Client`], [`Builder`], the URL's default path |
 //! | `credentials.rs`, `refresh.rs` | [`Credentials`]: what a client is let in with; fresh ones on a live session |
 //! | `socket.rs`, `subscription.rs`, `stream.rs` | [`Socket`]: one namespace; [`Subscription`]; [`EventStream`] |
-//! | `emit.rs` | [`Acked`]: an event that awaits its ack |
+//! | `emit.rs` | [`Acked`]: an event that awaits its ack; [`Volatile`] ones |
+//! | `capacity.rs` | what waits for the server, for senders that want to know |
 //! | `handler.rs`, `extract.rs` | what a handler may be and take; what it returns is the driver's |
 //! | `state.rs`, `stats.rs` | [`State`], [`SocketState`], [`Watch`]; [`Stats`] |
 //! | `lost.rs` | [`SessionLost`]: what is unknown after a session was lost |
@@ -23,6 +24,7 @@ mod attempt;
 mod back_off;
 mod book;
 mod builder;
+mod capacity;
 mod client;
 mod credentials;
 mod dispatch;
@@ -55,7 +57,7 @@ pub use builder::{
 };
 pub use client::{CLOSE_WAIT, Client};
 pub use credentials::{CREDENTIALS_TIMEOUT, Credentials, CredentialsError, Occasion};
-pub use emit::Acked;
+pub use emit::{Acked, Volatile};
 pub use error::{AckError, BuildError, ConnectError, EmitError};
 pub use extract::{FromEvent, Invocation};
 pub use handler::{Ack, Handler};

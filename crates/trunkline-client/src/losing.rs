@@ -55,6 +55,7 @@ impl Shared {
             }
         }
         put_back(&mut book, sorted.kept);
+        book.lightened.notify_waiters();
         book.forget_connection();
         let number = book.losses + 1;
         let told = self.on_lost.lock().clone();
@@ -105,6 +106,7 @@ impl Shared {
             member.accepting = false;
         }
         book.offline_bytes = 0;
+        book.lightened.notify_waiters();
         for waiter in book.acks.drain() {
             let _ = waiter.send(Err(end.ack_error()));
         }
@@ -144,6 +146,7 @@ impl Shared {
         for member in book.members.values_mut() {
             member.forget_session();
         }
+        book.lightened.notify_waiters();
         book.forget_connection();
         book.phase = Phase::Idle;
         self.state.send_replace(State::Idle);

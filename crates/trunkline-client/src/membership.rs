@@ -258,6 +258,7 @@ impl Shared {
         }
         book.sessions += 1;
         book.session = Some(Arc::clone(session));
+        book.lightened.notify_waiters();
         book.broken = broken;
     }
 }

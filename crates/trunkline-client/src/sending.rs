@@ -86,6 +86,33 @@ impl Shared {
                 give_back(&mut book, &frame, error);
             }
         }
+        book.lightened.notify_waiters();
+    }
+
+    /// Hands a best-effort event to the connection, or drops and counts it.
+    pub(crate) fn emit_volatile(
+        &self,
+        namespace: &Namespace,
+        event: &EventName,
+        args: &Payload,
+        ahead: Option<u64>,
+    ) -> Result<(), EmitError> {
+        let frame = Prepared::datagram(&namespace.name, event, args);
+        let book = self.book.lock();
+        if book.is_closing() {
+            return Err(EmitError::Closed);
+        }
+        let member = book.members.get(&*namespace.name);
+        let member = member.filter(|member| member.accepting);
+        let member = member.ok_or(EmitError::Disconnected)?;
+        self.fits(&book, &frame)?;
+        let is_open = member.is_open(ahead == Some(book.sessions));
+        let session = book.session.clone().filter(|_| is_open);
+        drop(book);
+        if !session.is_some_and(|session| session.push_best_effort(frame)) {
+            count(&self.counters.dropped_volatile);
+        }
+        Ok(())
     }
 
     fn check(
@@ -104,9 +131,7 @@ impl Shared {
         if !settings.queue_offline && !book.reaches_connection(member, ahead) {
             return Err(EmitError::Offline);
         }
-        let session = book.session.as_ref();
-        let encoding = session.map_or(Encoding::MessagePack, |session| session.encoding());
-        let size = message_len(frame, encoding, self.frame_limit(session))?;
+        let size = self.fits(book, frame)?;
         let limit = settings.limits.queue as usize;
         // A hook's events do not wait behind the queue they go ahead of.
         let (bytes_ahead, events_ahead) = match ahead {
@@ -123,6 +148,13 @@ impl Shared {
             return Err(EmitError::QueueLong { queued, limit });
         }
         Ok(())
+    }
+
+    /// The frame's size in bytes, if the server takes it, as far as it has said so.
+    fn fits(&self, book: &Book, frame: &Prepared) -> Result<usize, EmitError> {
+        let session = book.session.as_ref();
+        let encoding = session.map_or(Encoding::MessagePack, |session| session.encoding());
+        Ok(message_len(frame, encoding, self.frame_limit(session))?)
     }
 
     fn place(

@@ -100,6 +100,7 @@ impl Shared {
             }
             Phase::Closing | Phase::Closed => {}
         }
+        book.lightened.notify_waiters();
         drop(book);
         // Without a task nobody else does.
         idle.iter().for_each(|namespace| namespace.clear(self));

@@ -18,7 +18,7 @@ use crate::namespace::{Namespace, Taker};
 use crate::shared::Shared;
 use crate::{
     Acked, Client, ConnectError, EmitError, EventStream, FromEvent, Handler, SocketState,
-    Subscription, Watch,
+    Subscription, Volatile, Watch,
 };
 
 /// One namespace of a client. A cheap handle that keeps the client alive.
@@ -279,6 +279,52 @@ impl Socket {
         let taken = self
             .shared()
             .emit(&self.namespace, &event, &args, None, self.ahead);
+        taken.map(|_| ())
+    }
+
+    /// Emits in another way than reliably: see [`Volatile`].
+    pub const fn volatile(&self) -> Volatile<'_> {
+        Volatile(self)
+    }
+
+    /// Bytes of events and answers that wait for the server, of all of the client's sockets, with 64
+    /// more for each, which is what holding it takes.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.shared().queued_bytes()
+    }
+
+    /// Bytes that may still wait before an emit is refused: what is left of
+    /// [`Builder::queue_bytes`](crate::Builder::queue_bytes).
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        let shared = self.shared();
+        shared.queue_limit().saturating_sub(shared.queued_bytes())
+    }
+
+    /// Waits until the server's connection has taken all that the client's sockets emitted, or the
+    /// client is closed. While there is no connection, it waits for the next one. Whether it arrived
+    /// is another matter: that is what an ack says.
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect.
+    pub async fn drained(&self) {
+        self.shared().lightened(0).await;
+    }
+
+    /// Emits an event once at most half of [`Builder::queue_bytes`](crate::Builder::queue_bytes)
+    /// waits: for whoever makes events faster than the server may take them.
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
+    ///
+    /// # Cancel safety
+    /// Dropping the future before it is ready emits nothing.
+    pub async fn emit_when_ready(&self, event: &str, args: impl IntoArgs) -> Result<(), EmitError> {
+        let (event, args) = (EventName::try_from(event)?, args.into_args()?);
+        let shared = self.shared();
+        shared.lightened(shared.queue_limit() / 2).await;
+        let taken = shared.emit(&self.namespace, &event, &args, None, self.ahead);
         taken.map(|_| ())
     }
 

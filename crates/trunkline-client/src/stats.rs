@@ -25,6 +25,8 @@ pub struct Stats {
     /// Events that were taken while nobody knew the server's limits, and turned out to be too large
     /// for it.
     pub events_dropped: u64,
+    /// Volatile events that were dropped, since there was no connection, or it was busy.
+    pub dropped_volatile: u64,
     /// Answers that nobody waited for: late, a repeat, or never asked for.
     pub acks_ignored: u64,
     /// Bytes that wait for the server now, as [`Builder::queue_bytes`](crate::Builder::queue_bytes)
@@ -48,6 +50,7 @@ pub(crate) struct Counters {
     pub(crate) sessions_lost: AtomicU64,
     pub(crate) emits_refused: AtomicU64,
     pub(crate) events_dropped: AtomicU64,
+    pub(crate) dropped_volatile: AtomicU64,
 }
 
 /// Adds one.
@@ -67,6 +70,7 @@ impl Shared {
             sessions_lost: counted(&counters.sessions_lost),
             emits_refused: counted(&counters.emits_refused),
             events_dropped: counted(&counters.events_dropped),
+            dropped_volatile: counted(&counters.dropped_volatile),
             acks_ignored: book.acks.ignored(),
             queued_bytes: book.queued_bytes(),
             queued_events: book.queued_events(),

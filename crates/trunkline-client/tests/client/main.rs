@@ -6,6 +6,7 @@ mod acks;
 mod backing_off;
 mod connecting;
 mod credentials;
+mod delivering;
 mod going_away;
 mod handles;
 mod handling;
