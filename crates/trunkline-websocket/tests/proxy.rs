@@ -5,13 +5,14 @@ mod common;
 
 use std::net::SocketAddr;
 
-use common::{Server, dial, request, within_limit};
+use common::{Server, dial, request, secure_request, within_limit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use trunkline_testkit::drive::{content, send};
-use trunkline_transport::{DialError, DialRequest, MessageKind, Proxy};
-use trunkline_websocket::ListenerConfig;
+use trunkline_tls::{Certificate, Trust};
+use trunkline_transport::{DialError, DialRequest, Dialer as _, MessageKind, Proxy};
+use trunkline_websocket::{ListenerConfig, WebSocketDialer};
 
 /// What a proxy does with the connection once it has read the CONNECT.
 enum Then {
@@ -105,6 +106,34 @@ async fn messages_go_through_and_the_proxys_credentials_stay_with_it() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn tls_is_spoken_with_the_server_and_the_proxy_sees_none_of_it() {
+    within_limit(async {
+        let certificate = Certificate::self_signed(["127.0.0.1"]).unwrap();
+        let trust = Trust::nobody().with_certificate(&certificate);
+        let config = ListenerConfig {
+            certificate: Some(certificate),
+            ..ListenerConfig::default()
+        };
+        let mut server = Server::start(config).await;
+        let (address, task) = proxy(Then::Pass("HTTP/1.1 200 OK\r\n\r\n")).await;
+        let request = DialRequest {
+            url: secure_request(server.address, 1000).url,
+            ..through(address, server.address)
+        };
+        let dialer = WebSocketDialer::default().trusting(trust);
+        let mut dialled = dialer.dial(&request).await.unwrap();
+        let (mut accepted, _) = server.next().await;
+        send(&mut *dialled.sender, MessageKind::Binary, b"through")
+            .await
+            .unwrap();
+        assert_eq!(content(&mut *accepted.receiver).await, "through");
+        drop((dialled, accepted));
+        assert!(!task.await.unwrap().contains("Sec-WebSocket"));
+    })
+    .await;
 }
 
 #[tokio::test]
