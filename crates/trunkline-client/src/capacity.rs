@@ -4,6 +4,7 @@ use std::pin::pin;
 
 use trunkline_driver::sync::Arc;
 
+use crate::book::Phase;
 use crate::shared::Shared;
 
 impl Shared {
@@ -27,7 +28,7 @@ impl Shared {
                 let book = self.book.lock();
                 let left = bytes.checked_sub(book.offline_bytes);
                 match (&book.session, left) {
-                    _ if book.is_closing() => return,
+                    _ if book.phase == Phase::Closed => return,
                     (None, Some(_)) => return,
                     (Some(session), Some(left)) if session.ended().is_none() => {
                         Some((Arc::clone(session), left))

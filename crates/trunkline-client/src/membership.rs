@@ -258,7 +258,6 @@ impl Shared {
         }
         book.sessions += 1;
         book.session = Some(Arc::clone(session));
-        book.lightened.notify_waiters();
         book.broken = broken;
     }
 }

@@ -288,6 +288,7 @@ async fn close_sends_what_waits_then_1000_and_forbids_more() {
     assert!(socket.emit("after", ()).is_err());
     client.close().await;
     assert_eq!(tasks(), 0);
+    assert_eq!(client.stats().sessions_lost, 0, "it was ended");
 }
 
 #[tokio::test(start_paused = true)]

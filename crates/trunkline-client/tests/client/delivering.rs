@@ -171,6 +171,18 @@ async fn drained_goes_on_over_a_lost_session_and_ends_with_the_client() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn drained_ends_with_a_client_that_never_connected() {
+    let client = Server::new().client();
+    let socket = client.socket("/");
+    socket.emit("never", ()).unwrap();
+    let (drained, ()) = tokio::join!(timeout(Duration::from_secs(1), socket.drained()), async {
+        settle().await;
+        client.close().await;
+    });
+    drained.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn leaving_the_socket_it_waits_for_ends_a_wait() {
     let server = Server::new();
     let client = server.client();
