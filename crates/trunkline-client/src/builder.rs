@@ -152,6 +152,15 @@ impl Builder {
     /// Dials through an HTTP proxy, wherever the server sends the client later too. Default: straight.
     /// [`Proxy::from_environment`] asks the environment; nothing else does.
     ///
+    /// ```no_run
+    /// # use trunkline_client::{Client, Proxy};
+    /// # fn example(builder: trunkline_client::Builder) -> Result<(), Box<dyn std::error::Error>> {
+    /// let proxy = Proxy::new("http://proxy.example:3128")?.credentials("ada", "s3cret")?;
+    /// let client = builder.proxy(proxy.except("localhost")).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Connecting to the proxy and its answer count towards [`dial_timeout`](Self::dial_timeout). A
     /// proxy that refuses with a status that says "never" ends the client as the server's would
     /// (407, 403); one that cannot be reached is tried again.

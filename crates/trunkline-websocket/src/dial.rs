@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::connection;
 use crate::frame::Role;
 
+mod addresses;
 mod exchange;
 #[cfg(feature = "tls")]
 mod secure;

@@ -6,15 +6,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use trunkline_transport::{DialError, Proxy};
 
+use super::addresses;
 use super::target::Target;
 
 /// A stream to the target; what is written to it, the target gets.
 pub(super) async fn reach(target: &Target, proxy: Option<&Proxy>) -> Result<TcpStream, DialError> {
     let Some(proxy) = proxy.filter(|proxy| proxy.is_for(&target.host)) else {
-        return Ok(TcpStream::connect((target.host.as_str(), target.port)).await?);
+        return Ok(addresses::connect(&target.host, target.port).await?);
     };
     let problem = |cause: std::io::Error, what: &str| failed(proxy, format!("{what}: {cause}"));
-    let connected = TcpStream::connect((proxy.host(), proxy.port())).await;
+    let connected = addresses::connect(proxy.host(), proxy.port()).await;
     let mut stream = connected.map_err(|cause| problem(cause, "cannot be reached"))?;
     let asked = stream.write_all(&request(target, proxy)).await;
     asked.map_err(|cause| problem(cause, "was lost"))?;
