@@ -30,6 +30,7 @@ pub fn run(data: &[u8]) {
         protocols: vec!["trunkline.v1.msgpack".into(), "trunkline.v1.json".into()],
         headers,
         max_message: 600,
+        proxy: None,
     };
     let answer = input.rest().to_vec();
     run_in_virtual_time(dial(&request, pieces, answer));

@@ -5,8 +5,7 @@ use std::pin::Pin;
 
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{
-    AckId, Code, Encoding, EventName, Frame, NamespaceName, Payload, Prepared, ResumeRefusal,
-    Sequenced,
+    AckId, Code, EventName, NamespaceName, Payload, Prepared, PreparedEvent, ResumeRefusal,
 };
 
 /// A session was lost: what it had under way may or may not have arrived.
@@ -62,24 +61,16 @@ pub struct LostEvent {
 impl LostEvent {
     /// Reads a frame that the session kept; none if it is no EVENT.
     pub(crate) fn read(frame: &Prepared, depth: u32) -> Option<(Self, Option<AckId>)> {
-        let message = frame.to_message(Encoding::MessagePack, 1);
-        let Ok(Frame::Sequenced {
-            frame:
-                Sequenced::Event {
-                    namespace,
-                    ack_id,
-                    event,
-                    args,
-                },
-            ..
-        }) = Frame::decode(Encoding::MessagePack, &message)
-        else {
-            return None;
-        };
+        let PreparedEvent {
+            namespace,
+            ack_id,
+            event,
+            args,
+        } = frame.to_event(depth)?;
         let event = Self {
-            namespace: NamespaceName::try_from(&*namespace).ok()?,
-            event: EventName::try_from(&*event).ok()?,
-            args: args.args(depth).ok()?,
+            namespace,
+            event,
+            args,
             asked_ack: ack_id.is_some(),
             sent: true,
             resent: false,

@@ -2,9 +2,7 @@
 
 use trunkline_driver::sync::Arc;
 use trunkline_driver::{Session, Turn, message_len};
-use trunkline_protocol::{
-    AckId, Encoding, EventName, FRAME_BYTES, Frame, Payload, Prepared, PushError, Sequenced,
-};
+use trunkline_protocol::{AckId, Encoding, EventName, FRAME_BYTES, Payload, Prepared, PushError};
 
 use crate::book::{AckWaiter, Book, Member, offline_len};
 use crate::namespace::Namespace;
@@ -223,14 +221,7 @@ fn overflow(error: PushError) -> EmitError {
 /// An event that was taken does not fit after all: the server's limits came late.
 fn give_back(book: &mut Book, frame: &Prepared, error: EmitError) {
     tracing::warn!(%error, "an event that waited is dropped");
-    let message = frame.to_message(Encoding::MessagePack, 1);
-    if let Ok(Frame::Sequenced {
-        frame: Sequenced::Event {
-            ack_id: Some(ack_id),
-            ..
-        },
-        ..
-    }) = Frame::decode(Encoding::MessagePack, &message)
+    if let Some(ack_id) = frame.ack_id()
         && let Some(waiter) = book.acks.forget(ack_id)
     {
         let _ = waiter.send(Err(AckError::Emit(error)));

@@ -207,6 +207,12 @@ impl Prepared {
         self.0.kind
     }
 
+    /// The id of the ack that it asks for, if it is an EVENT that asks for one.
+    #[must_use]
+    pub fn ack_id(&self) -> Option<AckId> {
+        self.to_event(u32::MAX)?.ack_id
+    }
+
     /// The EVENT that it is, to be told to whoever emitted it; nothing for other kinds.
     ///
     /// `depth` is the limit on nesting that it was made under.
