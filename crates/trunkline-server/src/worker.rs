@@ -265,7 +265,7 @@ pub(crate) fn log_failure(socket: &Socket, handler: &str, failure: &Failure) {
 }
 
 /// A handler was ended because its socket is over; says so, and counts it.
-pub(crate) fn log_outlived(socket: &Socket, handler: &str) {
+fn log_outlived(socket: &Socket, handler: &str) {
     socket.context().server.count_aborted_handler();
     tracing::warn!(
         namespace = %socket.namespace_name(), handler, socket = %socket.id(),

@@ -197,10 +197,7 @@ async fn a_question_is_answered_with_fresh_credentials_and_nothing_is_dialled() 
         [Occasion::Dial, refresh, refresh]
     );
     assert!(!server.was_dialled());
-    assert_eq!(
-        client.state().current(),
-        State::Connected { resumed: false }
-    );
+    assert_eq!(client.state().current(), connected(false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -18,7 +17,7 @@ use crate::extract::TypeMap;
 use crate::handler::Call;
 use crate::namespace::NamespaceInner;
 use crate::queue::{Admitted, EventJob, Job, LineId, Lines, Moment};
-use crate::worker::{Worker, log_failure, log_outlived, send_failure};
+use crate::worker::{Worker, log_failure, send_failure};
 use crate::{EmitError, Failure};
 
 /// How long handlers that are under way when their socket ends may go on: `on_disconnect` waits so
@@ -109,20 +108,11 @@ impl NamespaceInner {
             hook.call(&Call::hook(&socket, &args), true)
         });
         Box::pin(async move {
-            let mut limit = None;
             let outcome = poll_fn(|cx| {
                 let _turn = Turn::enter();
-                if let Poll::Ready(outcome) = running.poll(cx) {
-                    return Poll::Ready(Some(outcome));
-                }
-                let limit = limit.get_or_insert_with(|| Box::pin(socket.outlived()));
-                limit.as_mut().poll(cx).map(|()| None)
+                running.poll(cx)
             });
-            let Some(outcome) = outcome.await else {
-                log_outlived(&socket, "on_connect");
-                return Err(Failure::internal());
-            };
-            let failure = match outcome {
+            let failure = match outcome.await {
                 Outcome::Done(data) => {
                     socket.accepted();
                     return Ok(data.iter().next().unwrap_or_default());

@@ -89,7 +89,8 @@ async fn hooks_that_never_end_are_ended_after_their_sockets() {
     while chat.room_count() > 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(server.stats().aborted_handlers, 2);
+    // The other one had run into the limit on whatever judges a CONNECT.
+    assert_eq!(server.stats().aborted_handlers, 1);
 }
 
 #[tokio::test(start_paused = true)]

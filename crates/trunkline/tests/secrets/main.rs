@@ -153,7 +153,7 @@ async fn a_run_with_everything_logged_shows_no_token_no_ticket_and_no_secret() {
     let echo: String = socket.emit_with_ack("echo", "one").await.unwrap();
     assert_eq!(echo, "one");
     relay.cut();
-    let is_resumed = |state: &State| *state == State::Connected { resumed: true };
+    let is_resumed = |state: &State| matches!(state, State::Connected { resumed: true, .. });
     client.state().wait_for(is_resumed).await.unwrap();
     let echo: String = socket.emit_with_ack("echo", "two").await.unwrap();
     assert_eq!(echo, "two");

@@ -28,7 +28,7 @@ enum Source {
     Component(&'static str),
 }
 
-const NEEDS: [Need; 9] = [
+const NEEDS: &[Need] = &[
     Need {
         name: "rustfmt",
         used_for: "the step fmt",
@@ -78,6 +78,12 @@ const NEEDS: [Need; 9] = [
         get: Source::Packages(&["python3", "python3-venv"]),
     },
     Need {
+        name: "nginx",
+        used_for: "the takeover",
+        is_there: || answers("nginx", &["-v"]),
+        get: Source::Packages(&["nginx-light"]),
+    },
+    Need {
         name: "Chromium",
         used_for: "the browser test",
         is_there: || answers("chromium", &["--version"]),
@@ -118,7 +124,7 @@ pub(super) fn run(needs: &Needs, deadline: Instant) -> Outcome {
 
 fn missing() -> Vec<&'static Need> {
     let mut missing = Vec::new();
-    for need in &NEEDS {
+    for need in NEEDS {
         let is_there = (need.is_there)();
         let state = if is_there { "found" } else { "MISSING" };
         println!("    {:<20} {state:<8} for {}", need.name, need.used_for);
@@ -235,6 +241,7 @@ mod tests {
             "npm",
             "python3",
             "python3-venv",
+            "nginx-light",
             "chromium",
             "tinyproxy-bin"
         ]));

@@ -75,7 +75,7 @@ pub(super) fn all(root: &Path, install: bool) -> Result<Vec<Step>> {
             "release",
             "the programs that the next steps run",
             480,
-            cargo(&RELEASE),
+            cargo(RELEASE),
         ),
     ];
     steps.extend(interop(root)?);
@@ -92,7 +92,7 @@ const CLIPPY: [&str; 7] = [
     "warnings",
 ];
 const DOCTESTS: [&str; 4] = ["test", "--locked", "--workspace", "--doc"];
-const RELEASE: [&str; 9] = [
+const RELEASE: &[&str] = &[
     "build",
     "--locked",
     "--release",
@@ -102,6 +102,8 @@ const RELEASE: [&str; 9] = [
     "trunkline-fixture",
     "-p",
     "trunkline-proxy-test",
+    "-p",
+    "example-takeover",
 ];
 
 fn step(name: &str, purpose: &'static str, budget_seconds: u64, action: Action) -> Step {
