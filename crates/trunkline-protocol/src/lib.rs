@@ -14,6 +14,7 @@
 //! | `payload.rs`, `into_args.rs`, `serde_bridge.rs`, `serde_error.rs`, `value_serde.rs` | [`Payload`], [`Value`], [`IntoArgs`]: where serde meets bytes |
 //! | `message_pack.rs`, `message_pack/` | tokens, and the walk that checks content |
 //! | `json.rs`, `json/` | JSON's grammar, and the transcoding both ways; [`to_json`] |
+//! | `event.rs` | [`Event`]: an event as a value, with what it carries and what answers it |
 //! | `kind.rs`, `code.rs` | [`Kind`] and [`Code`], with the constants of the registries |
 //! | `name.rs`, `id.rs`, `secret.rs` | the checked newtypes |
 //! | `limits.rs`, `encoding.rs` | [`Limits`], [`Encoding`] |
@@ -31,6 +32,7 @@ mod body;
 mod code;
 mod control;
 mod encoding;
+mod event;
 mod frame;
 mod handshake;
 mod heartbeat;
@@ -65,6 +67,7 @@ pub use bad_args::BadArgs;
 pub use body::Body;
 pub use code::{Code, Disposition, Role};
 pub use encoding::{Encoding, MAX_INTEGER, VERSION};
+pub use event::{AnsweredWith, Event, EventWith, IntoEventName};
 pub use frame::{
     Alternative, Auth, Close, Datagrams, Frame, GoAway, HeaderError, Hello, Resume, ResumeRefusal,
     Sequenced, Welcome, encode_ping, encode_pong, encode_received,
