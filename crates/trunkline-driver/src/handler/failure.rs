@@ -61,6 +61,24 @@ impl Failure {
         Self::told(Code::UNKNOWN_EVENT, message.into())
     }
 
+    /// There is no such namespace, or the peer may not know of it. Code `unknown-namespace`.
+    #[must_use]
+    pub fn unknown_namespace() -> Self {
+        Self::named(Code::UNKNOWN_NAMESPACE)
+    }
+
+    /// The server has no place for one more namespace of its kind. Code `namespace-limit`.
+    #[must_use]
+    pub fn namespace_limit() -> Self {
+        Self::named(Code::NAMESPACE_LIMIT)
+    }
+
+    /// The handler ended without an answer. Code `no-answer`.
+    #[must_use]
+    pub fn no_answer() -> Self {
+        Self::named(Code::NO_ANSWER)
+    }
+
     /// Something went wrong that is not the peer's business. Code `internal`, without a text.
     #[must_use]
     pub fn internal() -> Self {
@@ -103,6 +121,11 @@ impl Failure {
     #[must_use]
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.0.source.as_deref()
+    }
+
+    /// A failure whose text is its code's name.
+    fn named(code: Code) -> Self {
+        Self::told(code, code.name().unwrap_or_default().to_owned())
     }
 
     fn told(code: Code, message: String) -> Self {

@@ -39,6 +39,9 @@ impl Code {
     /// The application ended the session on purpose.
     pub const ENDED: Self = Self(3014);
 
+    /// The server makes namespaces of this kind on demand, and has as many as it may.
+    pub const NAMESPACE_LIMIT: Self = Self(3020);
+
     /// The peer broke the protocol; the reason says how. Sessions are never resumed into this.
     pub const PROTOCOL_ERROR: Self = Self(3200);
 
@@ -93,6 +96,7 @@ pub(super) const REGISTRY: &[(u16, &str)] = &[
     (3012, "no-answer"),
     (3013, "disconnected"),
     (3014, "ended"),
+    (3020, "namespace-limit"),
     (3200, "protocol-error"),
     (3201, "overflow"),
     (3202, "session-unknown"),
