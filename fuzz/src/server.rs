@@ -86,7 +86,7 @@ fn server(under_way: &Arc<()>) -> Server {
     root.on(
         "ask",
         |socket: Socket, Data(what): Data<Value>| async move {
-            let asked = socket.emit_with_ack::<Value>("asked", &what);
+            let asked = socket.emit_with_ack::<Value, _>("asked", &what);
             Ok::<_, Failure>(asked.timeout(Duration::from_secs(2)).await.is_ok())
         },
     );

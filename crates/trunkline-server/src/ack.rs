@@ -9,12 +9,13 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
-use trunkline_driver::sync::{AtomicU64, Ordering};
+use trunkline_driver::sync::{Arc, AtomicU64, Ordering};
 use trunkline_protocol::{
     AckId, BadArgs, Code, DecodeError, EncodeError, EventName, InvalidName, Payload, Prepared,
     Value,
 };
 
+use crate::gather::Gathering;
 use crate::{EmitError, Socket};
 
 /// How long an answer is waited for unless [`EmitWithAck::timeout`] says otherwise.
@@ -55,8 +56,12 @@ pub enum AckError {
 }
 
 /// Who waits for the answer to one event.
-#[derive(Debug)]
-pub(crate) struct AckWaiter(oneshot::Sender<Result<Payload, AckError>>);
+pub(crate) enum AckWaiter {
+    /// Whoever sent it to this socket.
+    One(oneshot::Sender<Result<Payload, AckError>>),
+    /// Whoever sent it to many, of which this is the one at that place.
+    OfMany(Arc<Gathering>, usize),
+}
 
 impl AckWaiter {
     pub(crate) fn answer(self, args: Payload) {
@@ -84,8 +89,11 @@ impl AckWaiter {
     }
 
     fn settle(self, answer: Result<Payload, AckError>) {
-        // Nobody waits any more: it was dropped on this very moment.
-        let _ = self.0.send(answer);
+        match self {
+            // Nobody waits any more if it was dropped at this very moment.
+            Self::One(waiting) => drop(waiting.send(answer)),
+            Self::OfMany(gathering, place) => gathering.settle(place, answer),
+        }
     }
 }
 
@@ -278,7 +286,7 @@ fn ask(socket: &Socket, event: &EventName, args: &Payload) -> Result<(Forget, An
             .context()
             .acks
             .lock()
-            .insert(ack_id, namespace.clone(), AckWaiter(waiter));
+            .insert(ack_id, namespace.clone(), AckWaiter::One(waiter));
     if let Err((too_many, _waiter)) = inserted {
         return Err(EmitError::TooManyAcks {
             limit: too_many.limit,
@@ -293,11 +301,11 @@ fn ask(socket: &Socket, event: &EventName, args: &Payload) -> Result<(Forget, An
 }
 
 /// Ids count through the whole process, so that none is ever reused in a session.
-fn next_ack_id() -> AckId {
+pub(crate) fn next_ack_id() -> AckId {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     AckId::new(number).expect("2^53 acks take longer than a process lives")
 }
 
 /// Longer time-outs than this (30 years) are cut to it, since clocks overflow.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

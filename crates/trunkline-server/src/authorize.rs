@@ -134,6 +134,7 @@ impl SessionContext {
         let limit: Duration = self.server.config.authentication_timeout;
         let outcome = tokio::time::timeout(limit, hook).await;
         if outcome.is_err() {
+            self.server.count_aborted_handler();
             let namespace = socket.namespace_name();
             tracing::error!(%namespace, socket = %socket.id(), ?limit, "{what} took too long");
         }

@@ -15,7 +15,7 @@ use trunkline_protocol::{
 use crate::ack::AckWaiter;
 use crate::auth::Handshake;
 use crate::refresh::Standing;
-use crate::server::ServerInner;
+use crate::server::{Found, ServerInner};
 use crate::socket::{DisconnectReason, Socket, Undelivered};
 use crate::{Admission, EmitError, Failure};
 
@@ -40,6 +40,8 @@ pub(crate) struct SessionContext {
     waiting: Mutex<Waiting>,
     /// Where its newest connection comes from.
     peer: Mutex<Option<SocketAddr>>,
+    /// Since when it is behind, as far as was looked.
+    behind_since: Mutex<Option<Time>>,
 }
 
 /// What waits for handlers.
@@ -100,6 +102,7 @@ impl SessionContext {
             acks: Mutex::new(AckTable::new(limits.pending_acks as usize)),
             standing: Mutex::new(Standing::new(admission, lead, now)),
             waiting: Mutex::default(),
+            behind_since: Mutex::default(),
         }
     }
 
@@ -157,6 +160,19 @@ impl SessionContext {
             waiting.holding = hold;
             self.session.hold_receipts(hold, clock::now());
         }
+    }
+
+    /// Looks whether the client is behind: by how many bytes, and since when it was seen so.
+    pub(crate) fn look_behind(&self, now: Time) -> Option<(usize, Time)> {
+        let session = &self.session;
+        let window = session.limits().replay.min(session.peer_limits().inbound) as usize;
+        let bytes = session.unconfirmed_bytes() + session.queued_bytes();
+        let mut since = self.behind_since.lock();
+        if bytes <= window / BEHIND {
+            *since = None;
+            return None;
+        }
+        Some((bytes, *since.get_or_insert(now)))
     }
 
     /// Ends a socket from this side, with DISCONNECT to the peer; not the one that has taken its place
@@ -403,7 +419,7 @@ impl SessionContext {
         if let Err(code) = self.namespaces.lock().admit(&name) {
             return self.refuse(&name, connect, code, "", &Value::nil());
         }
-        let Some(namespace) = self.server.find_namespace(&name) else {
+        let Some(found) = self.server.find_namespace(&name) else {
             let code = Code::UNKNOWN_NAMESPACE;
             return self.refuse(
                 &name,
@@ -425,11 +441,16 @@ impl SessionContext {
                 );
             }
         };
+        let namespace = match found {
+            Found::Fixed(namespace) => namespace,
+            Found::OfPattern(found) => found.hold(&name),
+        };
         let socket = namespace.begin(self);
         {
             let mut namespaces = self.namespaces.lock();
             if let Err(code) = namespaces.connect(name.clone(), connect, socket.clone()) {
                 drop(namespaces);
+                socket.leave_all();
                 return self.refuse(&name, connect, code, "", &Value::nil());
             }
         }
@@ -499,6 +520,11 @@ impl SessionContext {
                 if refused.is_none() {
                     return;
                 }
+                // The hook let it in, but its data is too large: its farewell is due.
+                socket.ended(DisconnectReason::ByServer {
+                    code: failure.code(),
+                    reason: failure.message().to_owned(),
+                });
                 self.refuse(
                     name,
                     connect,
@@ -549,6 +575,10 @@ impl SessionContext {
         let _ = self.push(Prepared::failed(&name, ack_id, code, "not connected", &nil));
     }
 }
+
+/// A client is behind when more than this part of the send window is on its way to it: four times
+/// what one that keeps up confirms at.
+const BEHIND: usize = 16;
 
 /// The session's side of its driver. It is a handle of its own so that the context is known as an
 /// `Arc` wherever frames arrive.

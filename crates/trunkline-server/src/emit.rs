@@ -6,10 +6,13 @@ use smallvec::SmallVec;
 use trunkline_driver::sync::Arc;
 use trunkline_driver::{TooLarge, Turn};
 use trunkline_protocol::{
-    Code, EncodeError, EventName, IntoArgs, InvalidName, MAX_NAME_BYTES, Prepared, PushError,
+    AnsweredWith, Code, EncodeError, EventWith, IntoArgs, InvalidName, MAX_NAME_BYTES,
+    NamespaceName, Prepared, PushError, Room,
 };
 
 use crate::Socket;
+use crate::gather::EmitWithAcks;
+use crate::laggard::Laggard;
 use crate::namespace::NamespaceInner;
 
 /// Why an event was not sent.
@@ -69,45 +72,6 @@ impl From<TooLarge> for EmitError {
     }
 }
 
-/// What names an event: `&str`, `String`, or an [`EventName`] that was checked before.
-pub trait IntoEventName {
-    /// The name.
-    ///
-    /// # Errors
-    /// It is not 1 to 255 bytes long.
-    fn into_event_name(self) -> Result<EventName, InvalidName>;
-}
-
-impl IntoEventName for EventName {
-    fn into_event_name(self) -> Result<EventName, InvalidName> {
-        Ok(self)
-    }
-}
-
-impl IntoEventName for &EventName {
-    fn into_event_name(self) -> Result<EventName, InvalidName> {
-        Ok(self.clone())
-    }
-}
-
-impl IntoEventName for &str {
-    fn into_event_name(self) -> Result<EventName, InvalidName> {
-        EventName::try_from(self)
-    }
-}
-
-impl IntoEventName for &String {
-    fn into_event_name(self) -> Result<EventName, InvalidName> {
-        EventName::try_from(self.as_str())
-    }
-}
-
-impl IntoEventName for String {
-    fn into_event_name(self) -> Result<EventName, InvalidName> {
-        EventName::try_from(self)
-    }
-}
-
 /// Addresses an event to some sockets of a namespace; each gets it once, in however many of the
 /// rooms it is.
 ///
@@ -119,6 +83,11 @@ impl IntoEventName for String {
 /// | `socket.broadcast()` | everyone else in the namespace |
 /// | `namespace.to(room)` | everyone in the room |
 /// | `namespace.except(room)` | everyone in the namespace who is not in the room |
+/// | `namespace.to_principal(id)` | every socket of that principal |
+/// | `namespace.everyone()` | everyone in the namespace |
+///
+/// Each further `to` and `to_principal` adds sockets, each `except` leaves some out. What is to be
+/// done with them goes for the sockets that are there at that moment.
 #[derive(Clone)]
 #[must_use = "an emitter addresses; `emit` sends"]
 pub struct Emitter<'a> {
@@ -126,16 +95,22 @@ pub struct Emitter<'a> {
     /// Left out.
     me: Option<&'a Socket>,
     rooms: SmallVec<[&'a str; 2]>,
+    principals: SmallVec<[&'a str; 1]>,
     except: SmallVec<[&'a str; 1]>,
     is_volatile: bool,
 }
 
 impl<'a> Emitter<'a> {
+    pub(crate) fn namespace_name(&self) -> &'a NamespaceName {
+        self.namespace.name()
+    }
+
     pub(crate) fn new(namespace: &'a Arc<NamespaceInner>, me: Option<&'a Socket>) -> Self {
         Self {
             namespace,
             me,
             rooms: SmallVec::new(),
+            principals: SmallVec::new(),
             except: SmallVec::new(),
             is_volatile: false,
         }
@@ -144,6 +119,12 @@ impl<'a> Emitter<'a> {
     /// Addresses a room too. Without one, the whole namespace is addressed.
     pub fn to(mut self, room: &'a str) -> Self {
         self.rooms.push(room);
+        self
+    }
+
+    /// Addresses every socket of the principal with this id too.
+    pub fn to_principal(mut self, id: &'a str) -> Self {
+        self.principals.push(id);
         self
     }
 
@@ -168,7 +149,7 @@ impl<'a> Emitter<'a> {
     ///
     /// # Errors
     /// The event or a room has no valid name, or the args do not encode. Nothing was sent then.
-    pub fn emit(self, event: impl IntoEventName, args: impl IntoArgs) -> Result<(), EmitError> {
+    pub fn emit<A: IntoArgs>(self, event: impl EventWith<A>, args: A) -> Result<(), EmitError> {
         self.check_names()?;
         let event = event.into_event_name()?;
         let args = args.into_args()?;
@@ -191,12 +172,80 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
+    /// Sends an event to all that are addressed, each of which is asked for an answer: see
+    /// [`EmitWithAcks`]. Nothing is sent until that is awaited. It is sent reliably, also by an emitter
+    /// that is [`volatile`](Self::volatile).
+    pub fn emit_with_ack<T, A: IntoArgs>(
+        self,
+        event: impl EventWith<A> + AnsweredWith<T>,
+        args: A,
+    ) -> EmitWithAcks<'a, T> {
+        let encoded = || {
+            self.check_names()?;
+            Ok((event.into_event_name()?, args.into_args()?))
+        };
+        let encoded = encoded();
+        EmitWithAcks::new(self, encoded)
+    }
+
     /// The sockets that are addressed at the moment.
     #[must_use]
     pub fn sockets(&self) -> Vec<Socket> {
         let mut sockets = Vec::new();
         self.for_each(|socket| sockets.push(socket.clone()));
         sockets
+    }
+
+    /// How many sockets are addressed at the moment.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let mut count = 0;
+        self.for_each(|_| count += 1);
+        count
+    }
+
+    /// Lets all that are addressed enter a room, and gives how many did: not those that are in it
+    /// already, are in as many rooms as they may be, or are over.
+    ///
+    /// # Errors
+    /// The room has no valid name. Nobody entered then.
+    pub fn join(&self, room: &str) -> Result<usize, InvalidName> {
+        Room::try_from(room)?;
+        let joined = self.sockets().into_iter().filter(|socket| {
+            let joined = socket.join(room);
+            if let Err(error) = &joined {
+                tracing::debug!(socket = %socket.id(), room, %error, "a member did not join");
+            }
+            joined == Ok(true)
+        });
+        Ok(joined.count())
+    }
+
+    /// Lets all that are addressed leave a room, and gives how many did.
+    #[expect(clippy::must_use_candidate, reason = "called for its effect")]
+    pub fn leave(&self, room: &str) -> usize {
+        let left = self.sockets().into_iter().filter(|it| it.leave(room));
+        left.count()
+    }
+
+    /// [Disconnects](Socket::disconnect) all that are addressed, and gives how many there were.
+    #[expect(clippy::must_use_candidate, reason = "called for its effect")]
+    pub fn disconnect(&self, reason: &str) -> usize {
+        let _turn = Turn::enter();
+        let sockets = self.sockets();
+        for socket in &sockets {
+            socket.disconnect(reason);
+        }
+        sockets.len()
+    }
+
+    /// Those of the addressed that are behind, furthest first: see [`Laggard`].
+    #[must_use]
+    pub fn laggards(&self) -> Vec<Laggard> {
+        let mut laggards = Vec::new();
+        self.for_each(|socket| laggards.extend(Laggard::look(socket)));
+        laggards.sort_by_key(|laggard| std::cmp::Reverse(laggard.bytes));
+        laggards
     }
 
     fn check_names(&self) -> Result<(), InvalidName> {
@@ -218,40 +267,39 @@ impl<'a> Emitter<'a> {
         {
             left_out.extend(room.snapshot().iter().cloned());
         }
-        let is_addressed = |socket: &Socket| {
-            self.me != Some(socket) && (left_out.is_empty() || !left_out.contains(socket))
+        let is_addressed = |socket: &&Socket| {
+            self.me != Some(*socket) && (left_out.is_empty() || !left_out.contains(*socket))
         };
-        match &*self.rooms {
-            [] => {
-                let everyone = self.namespace.everyone().snapshot();
-                everyone
-                    .iter()
-                    .filter(|socket| is_addressed(socket))
-                    .for_each(each);
-            }
-            [name] => {
-                let Some(room) = self.namespace.rooms().get(name) else {
-                    return;
-                };
-                room.snapshot()
-                    .iter()
-                    .filter(|socket| is_addressed(socket))
-                    .for_each(each);
-            }
-            names => {
+        match &*self.groups() {
+            [] => {}
+            [group] => group.iter().filter(is_addressed).for_each(each),
+            groups => {
                 let mut reached = HashSet::new();
-                for room in names
-                    .iter()
-                    .filter_map(|name| self.namespace.rooms().get(name))
-                {
-                    for socket in room.snapshot().iter().filter(|socket| is_addressed(socket)) {
-                        if reached.insert(socket.clone()) {
-                            each(socket);
-                        }
+                for socket in groups.iter().flat_map(|group| group.iter()) {
+                    if is_addressed(&socket) && reached.insert(socket.clone()) {
+                        each(socket);
                     }
                 }
             }
         }
+    }
+
+    /// What is addressed: the rooms and principals that are named, or everyone.
+    fn groups(&self) -> SmallVec<[Arc<[Socket]>; 2]> {
+        let namespace = self.namespace;
+        if self.rooms.is_empty() && self.principals.is_empty() {
+            return SmallVec::from_iter([namespace.everyone().snapshot()]);
+        }
+        let rooms = self
+            .rooms
+            .iter()
+            .filter_map(|name| namespace.rooms().get(name));
+        let principals = self.principals.iter();
+        let principals = principals.filter_map(|id| namespace.principals().get(id));
+        rooms
+            .map(|room| room.snapshot())
+            .chain(principals.map(|group| group.snapshot()))
+            .collect()
     }
 }
 
@@ -272,7 +320,7 @@ impl Volatile<'_> {
     /// # Errors
     /// The event has no valid name, or the args do not encode or are more than the peer takes. That
     /// it was dropped is no error.
-    pub fn emit(self, event: impl IntoEventName, args: impl IntoArgs) -> Result<(), EmitError> {
+    pub fn emit<A: IntoArgs>(self, event: impl EventWith<A>, args: A) -> Result<(), EmitError> {
         let event = event.into_event_name()?;
         let args = args.into_args()?;
         self.0
@@ -286,6 +334,7 @@ impl std::fmt::Debug for Emitter<'_> {
             .field("namespace", self.namespace.name())
             .field("me", &self.me)
             .field("rooms", &self.rooms)
+            .field("principals", &self.principals)
             .field("except", &self.except)
             .finish()
     }

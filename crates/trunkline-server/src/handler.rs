@@ -6,8 +6,8 @@
 //! | `function.rs` | [`Handler`] for functions and closures of up to eight extractors |
 //! | `stage.rs` | what a handler is for: an event, or a moment in a socket's life |
 //!
-//! What a handler may return, and what contains its panics, is the driver's: it is the same on both
-//! sides.
+//! What a handler may return, which handlers fit a typed event, and what contains their panics, is the
+//! driver's: it is the same on both sides.
 
 mod call;
 mod function;
@@ -15,7 +15,7 @@ pub mod stage;
 
 pub use call::Call;
 pub use function::Handler;
-pub use trunkline_driver::handler::{Ack, AckArgs, Answer, Answering};
+pub use trunkline_driver::handler::{Ack, AckArgs, Answer, AnswerIn, Answering, Handled};
 
 use crate::Failure;
 
@@ -27,9 +27,13 @@ type Erased = dyn Fn(&Call<'_>, bool) -> Result<Answering, Failure> + Send + Syn
 
 impl ErasedHandler {
     pub(crate) fn new<S, A>(handler: impl Handler<S, A>) -> Self {
-        Self(Box::new(move |call, asked| {
-            handler.clone().call(call, asked)
-        }))
+        Self::from_fn(move |call, asked| handler.clone().call(call, asked))
+    }
+
+    pub(crate) fn from_fn(
+        call: impl Fn(&Call<'_>, bool) -> Result<Answering, Failure> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Box::new(call))
     }
 
     /// Extracts and begins; the future is not polled yet.

@@ -78,6 +78,11 @@ impl<T: ?Sized> Principal<T> {
     pub fn id(&self) -> &str {
         &self.identity
     }
+
+    /// Its identity, as the key under which its sockets are found.
+    pub(crate) fn key(&self) -> Arc<str> {
+        Arc::clone(&self.identity)
+    }
 }
 
 impl<T: ?Sized> Deref for Principal<T> {

@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 
 use trunkline_driver::sync::Arc;
-use trunkline_protocol::{AckId, Payload};
+use trunkline_protocol::{AckId, EventName, Payload};
 
 use crate::DisconnectReason;
-use crate::namespace::Route;
+use crate::routes::Route;
 
 /// Something a socket's handlers have to do.
 pub(crate) enum Job {
@@ -20,6 +20,8 @@ pub(crate) enum Job {
 /// An event whose handler is to run.
 pub(crate) struct EventJob {
     pub(crate) route: Arc<Route>,
+    /// The event's name, if the route is for events of any name.
+    pub(crate) name: Option<EventName>,
     pub(crate) ack_id: Option<AckId>,
     pub(crate) args: Payload,
     /// It may be dropped rather than wait.
@@ -69,6 +71,13 @@ pub(crate) struct Lines {
 struct Line {
     running: usize,
     waiting: VecDeque<Job>,
+}
+
+impl EventJob {
+    /// The event's name.
+    pub(crate) fn event(&self) -> &EventName {
+        self.name.as_ref().unwrap_or_else(|| self.route.event())
+    }
 }
 
 impl Job {
@@ -242,7 +251,7 @@ fn limit_of(route: &Route) -> usize {
 }
 
 /// What a place in a line counts beside its args: about what it takes in memory.
-const PLACE_BYTES: usize = 64;
+pub(crate) const PLACE_BYTES: usize = 64;
 
 /// Best-effort events are dropped while this many events wait in their line.
 const BEST_EFFORT_WAITING: usize = 64;
@@ -267,6 +276,7 @@ mod tests {
         let args = (&number).into_args().unwrap();
         Job::Event(EventJob {
             route: Arc::clone(route),
+            name: None,
             ack_id: None,
             args,
             is_best_effort: number.is_multiple_of(3),
@@ -396,6 +406,7 @@ mod tests {
         let large = |route: &Arc<Route>| {
             Job::Event(EventJob {
                 route: Arc::clone(route),
+                name: None,
                 ack_id: None,
                 args: "x".repeat(100 * 1024).into_args().unwrap(),
                 is_best_effort: true,

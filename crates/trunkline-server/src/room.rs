@@ -1,5 +1,8 @@
 //! Rooms: which sockets are in them, for many readers and few writers.
 
+use std::borrow::Borrow;
+use std::hash::Hash;
+
 use dashmap::DashMap;
 use indexmap::IndexSet;
 use trunkline_driver::sync::{Arc, Mutex};
@@ -7,24 +10,33 @@ use trunkline_protocol::Room;
 
 use crate::Socket;
 
-/// The rooms of a namespace, by name.
+/// The rooms of a namespace, by name; or other groups of its sockets, by what they have in common.
 ///
 /// ```text
 ///   none ──join──> open ──the last one leaves──> closed, and out of the map
 /// ```
 ///
 /// No guard of the map outlives its lookup: rooms are cloned out of it.
-#[derive(Default)]
-pub(crate) struct Rooms(DashMap<Room, Arc<Membership>>);
+pub(crate) struct Rooms<K = Room>(DashMap<K, Arc<Membership<K>>>);
 
-impl Rooms {
+impl<K: Clone + Eq + Hash + Borrow<str>> Rooms<K> {
+    /// No rooms yet.
+    pub(crate) fn new() -> Self {
+        Self(DashMap::new())
+    }
+
+    /// No rooms yet, in a map of `shards` parts.
+    pub(crate) fn with_shards(shards: usize) -> Self {
+        Self(DashMap::with_shard_amount(shards))
+    }
+
     /// The room of this name, if anybody is in it.
-    pub(crate) fn get(&self, name: &str) -> Option<Arc<Membership>> {
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Membership<K>>> {
         self.0.get(name).map(|room| Arc::clone(&room))
     }
 
     /// The names of all rooms that anybody is in.
-    pub(crate) fn names(&self) -> Vec<Room> {
+    pub(crate) fn names(&self) -> Vec<K> {
         self.0.iter().map(|entry| entry.key().clone()).collect()
     }
 
@@ -33,7 +45,7 @@ impl Rooms {
     }
 
     /// Puts a socket into a room, which is made if it is not there. None if it is in it already.
-    pub(crate) fn join(&self, name: Room, socket: &Socket) -> Option<Arc<Membership>> {
+    pub(crate) fn join(&self, name: K, socket: &Socket) -> Option<Arc<Membership<K>>> {
         // Ends: each round that finds a closed room takes it out of the map.
         loop {
             let entry = self.0.entry(name.clone());
@@ -48,26 +60,25 @@ impl Rooms {
     }
 
     /// Takes a socket out of a room, and the room out of the map if nobody is left.
-    pub(crate) fn leave(&self, room: &Arc<Membership>, socket: &Socket) {
+    pub(crate) fn leave(&self, room: &Arc<Membership<K>>, socket: &Socket) {
         if room.remove_and_close(socket) {
             self.remove(room);
         }
     }
 
-    fn remove(&self, room: &Arc<Membership>) {
+    fn remove(&self, room: &Arc<Membership<K>>) {
         let Some(name) = &room.name else { return };
         // By identity: a new room of the same name may be there already.
         self.0
-            .remove_if(name, |_, present| Arc::ptr_eq(present, room));
+            .remove_if(name.borrow(), |_, present| Arc::ptr_eq(present, room));
     }
 }
 
 /// The sockets of a room, or of a whole namespace.
 ///
 /// A whole namespace has no name here, and never closes.
-#[derive(Default)]
-pub(crate) struct Membership {
-    name: Option<Room>,
+pub(crate) struct Membership<K = Room> {
+    name: Option<K>,
     members: Mutex<Members>,
 }
 
@@ -87,14 +98,24 @@ enum Added {
 }
 
 impl Membership {
-    fn new(name: Room) -> Self {
+    /// Of a whole namespace.
+    pub(crate) fn unnamed() -> Self {
+        Self {
+            name: None,
+            members: Mutex::default(),
+        }
+    }
+}
+
+impl<K> Membership<K> {
+    fn new(name: K) -> Self {
         Self {
             name: Some(name),
             members: Mutex::default(),
         }
     }
 
-    pub(crate) const fn name(&self) -> Option<&Room> {
+    pub(crate) const fn name(&self) -> Option<&K> {
         self.name.as_ref()
     }
 

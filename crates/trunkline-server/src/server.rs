@@ -15,6 +15,7 @@ use crate::accept;
 use crate::auth::Request;
 use crate::credentials::{AUTHENTICATION_LIMIT, Authenticate, Credentials};
 use crate::namespace::{Namespace, NamespaceInner};
+use crate::namespaces::{Match, Namespaces, Patterns};
 use crate::presence::{Presence, farewell};
 use crate::refresh::REFRESH_LEAD;
 use crate::registry::Registry;
@@ -39,10 +40,17 @@ pub(crate) struct ServerInner {
     pub(crate) authenticate: Option<Authenticate>,
     before_upgrade: Option<BeforeUpgrade>,
     namespaces: DashMap<NamespaceName, Arc<NamespaceInner>>,
+    patterns: Patterns,
     state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     /// The runtime that connections live in, once there was one.
     runtime: OnceLock<Handle>,
     counters: Counters,
+}
+
+/// Where a CONNECT leads.
+pub(crate) enum Found {
+    Fixed(Arc<NamespaceInner>),
+    OfPattern(Match),
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +93,10 @@ pub struct Stats {
     pub connections: usize,
     /// Sessions, attached or waiting to be resumed.
     pub sessions: usize,
+    /// Namespaces: those made by name, and those of patterns that exist.
+    pub namespaces: usize,
+    /// CONNECTs refused since as many namespaces of a pattern existed as its limit allows.
+    pub refused_namespaces: u64,
     /// Acks that clients owe.
     pub pending_acks: usize,
     /// Frames that sessions had sent without receipt when they ended: whether they arrived is
@@ -106,7 +118,8 @@ pub struct Stats {
     /// or a higher one. Specification: best-effort.md, BEF-007.
     pub stale_best_effort: u64,
     /// Handlers and hooks that were ended because they outlived their socket by
-    /// [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT).
+    /// [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT), or that what decides about a CONNECT or a room took
+    /// longer than [`Builder::authentication_timeout`].
     pub aborted_handlers: u64,
     /// Requests that [`Builder::before_upgrade`] refused.
     pub upgrades_refused: u64,
@@ -146,6 +159,39 @@ impl Server {
         let entry = self.inner.namespaces.entry(name.clone());
         let namespace = entry.or_insert_with(|| NamespaceInner::new(name));
         Namespace::new(Arc::clone(&namespace))
+    }
+
+    /// The namespaces whose names fit a pattern: they come and go with their sockets.
+    ///
+    /// A part in braces stands for any text up to the next "/", and `{*rest}` at the end for all that
+    /// is left; `{{` is a brace. A namespace that was made by [`namespace`](Self::namespace) goes
+    /// first, and of several patterns the one that says most. The same pattern gives the same
+    /// namespaces.
+    ///
+    /// ```
+    /// # use trunkline_server::{Data, Failure, Params, Server, Socket};
+    /// # let server = Server::new();
+    /// let orgs = server.namespaces("/org/{id}");
+    /// orgs.on_connect(|Params(id): Params<u32>, Data(token): Data<String>| async move {
+    ///     if token != format!("member of {id}") {
+    ///         return Err(Failure::unauthorized("not a member"));
+    ///     }
+    ///     Ok(())
+    /// });
+    /// orgs.on("say", |socket: Socket, Data(line): Data<String>| async move {
+    ///     socket.broadcast().emit("said", &line)?; // everyone else in this organisation
+    ///     Ok(())
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    /// If the pattern is malformed, or some name would fit it and another one equally.
+    #[must_use]
+    pub fn namespaces(&self, pattern: &str) -> Namespaces {
+        match self.inner.patterns.register(pattern) {
+            Ok(namespaces) => namespaces,
+            Err(problem) => panic!("namespaces of pattern {pattern:?}: {problem}"),
+        }
     }
 
     /// Judges a request before it becomes a connection, by [`Builder::before_upgrade`]: for whoever
@@ -223,9 +269,12 @@ impl Server {
         let counters = &self.inner.counters;
         let mut sessions = Vec::new();
         self.inner.registry.all(&mut sessions);
+        let (of_patterns, refused_namespaces) = self.inner.patterns.counts();
         Stats {
             connections: self.inner.presence.connections(),
             sessions: sessions.len(),
+            namespaces: self.inner.namespaces.len() + of_patterns,
+            refused_namespaces,
             pending_acks: sessions
                 .iter()
                 .map(|context| context.acks.lock().len())
@@ -277,10 +326,12 @@ impl std::fmt::Debug for Server {
 }
 
 impl ServerInner {
-    pub(crate) fn find_namespace(&self, name: &str) -> Option<Arc<NamespaceInner>> {
-        self.namespaces
-            .get(name)
-            .map(|namespace| Arc::clone(&namespace))
+    /// Where a CONNECT to this name leads.
+    pub(crate) fn find_namespace(&self, name: &str) -> Option<Found> {
+        if let Some(namespace) = self.namespaces.get(name) {
+            return Some(Found::Fixed(Arc::clone(&namespace)));
+        }
+        self.patterns.find(name).map(Found::OfPattern)
     }
 
     /// Runs a task among the connections, from any thread. None runs before the first connection.
@@ -527,6 +578,7 @@ impl Builder {
                 authenticate: self.authenticate,
                 before_upgrade: self.before_upgrade,
                 namespaces: DashMap::new(),
+                patterns: Patterns::default(),
                 state: self.state,
                 runtime: OnceLock::new(),
                 counters: Counters::default(),

@@ -9,7 +9,8 @@ use std::hash::{Hash, Hasher};
 
 use trunkline_driver::sync::{Arc, AtomicBool, Mutex};
 use trunkline_protocol::{
-    Close, Code, EventName, IntoArgs, InvalidName, NamespaceName, Payload, Room, SocketId,
+    AnsweredWith, Close, Code, EventName, EventWith, IntoArgs, InvalidName, NamespaceName, Payload,
+    Room, SocketId,
 };
 
 use crate::ack::EmitWithAck;
@@ -17,7 +18,7 @@ use crate::context::SessionContext;
 use crate::extract::TypeMap;
 use crate::namespace::{Namespace, NamespaceInner};
 use crate::room::Membership;
-use crate::{EmitError, Emitter, Handshake, IntoEventName, Principal, Volatile};
+use crate::{EmitError, Emitter, Handshake, Principal, Volatile};
 
 pub use life::FAREWELL_LIMIT;
 use life::Mailbox;
@@ -167,7 +168,7 @@ impl Socket {
     ///
     /// # Errors
     /// It was not sent: see [`EmitError`].
-    pub fn emit(&self, event: impl IntoEventName, args: impl IntoArgs) -> Result<(), EmitError> {
+    pub fn emit<A: IntoArgs>(&self, event: impl EventWith<A>, args: A) -> Result<(), EmitError> {
         let event = event.into_event_name()?;
         let args = args.into_args()?;
         self.deliver(self.0.namespace.event(&event, &args))
@@ -211,10 +212,10 @@ impl Socket {
     ///
     /// # Cancel safety
     /// Dropping the future before it is ready sends nothing.
-    pub async fn emit_when_ready(
+    pub async fn emit_when_ready<A: IntoArgs>(
         &self,
-        event: impl IntoEventName,
-        args: impl IntoArgs,
+        event: impl EventWith<A>,
+        args: A,
     ) -> Result<(), EmitError> {
         let event = event.into_event_name()?;
         let frame = self.0.namespace.event(&event, &args.into_args()?);
@@ -224,13 +225,12 @@ impl Socket {
     }
 
     /// Sends an event that asks for an answer, when it is awaited: see [`EmitWithAck`].
-    pub fn emit_with_ack<T>(
+    pub fn emit_with_ack<T, A: IntoArgs>(
         &self,
-        event: impl IntoEventName,
-        args: impl IntoArgs,
+        event: impl EventWith<A> + AnsweredWith<T>,
+        args: A,
     ) -> EmitWithAck<T> {
-        let event: Result<EventName, _> = event.into_event_name();
-        EmitWithAck::new(self.clone(), event, args.into_args())
+        EmitWithAck::new(self.clone(), event.into_event_name(), args.into_args())
     }
 
     /// Addresses everyone else in a room.
@@ -344,12 +344,20 @@ impl Socket {
         &self.0.context
     }
 
-    /// Leaves all rooms for good.
+    /// Leaves all rooms for good, and the namespace if that came of a pattern: the socket's last act.
     pub(crate) fn leave_all(&self) {
-        let mut joined = self.0.rooms.lock();
-        joined.left = true;
-        for room in std::mem::take(&mut joined.rooms) {
-            self.0.namespace.rooms().leave(&room, self);
+        let namespace = &self.0.namespace;
+        {
+            let mut joined = self.0.rooms.lock();
+            if std::mem::replace(&mut joined.left, true) {
+                return;
+            }
+            for room in std::mem::take(&mut joined.rooms) {
+                namespace.rooms().leave(&room, self);
+            }
+        }
+        if let Some(concrete) = namespace.concrete() {
+            concrete.let_go(namespace.name(), self.was_let_in());
         }
     }
 }

@@ -52,6 +52,7 @@ fn sweep_once(server: &Arc<ServerInner>, sessions: &mut Vec<Arc<SessionContext>>
                 } else {
                     let _turn = Turn::enter();
                     context.session.sweep(now);
+                    context.look_behind(now);
                     kept_bytes += context.session.kept_bytes();
                 }
             }
@@ -59,6 +60,7 @@ fn sweep_once(server: &Arc<ServerInner>, sessions: &mut Vec<Arc<SessionContext>>
                 context.finish(Code::SESSION_EXPIRED, "not resumed in time", None);
             }
             Life::Detached { since } => {
+                context.look_behind(now);
                 let bytes = context.session.kept_bytes();
                 kept_bytes += bytes;
                 detached.push((since, bytes, context));

@@ -6,11 +6,13 @@ use std::task::{Context, Poll, Waker, ready};
 use trunkline_driver::Turn;
 use trunkline_driver::handler::{Guarded, Outcome, ack_frame, failed_frame};
 use trunkline_driver::sync::Arc;
-use trunkline_protocol::{AckId, Code, Payload};
+use trunkline_protocol::{AckId, Code, EventName, Payload};
 
 use crate::handler::Call;
-use crate::namespace::Route;
+use crate::middleware::Passage;
 use crate::queue::{Admitted, EventJob, Job, LineId, Moment};
+use crate::responder::{Deferral, Due};
+use crate::routes::Route;
 use crate::{FAREWELL_LIMIT, Failure, Socket};
 
 /// Works off one line of a socket: begins with a job, takes the next when it is done, and ends when
@@ -41,7 +43,16 @@ struct Underway {
 enum After {
     Answer {
         route: Arc<Route>,
+        name: Option<EventName>,
         ack_id: Option<AckId>,
+    },
+    /// The handler answers later.
+    Later(Arc<Due>),
+    /// It was on its way through middleware.
+    Passed {
+        event: EventName,
+        ack_id: Option<AckId>,
+        passage: Arc<Passage>,
     },
     Nothing(&'static str),
     Leave,
@@ -95,21 +106,7 @@ impl Worker {
         let hooks = socket.namespace_inner().hooks();
         let none = Payload::empty();
         match job {
-            Job::Event(EventJob {
-                route,
-                ack_id,
-                args,
-                ..
-            }) => {
-                let handler = Guarded::begin(|| {
-                    let call = Call::event_arrived(socket, route.event(), &args);
-                    route.handler().call(&call, ack_id.is_some())
-                });
-                Some(Underway {
-                    handler,
-                    after: After::Answer { route, ack_id },
-                })
-            }
+            Job::Event(job) => Some(begin_event(socket, job)),
             Job::Hook(moment) => {
                 let (hook, name) = match moment {
                     Moment::Detached => (&hooks.detach, "on_detach"),
@@ -158,7 +155,11 @@ impl Worker {
         if let Some(Underway { handler, after }) = self.underway.take() {
             drop(handler);
             let name = match &after {
-                After::Answer { route, .. } => route.event().as_str(),
+                After::Answer { route, name, .. } => {
+                    name.as_ref().unwrap_or_else(|| route.event()).as_str()
+                }
+                After::Later(due) => due.event(),
+                After::Passed { event, .. } => event.as_str(),
                 After::Nothing(hook) => hook,
                 After::Leave => "on_disconnect",
             };
@@ -172,7 +173,23 @@ impl Worker {
 
     fn end(&self, after: After, outcome: Outcome) {
         match after {
-            After::Answer { route, ack_id } => answer(&self.socket, &route, ack_id, outcome),
+            After::Answer {
+                route,
+                name,
+                ack_id,
+            } => {
+                let event = name.as_ref().unwrap_or_else(|| route.event());
+                answer(&self.socket, event, ack_id, outcome);
+            }
+            After::Later(due) => due.handler_ended(outcome),
+            After::Passed {
+                event,
+                ack_id,
+                passage,
+            } => match passage.due() {
+                Some(due) => due.handler_ended(outcome),
+                None => answer(&self.socket, &event, ack_id, outcome),
+            },
             After::Nothing(hook) => log_hook(&self.socket, hook, &outcome),
             After::Leave => {
                 log_hook(&self.socket, "on_disconnect", &outcome);
@@ -214,9 +231,39 @@ impl Future for Worker {
     }
 }
 
+/// Begins with an event: with its handler, unless something else is to see it first.
+fn begin_event(socket: &Socket, job: EventJob) -> Underway {
+    if !socket.namespace_inner().routes().is_direct() {
+        let (event, ack_id) = (job.event().clone(), job.ack_id);
+        let passage = Passage::of_event(socket, job);
+        return Underway {
+            handler: Guarded::begin(|| passage.begin(0)),
+            after: After::Passed {
+                event,
+                ack_id,
+                passage,
+            },
+        };
+    }
+    let ack_id = job.ack_id;
+    let deferral = Deferral::new(ack_id);
+    let handler = Guarded::begin(|| {
+        let call = Call::event_arrived(socket, job.event(), &job.args, &deferral);
+        job.route.handler().call(&call, ack_id.is_some())
+    });
+    let after = match deferral.into_due() {
+        Some(due) => After::Later(due),
+        None => After::Answer {
+            route: job.route,
+            name: job.name,
+            ack_id,
+        },
+    };
+    Underway { handler, after }
+}
+
 /// Sends the ACK or FAILED, if one was asked for, and logs what the peer is not told.
-fn answer(socket: &Socket, route: &Route, ack_id: Option<AckId>, outcome: Outcome) {
-    let event = route.event();
+fn answer(socket: &Socket, event: &EventName, ack_id: Option<AckId>, outcome: Outcome) {
     let failure = match outcome {
         Outcome::Done(args) => {
             let Some(ack_id) = ack_id else { return };
@@ -232,10 +279,7 @@ fn answer(socket: &Socket, route: &Route, ack_id: Option<AckId>, outcome: Outcom
         }
         Outcome::Failed(failure) => failure,
         Outcome::Panicked(panic) => {
-            tracing::error!(
-                namespace = %socket.namespace_name(), %event, socket = %socket.id(),
-                peer = ?socket.context().peer(), panic, "handler panicked",
-            );
+            log_panic(socket, event, &panic);
             return send_failure(socket, ack_id, &Failure::internal());
         }
     };
@@ -273,16 +317,18 @@ fn log_outlived(socket: &Socket, handler: &str) {
     );
 }
 
+/// What a handler's panic says in the log.
+pub(crate) fn log_panic(socket: &Socket, handler: &str, panic: &str) {
+    let (namespace, socket_id) = (socket.namespace_name(), socket.id());
+    let peer = socket.context().peer();
+    tracing::error!(%namespace, handler, socket = %socket_id, ?peer, panic, "handler panicked");
+}
+
 fn log_hook(socket: &Socket, hook: &str, outcome: &Outcome) {
     match outcome {
         Outcome::Done(_) => {}
         Outcome::Failed(failure) => log_failure(socket, hook, failure),
-        Outcome::Panicked(panic) => {
-            tracing::error!(
-                namespace = %socket.namespace_name(), hook, socket = %socket.id(), panic,
-                "hook panicked",
-            );
-        }
+        Outcome::Panicked(panic) => log_panic(socket, hook, panic),
     }
 }
 

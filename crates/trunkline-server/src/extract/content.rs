@@ -6,9 +6,9 @@ use trunkline_protocol::{Args, Payload};
 use crate::Failure;
 use crate::extract::{Data, Extract};
 use crate::handler::Call;
-use crate::handler::stage::HasArgs;
+use crate::handler::stage::{HasArgs, HasContent};
 
-impl<S: HasArgs, T: DeserializeOwned> Extract<S> for Data<T> {
+impl<S: HasArgs + HasContent<T>, T: DeserializeOwned> Extract<S> for Data<T> {
     fn extract(call: &Call<'_>) -> Result<Self, Failure> {
         call.args()
             .first()
@@ -17,14 +17,14 @@ impl<S: HasArgs, T: DeserializeOwned> Extract<S> for Data<T> {
     }
 }
 
-impl<S: HasArgs, T: DeserializeOwned> Extract<S> for Option<Data<T>> {
+impl<S: HasArgs + HasContent<Option<T>>, T: DeserializeOwned> Extract<S> for Option<Data<T>> {
     fn extract(call: &Call<'_>) -> Result<Self, Failure> {
         let Data(optional): Data<Option<T>> = <Data<_> as Extract<S>>::extract(call)?;
         Ok(optional.map(Data))
     }
 }
 
-impl<S: HasArgs, T: DeserializeOwned> Extract<S> for Args<T> {
+impl<S: HasArgs + HasContent<Self>, T: DeserializeOwned> Extract<S> for Args<T> {
     fn extract(call: &Call<'_>) -> Result<Self, Failure> {
         call.args()
             .decode()

@@ -2,6 +2,8 @@
 
 use trunkline_protocol::{EventName, Payload, Room};
 
+use crate::middleware::Next;
+use crate::responder::Deferral;
 use crate::{DisconnectReason, Socket};
 
 /// One call of a handler, as extractors see it.
@@ -10,12 +12,38 @@ pub struct Call<'a> {
     socket: &'a Socket,
     args: &'a Payload,
     event: Option<&'a EventName>,
-    room: Option<&'a Room>,
-    reason: Option<&'a DisconnectReason>,
+    about: About<'a>,
+}
+
+/// What a call has in its own stage alone.
+#[derive(Clone, Copy, Debug)]
+enum About<'a> {
+    Nothing,
+    /// Where a handler says that it answers later.
+    Answer(&'a Deferral),
+    Next(&'a Next),
+    Room(&'a Room),
+    Reason(&'a DisconnectReason),
 }
 
 impl<'a> Call<'a> {
+    /// Of an event's handler.
     pub(crate) const fn event_arrived(
+        socket: &'a Socket,
+        event: &'a EventName,
+        args: &'a Payload,
+        deferral: &'a Deferral,
+    ) -> Self {
+        Self {
+            socket,
+            args,
+            event: Some(event),
+            about: About::Answer(deferral),
+        }
+    }
+
+    /// Of whoever sees an event beside its handler.
+    pub(crate) const fn event_seen(
         socket: &'a Socket,
         event: &'a EventName,
         args: &'a Payload,
@@ -24,8 +52,22 @@ impl<'a> Call<'a> {
             socket,
             args,
             event: Some(event),
-            room: None,
-            reason: None,
+            about: About::Nothing,
+        }
+    }
+
+    /// Of middleware, around an event or a CONNECT.
+    pub(crate) const fn around(
+        socket: &'a Socket,
+        event: Option<&'a EventName>,
+        args: &'a Payload,
+        next: &'a Next,
+    ) -> Self {
+        Self {
+            socket,
+            args,
+            event,
+            about: About::Next(next),
         }
     }
 
@@ -34,14 +76,13 @@ impl<'a> Call<'a> {
             socket,
             args,
             event: None,
-            room: None,
-            reason: None,
+            about: About::Nothing,
         }
     }
 
     pub(crate) const fn join(socket: &'a Socket, args: &'a Payload, room: &'a Room) -> Self {
         Self {
-            room: Some(room),
+            about: About::Room(room),
             ..Self::hook(socket, args)
         }
     }
@@ -55,8 +96,7 @@ impl<'a> Call<'a> {
             socket,
             args,
             event: None,
-            room: None,
-            reason: Some(reason),
+            about: About::Reason(reason),
         }
     }
 
@@ -81,12 +121,32 @@ impl<'a> Call<'a> {
     /// The room asked for; none but in `on_join`.
     #[must_use]
     pub const fn room(&self) -> Option<&'a Room> {
-        self.room
+        match self.about {
+            About::Room(room) => Some(room),
+            _ => None,
+        }
     }
 
     /// Why the socket is over; none before `on_disconnect`.
     #[must_use]
     pub const fn reason(&self) -> Option<&'a DisconnectReason> {
-        self.reason
+        match self.about {
+            About::Reason(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn deferral(&self) -> Option<&'a Deferral> {
+        match self.about {
+            About::Answer(deferral) => Some(deferral),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn next(&self) -> Option<&'a Next> {
+        match self.about {
+            About::Next(next) => Some(next),
+            _ => None,
+        }
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::Failure;
 use crate::extract::Extract;
-use crate::handler::{Answer, Answering, Call};
+use crate::handler::{Answer, AnswerIn, Answering, Call};
 
 /// An async function or closure of up to eight extractors, in any order.
 ///
 /// `S` is the [stage](crate::handler::stage) it is for; `A` its args, found by the compiler. It is
-/// cloned for every call, and returns what [`Answer`] lists.
+/// cloned for every call, and returns what [`Answer`] lists; [`AnswerIn`] says more of typed events.
 ///
 /// ```
 /// # use trunkline_server::{Args, Data, Failure, Namespace, Socket};
@@ -26,6 +26,8 @@ use crate::handler::{Answer, Answering, Call};
     note = "extractors are `Socket`, `Data<T>` and `Args<T>` where `T: serde::Deserialize`, \
             `Payload`, `State<T>` and others; which there are in this stage stands at `Extract`",
     note = "it returns `()`, `Result<T, Failure>` or `Ack<T>`, where `T: serde::Serialize`",
+    note = "a handler of an `Event<T, R>` (`OnTypedEvent<T, R>`) takes its content as `Data<T>`, and \
+            returns `Result<R, Failure>`, `Ack<R>` or `()`",
     note = "it must be `Clone + Send + Sync + 'static`, and its future `Send`: no `Rc`, and no \
             `std::sync::MutexGuard` held across an await"
 )]
@@ -44,7 +46,7 @@ macro_rules! handler {
         where
             F: FnOnce($($part),*) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future + Send + 'static,
-            Fut::Output: Answer<M>,
+            Fut::Output: AnswerIn<S, M>,
             $($part: Extract<S>,)*
         {
             #[allow(non_snake_case, reason = "each part is named after its type")]

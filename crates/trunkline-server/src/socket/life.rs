@@ -15,9 +15,11 @@ use crate::accept::random;
 use crate::context::SessionContext;
 use crate::extract::TypeMap;
 use crate::handler::Call;
+use crate::middleware::Passage;
 use crate::namespace::NamespaceInner;
 use crate::queue::{Admitted, EventJob, Job, LineId, Lines, Moment};
-use crate::worker::{Worker, log_failure, send_failure};
+use crate::routes::UNKNOWN_EVENT;
+use crate::worker::{Worker, log_failure, log_panic, send_failure};
 use crate::{EmitError, Failure};
 
 /// How long handlers that are under way when their socket ends may go on: `on_disconnect` waits so
@@ -85,7 +87,7 @@ impl NamespaceInner {
         }))
     }
 
-    /// Runs what decides about a CONNECT: `authorize`, then `on_connect`.
+    /// Runs what decides about a CONNECT: `authorize`, then `on_connect` and its middleware.
     pub(crate) fn run_connect(self: &Arc<Self>, socket: &Socket, auth: Value) -> Connecting {
         if self.hooks().authorize.get().is_none() {
             return self.run_on_connect(socket, auth);
@@ -99,13 +101,18 @@ impl NamespaceInner {
 
     fn run_on_connect(self: &Arc<Self>, socket: &Socket, auth: Value) -> Connecting {
         let socket = socket.clone();
-        let Some(hook) = self.hooks().connect.get() else {
-            socket.accepted();
-            return Box::pin(std::future::ready(Ok(Value::nil())));
-        };
+        let has_layers = !self.routes().connect_layers().is_empty();
+        let hook = self.hooks().connect.get();
+        if hook.is_none() && !has_layers {
+            let verdict = socket.let_in().map(|()| Value::nil());
+            return Box::pin(std::future::ready(verdict));
+        }
         let mut running = Guarded::begin(|| {
             let args = as_args(&auth)?;
-            hook.call(&Call::hook(&socket, &args), true)
+            match hook {
+                Some(hook) if !has_layers => hook.call(&Call::hook(&socket, &args), true),
+                _ => Passage::of_connect(&socket, args).begin(0),
+            }
         });
         Box::pin(async move {
             let outcome = poll_fn(|cx| {
@@ -114,7 +121,7 @@ impl NamespaceInner {
             });
             let failure = match outcome.await {
                 Outcome::Done(data) => {
-                    socket.accepted();
+                    socket.let_in()?;
                     return Ok(data.iter().next().unwrap_or_default());
                 }
                 Outcome::Failed(failure) => {
@@ -122,8 +129,7 @@ impl NamespaceInner {
                     failure
                 }
                 Outcome::Panicked(panic) => {
-                    let namespace = socket.namespace_name();
-                    tracing::error!(%namespace, socket = %socket.id(), panic, "on_connect panicked");
+                    log_panic(&socket, "on_connect", &panic);
                     Failure::internal()
                 }
             };
@@ -317,14 +323,15 @@ impl Socket {
                 return send_failure(&self, ack_id, &failure);
             }
         };
-        let Some(route) = namespace.route(event) else {
-            namespace.count_unknown_event();
+        let Some((route, name)) = namespace.routes().find(event) else {
+            namespace.routes().count_unknown_event();
             let peer = self.0.context.peer();
             tracing::debug!(namespace = %namespace.name(), socket = %self.id(), ?peer, event, "unknown event");
             return send_failure(&self, ack_id, &Failure::unknown_event(UNKNOWN_EVENT));
         };
         self.submit(Job::Event(EventJob {
             route,
+            name,
             ack_id,
             args,
             is_best_effort: false,
@@ -338,11 +345,12 @@ impl Socket {
             // Not connected yet, or no more.
             return self.0.context.server.count_dropped_best_effort();
         }
-        let Some(route) = namespace.route(event) else {
-            return namespace.count_unknown_event();
+        let Some((route, name)) = namespace.routes().find(event) else {
+            return namespace.routes().count_unknown_event();
         };
         let job = Job::Event(EventJob {
             route,
+            name,
             ack_id: None,
             args,
             is_best_effort: true,
@@ -351,7 +359,7 @@ impl Socket {
         if self.0.mailbox.lock().lines.has_room_for(&job) {
             self.clone().submit(job);
         } else {
-            namespace.count_dropped_best_effort();
+            namespace.routes().count_dropped_best_effort();
         }
     }
 
@@ -475,7 +483,24 @@ impl Socket {
         Some(was_waiting)
     }
 
-    /// `on_connect` let it in.
+    /// `on_connect` let it in: so does its namespace, if there is a place for it.
+    fn let_in(&self) -> Result<(), Failure> {
+        let namespace = &self.0.namespace;
+        if let Some(concrete) = namespace.concrete() {
+            let name = namespace.name();
+            concrete.let_in(name).inspect_err(|failure| {
+                tracing::warn!(namespace = %name, %failure, "a namespace too many");
+            })?;
+        }
+        self.accepted();
+        Ok(())
+    }
+
+    /// Whether it was let in, whatever became of it.
+    pub(super) fn was_let_in(&self) -> bool {
+        self.0.mailbox.lock().accepted
+    }
+
     fn accepted(&self) {
         self.0.context.server.presence.socket_began();
         let ended_early = {
@@ -555,9 +580,6 @@ pub(crate) fn as_args(value: &Value) -> Result<Payload, Failure> {
     let bytes = [&[ARRAY_OF_ONE], &value.as_message_pack()[..]].concat();
     Payload::from_message_pack(bytes.into()).map_err(|bad| Failure::bad_args(bad.to_string()))
 }
-
-/// What is told for an event without a handler: the code's name.
-const UNKNOWN_EVENT: &str = "unknown-event";
 
 /// MessagePack's marker of an array of one.
 const ARRAY_OF_ONE: u8 = 0x91;

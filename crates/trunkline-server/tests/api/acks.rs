@@ -19,7 +19,7 @@ async fn the_answer_is_decoded_as_what_is_wanted() {
     let (mut peer, socket) = connected(&Server::new()).await;
     let asked = tokio::spawn(async move {
         let number: u32 = socket.emit_with_ack("add", Args((1, 2))).await?;
-        let misfit = socket.emit_with_ack::<u8>("name", ()).await;
+        let misfit = socket.emit_with_ack::<u8, _>("name", ()).await;
         let all = socket.emit_with_ack("pair", &[0]).payload().await?;
         Ok::<_, AckError>((number, misfit, all.decode::<(u8, String)>().unwrap()))
     });
@@ -39,7 +39,7 @@ async fn the_answer_is_decoded_as_what_is_wanted() {
 #[tokio::test]
 async fn a_failed_answer_says_why() {
     let (mut peer, socket) = connected(&Server::new()).await;
-    let asked = tokio::spawn(async move { socket.emit_with_ack::<()>("try", ()).await });
+    let asked = tokio::spawn(async move { socket.emit_with_ack::<(), _>("try", ()).await });
     let event = peer.receive().await;
     peer.fail(&event, 4004, "not mine").await;
     let AckError::Failed {
@@ -61,7 +61,7 @@ async fn no_answer_in_time_is_a_time_out_and_a_late_one_is_ignored() {
     let (mut peer, socket) = connected(&Server::new()).await;
     let begun = tokio::time::Instant::now();
     let asked = socket
-        .emit_with_ack::<()>("try", ())
+        .emit_with_ack::<(), _>("try", ())
         .timeout(Duration::from_secs(3));
     assert_eq!(asked.await, Err(AckError::Timeout));
     assert_eq!(begun.elapsed().as_secs(), 3);
@@ -69,7 +69,7 @@ async fn no_answer_in_time_is_a_time_out_and_a_late_one_is_ignored() {
     peer.ack(&event, json!([])).await;
     let begun = tokio::time::Instant::now();
     assert_eq!(
-        socket.emit_with_ack::<()>("try", ()).await,
+        socket.emit_with_ack::<(), _>("try", ()).await,
         Err(AckError::Timeout)
     );
     assert_eq!(begun.elapsed(), trunkline_server::ACK_TIMEOUT);
@@ -79,18 +79,18 @@ async fn no_answer_in_time_is_a_time_out_and_a_late_one_is_ignored() {
 async fn a_socket_that_leaves_settles_what_it_was_asked() {
     let (mut peer, socket) = connected(&Server::new()).await;
     let asker = socket.clone();
-    let asked = tokio::spawn(async move { asker.emit_with_ack::<()>("try", ()).await });
+    let asked = tokio::spawn(async move { asker.emit_with_ack::<(), _>("try", ()).await });
     peer.receive().await;
     peer.send_disconnect().await;
     assert_eq!(asked.await.unwrap(), Err(AckError::Disconnected));
-    let late = socket.emit_with_ack::<()>("try", ()).await;
+    let late = socket.emit_with_ack::<(), _>("try", ()).await;
     assert_eq!(late, Err(AckError::Emit(EmitError::Disconnected)));
 }
 
 #[tokio::test]
 async fn a_lost_session_settles_what_its_sockets_were_asked() {
     let (mut peer, socket) = connected(&Server::new()).await;
-    let asked = tokio::spawn(async move { socket.emit_with_ack::<()>("try", ()).await });
+    let asked = tokio::spawn(async move { socket.emit_with_ack::<(), _>("try", ()).await });
     peer.receive().await;
     peer.send(json!([6, {"code": 1000, "reason": "enough"}]))
         .await;
@@ -104,14 +104,14 @@ async fn pending_acks_have_a_limit_and_forgotten_ones_do_not_count() {
         ..Default::default()
     };
     let (mut peer, socket) = connected(&Server::builder().limits(limits).build()).await;
-    let forgotten = socket.emit_with_ack::<()>("a", ()).into_future();
-    let refused = socket.emit_with_ack::<()>("b", ()).await;
+    let forgotten = socket.emit_with_ack::<(), _>("a", ()).into_future();
+    let refused = socket.emit_with_ack::<(), _>("b", ()).await;
     assert_eq!(
         refused,
         Err(AckError::Emit(EmitError::TooManyAcks { limit: 1 }))
     );
     drop(forgotten);
-    let asked = tokio::spawn(async move { socket.emit_with_ack::<()>("c", ()).await });
+    let asked = tokio::spawn(async move { socket.emit_with_ack::<(), _>("c", ()).await });
     assert_eq!(peer.receive().await[4], "a");
     let event = peer.receive().await;
     assert_eq!(event[4], "c", "b was never sent");
@@ -147,7 +147,7 @@ async fn what_a_socket_asked_before_it_was_refused_is_settled_at_once() {
     server
         .namespace("/")
         .on_connect(|socket: Socket| async move {
-            let asked = socket.emit_with_ack::<()>("try", ()).into_future();
+            let asked = socket.emit_with_ack::<(), _>("try", ()).into_future();
             told.send(asked).unwrap();
             Err::<(), _>(Failure::new(4001, "full"))
         });

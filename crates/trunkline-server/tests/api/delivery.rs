@@ -85,7 +85,7 @@ async fn an_event_that_asks_for_an_ack_is_kept_by_every_policy() {
     chat.emit("fills", &"x".repeat(300)).unwrap();
     let answer = {
         let socket = socket.clone();
-        tokio::spawn(async move { socket.emit_with_ack::<u64>("asked", ()).await })
+        tokio::spawn(async move { socket.emit_with_ack::<u64, _>("asked", ()).await })
     };
     tokio::task::yield_now().await;
     flood(&chat, "tick");

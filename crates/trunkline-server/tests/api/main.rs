@@ -4,15 +4,22 @@
 
 mod acks;
 mod authorizing;
+mod catching;
 mod credentials;
 mod delivery;
 mod draining;
 mod handlers;
+mod later;
 mod leaving;
 mod life;
+mod many;
+mod middleware;
 mod order;
 mod outliving;
+mod patterns;
 mod peer;
 mod rooms;
 mod shutting_down;
+mod streams;
+mod typed;
 mod upgrading;

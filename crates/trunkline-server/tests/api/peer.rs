@@ -34,6 +34,16 @@ impl Peer {
         peer
     }
 
+    /// Connected to "/", with this auth in HELLO.
+    pub(crate) async fn named(server: &Server, auth: Value) -> Self {
+        let hello = json!({"v": 1, "agent": "test", "auth": auth});
+        let mut peer = Self::open(server, hello).await;
+        peer.send_connect(Value::Null).await;
+        let connected = peer.receive().await;
+        peer.socket_id = connected[4].as_str().unwrap().to_owned();
+        peer
+    }
+
     /// A session without a namespace.
     pub(crate) async fn greet(server: &Server) -> Self {
         Self::open(server, json!({"v": 1, "agent": "test"})).await
@@ -169,6 +179,37 @@ impl Peer {
     pub(crate) async fn send_connect(&mut self, auth: Value) {
         let seq = self.next_seq();
         self.send(json!([16, seq, null, auth])).await;
+    }
+
+    /// Sends a CONNECT to a namespace, and gives the answer, which must come next.
+    pub(crate) async fn enter(&mut self, namespace: &str, auth: Value) -> Value {
+        let seq = self.next_seq();
+        self.send(json!([16, seq, namespace, auth])).await;
+        let answer = self.receive().await;
+        assert_eq!((&answer[2], &answer[3]), (&json!(namespace), &json!(seq)));
+        answer
+    }
+
+    /// Sends a DISCONNECT from a namespace.
+    pub(crate) async fn quit(&mut self, namespace: &str) {
+        let seq = self.next_seq();
+        self.send(json!([19, seq, namespace, 3013, "bye"])).await;
+    }
+
+    /// Sends an event to a namespace that asks for an ack, and gives the answer, which must come
+    /// next.
+    pub(crate) async fn call_in(&mut self, namespace: &str, event: &str, args: Value) -> Answer {
+        let seq = self.next_seq();
+        let ack_id = 1_000 + seq;
+        self.send(json!([20, seq, namespace, ack_id, event, args]))
+            .await;
+        let answer = self.receive().await;
+        assert_eq!(
+            (&answer[2], &answer[3]),
+            (&json!(namespace), &json!(ack_id)),
+            "{answer}"
+        );
+        Answer::read(&answer)
     }
 
     /// Sends a DISCONNECT from "/".

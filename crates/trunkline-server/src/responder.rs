@@ -1,0 +1,269 @@
+//! Acks that are given later than the handler returns.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem;
+use std::sync::OnceLock;
+
+use trunkline_driver::handler::{Outcome, ack_frame};
+use trunkline_driver::sync::{Arc, Mutex};
+use trunkline_protocol::{AckId, EventName, Payload};
+
+use crate::extract::Extract;
+use crate::handler::stage::{OnEvent, OnTypedEvent};
+use crate::handler::{AckArgs, Call};
+use crate::queue::PLACE_BYTES;
+use crate::worker::{log_failure, log_panic, send_failure};
+use crate::{Failure, Socket};
+
+/// An event's answer, to be given later and from anywhere.
+///
+/// A handler that asks for one returns `()`: what it returns is no answer any more. If it fails, or
+/// panics, while no answer was given, that is the answer. Dropped without one, it fails the ack with
+/// `no-answer`. The socket's next event does not wait for it.
+///
+/// Each counts 64 bytes towards `limits.inbound` of its session, as events do that wait for a
+/// handler: past it receipts are withheld, so that a client that asks and asks waits on its side.
+/// Dropping it after its socket is over has no effect.
+///
+/// ```
+/// # use trunkline_server::{Data, Namespace, Responder};
+/// # fn routes(chat: &Namespace) {
+/// chat.on("roll", |Data(sides): Data<u32>, responder: Responder<u32>| async move {
+///     std::thread::spawn(move || responder.send(sides.min(4)));
+/// });
+/// # }
+/// ```
+#[must_use = "dropping it fails the ack"]
+pub struct Responder<T> {
+    due: Option<Arc<Due>>,
+    /// Nothing of it is held.
+    answer: PhantomData<fn(T)>,
+}
+
+impl<T> Responder<T> {
+    /// Answers with a value. One that does not encode, or is larger than the peer takes, is failed
+    /// as `internal`, and logged. No effect if nobody asked, or nobody is left.
+    pub fn send<M>(self, value: T)
+    where
+        T: AckArgs<M>,
+    {
+        if self.is_asked() {
+            self.settle(value.into_ack_args());
+        } else {
+            self.settle(Ok(Payload::empty()));
+        }
+    }
+
+    /// Answers with a failure.
+    pub fn fail(self, failure: impl Into<Failure>) {
+        self.settle(Err(failure.into()));
+    }
+
+    /// Whether the peer asked for an answer: if not, none is sent.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.due.as_ref().is_some_and(|due| due.ack_id.is_some())
+    }
+
+    fn settle(mut self, answer: Result<Payload, Failure>) {
+        if let Some(due) = self.due.take() {
+            due.give(answer);
+        }
+    }
+}
+
+impl<T> Drop for Responder<T> {
+    fn drop(&mut self) {
+        if let Some(due) = self.due.take() {
+            due.dropped();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Responder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder")
+            .field("is_asked", &self.is_asked())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> Extract<OnEvent> for Responder<T> {
+    fn extract(call: &Call<'_>) -> Result<Self, Failure> {
+        responder(call)
+    }
+}
+
+impl<P, T> Extract<OnTypedEvent<P, T>> for Responder<T> {
+    fn extract(call: &Call<'_>) -> Result<Self, Failure> {
+        responder(call)
+    }
+}
+
+fn responder<T>(call: &Call<'_>) -> Result<Responder<T>, Failure> {
+    let (Some(deferral), Some(event)) = (call.deferral(), call.event()) else {
+        // Every call of these stages has both.
+        return Err(Failure::internal());
+    };
+    let due = Due {
+        socket: call.socket().clone(),
+        event: event.clone(),
+        ack_id: deferral.ack_id,
+        state: Mutex::new(State::Running),
+    };
+    let due = Arc::new(due);
+    if deferral.taken.set(Arc::clone(&due)).is_err() {
+        return Err(Failure::from(TakenTwice));
+    }
+    due.socket.context().queued(PLACE_BYTES, 0);
+    Ok(Responder {
+        due: Some(due),
+        answer: PhantomData,
+    })
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a handler asks for two responders")]
+struct TakenTwice;
+
+/// Where a call says that its answer comes later.
+#[derive(Debug)]
+pub(crate) struct Deferral {
+    ack_id: Option<AckId>,
+    taken: OnceLock<Arc<Due>>,
+}
+
+impl Deferral {
+    pub(crate) const fn new(ack_id: Option<AckId>) -> Self {
+        Self {
+            ack_id,
+            taken: OnceLock::new(),
+        }
+    }
+
+    /// The answer that is due later, if it is.
+    pub(crate) fn due(&self) -> Option<&Arc<Due>> {
+        self.taken.get()
+    }
+
+    pub(crate) fn into_due(self) -> Option<Arc<Due>> {
+        self.taken.into_inner()
+    }
+}
+
+/// An answer that is due.
+///
+/// ```text
+///   running ──the handler ends──> handled
+///      │ └──responder dropped──> dropped ──the handler ends──> answered
+///      └──answered by either ───────────────> answered
+/// ```
+pub(crate) struct Due {
+    socket: Socket,
+    event: EventName,
+    ack_id: Option<AckId>,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The handler runs, and its responder is there.
+    Running,
+    /// The handler runs, or failed, or is about to: how it ends is the answer.
+    Dropped,
+    /// The handler is done, and its responder is there.
+    Handled,
+    Answered,
+}
+
+impl Due {
+    /// The responder answers.
+    fn give(&self, answer: Result<Payload, Failure>) {
+        let before = mem::replace(&mut *self.state.lock(), State::Answered);
+        self.uncount();
+        if before != State::Answered {
+            self.send(answer);
+        }
+    }
+
+    /// The responder is gone without an answer.
+    fn dropped(&self) {
+        let before = {
+            let state = &mut *self.state.lock();
+            let next = match *state {
+                State::Running => State::Dropped,
+                _ => State::Answered,
+            };
+            mem::replace(state, next)
+        };
+        self.uncount();
+        if before == State::Handled {
+            self.send(Err(Failure::no_answer()));
+        }
+    }
+
+    /// The event's name.
+    pub(crate) fn event(&self) -> &str {
+        &self.event
+    }
+
+    /// The handler ended.
+    pub(crate) fn handler_ended(&self, outcome: Outcome) {
+        let failure = match outcome {
+            Outcome::Done(_) => None,
+            Outcome::Failed(failure) => Some(failure),
+            Outcome::Panicked(panic) => {
+                log_panic(&self.socket, &self.event, &panic);
+                Some(Failure::internal())
+            }
+        };
+        let before = {
+            let state = &mut *self.state.lock();
+            let next = match (*state, &failure) {
+                (State::Running, None) => State::Handled,
+                _ => State::Answered,
+            };
+            mem::replace(state, next)
+        };
+        match (before, failure) {
+            (State::Answered | State::Handled, Some(failure)) => {
+                log_failure(&self.socket, &self.event, &failure);
+            }
+            (State::Running | State::Dropped, Some(failure)) => self.send(Err(failure)),
+            (State::Dropped, None) => self.send(Err(Failure::no_answer())),
+            (State::Running | State::Handled | State::Answered, None) => {}
+        }
+    }
+
+    fn send(&self, answer: Result<Payload, Failure>) {
+        let sent = answer.and_then(|args| {
+            let Some(ack_id) = self.ack_id else {
+                return Ok(());
+            };
+            let session = &self.socket.context().session;
+            let ack = ack_frame(session, self.socket.namespace_name(), ack_id, &args)?;
+            // A socket that is over needs no answer.
+            let _ = self.socket.deliver(ack);
+            Ok(())
+        });
+        if let Err(failure) = sent {
+            log_failure(&self.socket, &self.event, &failure);
+            send_failure(&self.socket, self.ack_id, &failure);
+        }
+    }
+
+    /// The responder is gone, and counts no more.
+    fn uncount(&self) {
+        self.socket.context().queued(0, PLACE_BYTES);
+    }
+}
+
+impl fmt::Debug for Due {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Due")
+            .field("event", &self.event)
+            .field("state", &*self.state.lock())
+            .finish_non_exhaustive()
+    }
+}
