@@ -1,0 +1,7 @@
+use trunkline_server::Namespace;
+
+fn routes(chat: &Namespace) {
+    chat.on("count", || async { 7 });
+}
+
+fn main() {}
