@@ -3,10 +3,12 @@
 use std::future::pending;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use trunkline::protocol::{Code, Encoding};
 use trunkline::server::{
-    Ack, AckError, Args, Data, Failure, Namespace, Payload, Socket, SocketState, Value,
+    Ack, AckError, Args, Data, Failure, Namespace, Params, Payload, Server, Socket, SocketState,
+    Value,
 };
 
 /// The room that every socket is in.
@@ -15,11 +17,15 @@ const ROOM: &str = "room";
 /// Events of one socket that may wait without holding up the others.
 const WAITING_MAX: usize = 1024;
 
-pub(crate) fn register(namespace: &Namespace) {
+pub(crate) fn register(server: &Server) {
+    let namespace = server.namespace("/");
     namespace.on_connect(connected);
-    register_rooms(namespace);
-    register_acks(namespace);
-    register_rest(namespace);
+    register_rooms(&namespace);
+    register_acks(&namespace);
+    register_rest(&namespace);
+    register_looks(&namespace, server);
+    let orgs = server.namespaces("/org/{id}");
+    orgs.on("which", |Params(id): Params<String>| async move { Ack(id) });
 }
 
 /// The namespace that takes one token and no other.
@@ -68,7 +74,9 @@ fn register_rooms(namespace: &Namespace) {
     namespace.on(
         "join",
         |socket: Socket, Data(room): Data<String>| async move {
-            socket.join(&room)?;
+            socket
+                .join(&room)
+                .map_err(|error| Failure::bad_args(error.to_string()))?;
             Ok::<_, Failure>(true)
         },
     );
@@ -93,6 +101,7 @@ fn register_rooms(namespace: &Namespace) {
 fn register_acks(namespace: &Namespace) {
     namespace.on("echo", |args: Payload| async move { Ack(args) });
     namespace.on("ask", ask).concurrent(WAITING_MAX);
+    namespace.on("ask-room", ask_room).concurrent(WAITING_MAX);
     namespace.on("never", pending::<()>).concurrent(WAITING_MAX);
     namespace.on("slow", |Data(ms): Data<u64>| async move {
         tokio::time::sleep(Duration::from_millis(ms)).await;
@@ -158,6 +167,47 @@ fn register_rest(namespace: &Namespace) {
     );
 }
 
+/// What shows how the server is doing.
+fn register_looks(namespace: &Namespace, server: &Server) {
+    namespace.on("laggards", |socket: Socket| async move {
+        let namespace = socket.namespace();
+        let laggards = namespace.everyone().laggards().into_iter();
+        let told = laggards.map(|laggard| Lag {
+            socket_id: laggard.socket.id().to_string(),
+            bytes: laggard.bytes,
+            behind_for: u64::try_from(laggard.behind_for.as_millis()).unwrap_or(u64::MAX),
+        });
+        Ack(told.collect::<Vec<_>>())
+    });
+    let server = server.clone();
+    namespace.on("stats", |socket: Socket| async move {
+        let (stats, namespace) = (server.stats(), socket.namespace());
+        Ack(Statistics {
+            sessions: stats.sessions,
+            namespaces: stats.namespaces,
+            sockets: namespace.socket_count(),
+            rooms: namespace.room_count(),
+            pending_acks: stats.pending_acks,
+        })
+    });
+}
+
+#[derive(Serialize)]
+struct Lag {
+    socket_id: String,
+    bytes: usize,
+    behind_for: u64,
+}
+
+#[derive(Serialize)]
+struct Statistics {
+    sessions: usize,
+    namespaces: usize,
+    sockets: usize,
+    rooms: usize,
+    pending_acks: usize,
+}
+
 #[derive(Serialize)]
 struct WhoAmI {
     socket_id: String,
@@ -184,11 +234,32 @@ async fn ask(socket: Socket, args: Payload) -> Result<Payload, Failure> {
     }
 }
 
+async fn ask_room(socket: Socket, args: Payload) -> Result<Args<(Vec<Value>, usize)>, Failure> {
+    let mut values = args.iter();
+    let room = text(values.next())?;
+    let event = text(values.next())?;
+    let ms: u64 = arg(values.next())?;
+    let asked = socket
+        .within(&room)
+        .emit_with_ack(&event, Payload::from_values(values)?)
+        .timeout(Duration::from_millis(ms));
+    let answers = asked.payloads().await?;
+    let silent = answers.failed.len() + answers.unanswered.len();
+    let answered = answers.answered.iter();
+    let answered =
+        answered.map(|(_, args)| Value::from_message_pack(args.as_message_pack().clone()));
+    Ok(Args((answered.collect::<Result<_, _>>()?, silent)))
+}
+
 async fn panics() {
     panic!("asked to");
 }
 
 fn text(value: Option<Value>) -> Result<String, Failure> {
+    arg(value)
+}
+
+fn arg<T: DeserializeOwned>(value: Option<Value>) -> Result<T, Failure> {
     let value = value.ok_or_else(|| Failure::bad_args("an arg is missing"))?;
     value
         .decode()

@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .ping_timeout(Duration::from_millis(options.ping_timeout))
         .resume_window(Duration::from_millis(options.resume_window))
         .build();
-    events::register(&server.namespace("/"));
+    events::register(&server);
     events::register_auth(&server.namespace("/auth"));
     let bound = server.bind(("127.0.0.1", options.port)).await?;
     println!("listening on {}", bound.local_addr());

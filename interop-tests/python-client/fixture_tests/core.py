@@ -30,7 +30,7 @@ from trunkline_client.notices import (
 )
 from trunkline_client.values import equal
 
-from .harness import Failure, Fixture, Wire, check, connected, same, soon
+from .harness import WAIT, Failure, Fixture, Wire, check, connected, same, soon
 
 Context = Any
 
@@ -125,6 +125,28 @@ async def core_04_ask(c: Context) -> None:
     await client.close()
 
 
+async def core_04_ask_room(c: Context) -> None:
+    fixture = await Fixture.start(c.program)
+    try:
+        one, two, silent, none = [await connected(fixture.url, c.encoding) for _ in range(4)]
+        one.on("sum", lambda *numbers: sum(numbers))
+        two.on("sum", lambda *numbers: -sum(numbers))
+        silent.on("sum", lambda *_: asyncio.sleep(WAIT))
+        answers, missing = await one.call("ask-room", "room", "sum", 500, 2, 3)
+        same((sorted(answers), missing), ([[-5], [5]], 2), "the answers of the room")
+        failed = none.frames(Failed)[-1]
+        same((failed.code, failed.message), (3009, "unknown-event"), "who does not handle it")
+        same(await one.call("ask-room", "nobody", "sum", 500), [[], 0], "an empty room")
+        [stats] = await one.call("stats")
+        expected = {"sessions": 4, "namespaces": 2, "sockets": 4, "rooms": 1, "pending_acks": 0}
+        same(stats, expected, "stats")
+        same(await one.call("laggards"), [[]], "laggards")
+        for client in (one, two, silent, none):
+            await client.close()
+    finally:
+        await fixture.stop()
+
+
 async def core_05_failures(c: Context) -> None:
     client = await connected(c.plain.url, c.encoding)
     for event, args, code, message in [
@@ -198,6 +220,28 @@ async def core_12_credentials(c: Context) -> None:
         await client.until_sent(Auth, 3)
         same(await client.call("echo", 1), [1], "the session that answers")
         same(len(client.of(SessionBegan)), 1, "the sessions of one that answers")
+        await client.close()
+    finally:
+        await fixture.stop()
+
+
+async def core_07_namespaces_by_pattern(c: Context) -> None:
+    fixture = await Fixture.start(c.program)
+    try:
+        client = await connected(fixture.url, c.encoding)
+        await soon(client.connect("/org/7"))
+        same(await client.call("which", ns="/org/7"), ["7"], "the part of the name")
+        [stats] = await client.call("stats")
+        same(stats["namespaces"], 3, "namespaces while one is in it")
+        client.disconnect("/org/7")
+        [stats] = await client.call("stats")
+        same(stats["namespaces"], 2, "namespaces afterwards")
+        for name in ("/org", "/org/", "/org/7/8"):
+            try:
+                await soon(client.connect(name))
+                raise Failure(f"{name} was connected")
+            except Refused as refused:
+                same(refused.code, 3004, f"the refusal of {name}")
         await client.close()
     finally:
         await fixture.stop()
