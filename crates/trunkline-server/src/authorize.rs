@@ -33,7 +33,7 @@ impl NamespaceInner {
 }
 
 impl Socket {
-    /// Enters the room that a client names, if [`on_join`](crate::Namespace::on_join) lets it; false
+    /// Enters the room that a client names, if [`on_join`](crate::Routes::on_join) lets it; false
     /// if it is in it already, which is asked nobody. Without that hook nobody is let in.
     ///
     /// For a handler whose room is the client's wish: `?` tells the client why not. What the program

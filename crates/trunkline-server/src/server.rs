@@ -496,8 +496,8 @@ impl Builder {
     ///
     /// Hooks run in this order: the check of `Origin`; this one; then, on the connection,
     /// [`authenticate`](Self::authenticate) with HELLO; and in a namespace
-    /// [`authorize`](crate::Namespace::authorize) and
-    /// [`on_connect`](crate::Namespace::on_connect).
+    /// [`authorize`](crate::Routes::authorize) and
+    /// [`on_connect`](crate::Routes::on_connect).
     ///
     /// It runs on the thread that accepts connections, holds up others while it does, and must not
     /// wait for anything: it is for what can be told at a glance, such as a header that is missing.
@@ -546,7 +546,7 @@ impl Builder {
     }
 
     /// How long the hooks that judge may take: [`authenticate`](Self::authenticate), and in a
-    /// namespace [`authorize`](crate::Namespace::authorize), `on_connect` and `on_join`. Default
+    /// namespace [`authorize`](crate::Routes::authorize), `on_connect` and `on_join`. Default
     /// [`AUTHENTICATION_LIMIT`], 10 s. A connection that is judged costs up to 8 KiB for as long.
     pub fn authentication_timeout(mut self, limit: Duration) -> Self {
         self.config.authentication_timeout = limit;
