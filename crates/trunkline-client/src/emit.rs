@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
-use trunkline_protocol::{AckId, EventName, IntoArgs, Payload};
+use trunkline_protocol::{AckId, EventName, EventWith, IntoArgs, Payload};
 
 use crate::{AckError, EmitError, Socket};
 
@@ -182,9 +182,9 @@ impl Volatile<'_> {
     /// # Errors
     /// The event has no valid name, the args do not encode or are more than the server takes, or the
     /// socket was disconnected or the client closed. That it was dropped is no error.
-    pub fn emit(self, event: &str, args: impl IntoArgs) -> Result<(), EmitError> {
+    pub fn emit<A: IntoArgs>(self, event: impl EventWith<A>, args: A) -> Result<(), EmitError> {
         let Self(socket) = self;
-        let (event, args) = (EventName::try_from(event)?, args.into_args()?);
+        let (event, args) = (event.into_event_name()?, args.into_args()?);
         let shared = socket.shared();
         shared.emit_volatile(socket.space(), &event, &args, socket.ahead())
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::de::DeserializeOwned;
+use trunkline_driver::handler::{HasContent, OnEvent};
 use trunkline_protocol::{Args, EventName, Payload};
 
 use crate::{Data, Failure, Socket};
@@ -42,13 +43,17 @@ impl fmt::Debug for Invocation {
 }
 
 /// A parameter of a handler.
+///
+/// `S` is what the handler is for: events registered by name alone, or as a typed
+/// [`Event`](crate::Event), which has only its own content. Implement it for a type of your own for
+/// every `S`.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take `{Self}`",
     label = "not taken from an event",
     note = "a handler takes `Data<T>`, `Args<(A, B)>`, `Payload`, `EventName`, `Socket` and \
             `Invocation`"
 )]
-pub trait FromEvent: Sized + Send + 'static {
+pub trait FromEvent<S = OnEvent>: Sized + Send + 'static {
     /// Takes the parameter from the event.
     ///
     /// # Errors
@@ -56,7 +61,23 @@ pub trait FromEvent: Sized + Send + 'static {
     fn from_event(event: &Invocation) -> Result<Self, Failure>;
 }
 
-impl<T: DeserializeOwned + Send + 'static> FromEvent for Data<T> {
+/// Handlers that can take a `P`: [`FromEvent`] seen from the other side, for bounds.
+#[diagnostic::on_unimplemented(message = "a handler of `{Self}` cannot take `{P}`")]
+pub trait Offers<P> {
+    /// As [`FromEvent::from_event`].
+    ///
+    /// # Errors
+    /// As there.
+    fn offer(event: &Invocation) -> Result<P, Failure>;
+}
+
+impl<S, P: FromEvent<S>> Offers<P> for S {
+    fn offer(event: &Invocation) -> Result<P, Failure> {
+        P::from_event(event)
+    }
+}
+
+impl<S: HasContent<T>, T: DeserializeOwned + Send + 'static> FromEvent<S> for Data<T> {
     fn from_event(event: &Invocation) -> Result<Self, Failure> {
         let decoded = event.args.first();
         decoded
@@ -65,7 +86,7 @@ impl<T: DeserializeOwned + Send + 'static> FromEvent for Data<T> {
     }
 }
 
-impl<T: DeserializeOwned + Send + 'static> FromEvent for Args<T> {
+impl<S: HasContent<Self>, T: DeserializeOwned + Send + 'static> FromEvent<S> for Args<T> {
     fn from_event(event: &Invocation) -> Result<Self, Failure> {
         let decoded = event.args.decode();
         decoded
@@ -74,25 +95,25 @@ impl<T: DeserializeOwned + Send + 'static> FromEvent for Args<T> {
     }
 }
 
-impl FromEvent for Payload {
+impl<S> FromEvent<S> for Payload {
     fn from_event(event: &Invocation) -> Result<Self, Failure> {
         Ok(event.args.clone())
     }
 }
 
-impl FromEvent for EventName {
+impl<S> FromEvent<S> for EventName {
     fn from_event(event: &Invocation) -> Result<Self, Failure> {
         Ok(event.event.clone())
     }
 }
 
-impl FromEvent for Invocation {
+impl<S> FromEvent<S> for Invocation {
     fn from_event(event: &Self) -> Result<Self, Failure> {
         Ok(event.clone())
     }
 }
 
-impl FromEvent for Socket {
+impl<S> FromEvent<S> for Socket {
     fn from_event(event: &Invocation) -> Result<Self, Failure> {
         Ok(event.socket.clone())
     }

@@ -59,7 +59,7 @@ pub use client::{CLOSE_WAIT, Client};
 pub use credentials::{CREDENTIALS_TIMEOUT, Credentials, CredentialsError, Occasion};
 pub use emit::{Acked, Volatile};
 pub use error::{AckError, BuildError, ConnectError, EmitError};
-pub use extract::{FromEvent, Invocation};
+pub use extract::{FromEvent, Invocation, Offers};
 pub use handler::{Ack, Handler};
 pub use http::{HeaderName, HeaderValue};
 pub use lost::{LossReason, LostEvent, SessionLost};
@@ -67,11 +67,12 @@ pub use run::RETRY_AFTER_MAX;
 pub use socket::{Connected, Socket};
 pub use state::{SocketState, State, Watch};
 pub use stats::Stats;
-pub use stream::EventStream;
+pub use stream::{EventStream, NextEvent};
 pub use subscription::Subscription;
 pub use trunkline_driver::handler::{Data, Failure};
 pub use trunkline_protocol::{
-    Args, Code, DecodeError, EncodeError, Encoding, EventName, IntoArgs, InvalidName, Limits,
-    NamespaceName, Payload, SessionId, SocketId, Value,
+    AnsweredWith, Args, Code, DecodeError, EncodeError, Encoding, Event, EventName, EventWith,
+    IntoArgs, IntoEventName, InvalidName, Limits, NamespaceName, Payload, SessionId, SocketId,
+    Value,
 };
 pub use trunkline_transport::{DialError, InvalidProxy, Proxy, TransportKind};

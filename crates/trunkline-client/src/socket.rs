@@ -6,18 +6,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{
-    DecodeError, EncodeError, EventName, IntoArgs, NamespaceName, SocketId, Value,
+    AnsweredWith, DecodeError, EncodeError, EventName, EventWith, IntoArgs, IntoEventName,
+    NamespaceName, SocketId, Value,
 };
 
 use crate::client::Handle;
 use crate::emit::Asked;
-use crate::handler::any;
+use crate::handler::{Handled, any};
 use crate::lost::hook;
 use crate::membership::closed_here;
 use crate::namespace::{Namespace, Taker};
 use crate::shared::Shared;
+use crate::stream::{Make, NextEvent};
 use crate::{
-    Acked, Client, ConnectError, EmitError, EventStream, FromEvent, Handler, SocketState,
+    Acked, Client, ConnectError, EmitError, EventStream, FromEvent, Handler, Offers, SocketState,
     Subscription, Volatile, Watch,
 };
 
@@ -156,11 +158,12 @@ impl Socket {
         self.shared().disconnect(&self.namespace.name);
     }
 
-    /// Handles the events of one name.
+    /// Handles the events of one name. The handler of an [`Event<T, R>`](crate::Event) takes a
+    /// `Data<T>`, if it takes content, and returns an `R`.
     ///
     /// # Panics
     /// If the name is none, or has a handler already.
-    pub fn on<P, H: Handler<P>>(&self, event: &str, handler: H) -> Subscription {
+    pub fn on<E: Handled, P>(&self, event: E, handler: impl Handler<P, E::Stage>) -> Subscription {
         self.subscribe(Some(named(event)), handler, false)
     }
 
@@ -168,7 +171,7 @@ impl Socket {
     ///
     /// # Panics
     /// If there is such a handler already.
-    pub fn on_any<P, H: Handler<P>>(&self, handler: H) -> Subscription {
+    pub fn on_any<P>(&self, handler: impl Handler<P>) -> Subscription {
         self.subscribe(None, handler, false)
     }
 
@@ -177,7 +180,11 @@ impl Socket {
     ///
     /// # Panics
     /// As [`on`](Self::on).
-    pub fn once<P, H: Handler<P>>(&self, event: &str, handler: H) -> Subscription {
+    pub fn once<E: Handled, P>(
+        &self,
+        event: E,
+        handler: impl Handler<P, E::Stage>,
+    ) -> Subscription {
         self.subscribe(Some(named(event)), handler, true)
     }
 
@@ -199,8 +206,9 @@ impl Socket {
     /// # Panics
     /// As [`on`](Self::on).
     #[must_use = "a stream that is dropped takes no event"]
-    pub fn stream<P: FromEvent>(&self, event: &str) -> EventStream<P> {
-        EventStream::new(self.shared(), &self.namespace, Some(named(event)))
+    pub fn stream<P>(&self, event: impl Handled<Stage: Offers<P>>) -> EventStream<P> {
+        let make = make_of(&event);
+        EventStream::new(self.shared(), &self.namespace, Some(named(event)), make)
     }
 
     /// All events that have no handler or stream of their own, as a stream; take an
@@ -210,7 +218,7 @@ impl Socket {
     /// As [`on_any`](Self::on_any).
     #[must_use = "a stream that is dropped takes no event"]
     pub fn stream_any<P: FromEvent>(&self) -> EventStream<P> {
-        EventStream::new(self.shared(), &self.namespace, None)
+        EventStream::new(self.shared(), &self.namespace, None, P::from_event)
     }
 
     /// Waits for the next event of one name that is a `P`, from this call on. None once the client is
@@ -232,18 +240,14 @@ impl Socket {
     ///
     /// # Cancel safety
     /// Dropping it gives up waiting; an event that it had not returned is answered as unknown.
-    pub fn next<P: FromEvent>(
-        &self,
-        event: &str,
-    ) -> impl Future<Output = Option<P>> + Send + 'static + use<P> {
-        let mut stream = self.stream::<P>(event);
-        async move { stream.next().await }
+    pub fn next<P>(&self, event: impl Handled<Stage: Offers<P>>) -> NextEvent<P> {
+        NextEvent::new(self.stream(event))
     }
 
-    fn subscribe<P, H: Handler<P>>(
+    fn subscribe<P, S>(
         &self,
         event: Option<EventName>,
-        handler: H,
+        handler: impl Handler<P, S>,
         once: bool,
     ) -> Subscription {
         let handler = Taker::Handler(any(handler));
@@ -273,8 +277,8 @@ impl Socket {
     ///
     /// # Errors
     /// See [`EmitError`]: then it is not sent.
-    pub fn emit(&self, event: &str, args: impl IntoArgs) -> Result<(), EmitError> {
-        let event = EventName::try_from(event)?;
+    pub fn emit<A: IntoArgs>(&self, event: impl EventWith<A>, args: A) -> Result<(), EmitError> {
+        let event = event.into_event_name()?;
         let args = args.into_args()?;
         let taken = self
             .shared()
@@ -320,8 +324,12 @@ impl Socket {
     ///
     /// # Cancel safety
     /// Dropping the future before it is ready emits nothing.
-    pub async fn emit_when_ready(&self, event: &str, args: impl IntoArgs) -> Result<(), EmitError> {
-        let (event, args) = (EventName::try_from(event)?, args.into_args()?);
+    pub async fn emit_when_ready<A: IntoArgs>(
+        &self,
+        event: impl EventWith<A>,
+        args: A,
+    ) -> Result<(), EmitError> {
+        let (event, args) = (event.into_event_name()?, args.into_args()?);
         let shared = self.shared();
         shared.lightened(shared.queue_limit() / 2).await;
         let taken = shared.emit(&self.namespace, &event, &args, None, self.ahead);
@@ -340,22 +348,27 @@ impl Socket {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn emit_with_ack<T: DeserializeOwned>(&self, event: &str, args: impl IntoArgs) -> Acked<T> {
-        Acked::new(self.ask(event, args))
-    }
-
-    fn ask(&self, event: &str, args: impl IntoArgs) -> Asked {
-        let asked = || Ok((EventName::try_from(event)?, args.into_args()?));
-        Asked::new(self.clone(), asked())
+    pub fn emit_with_ack<T: DeserializeOwned, A: IntoArgs>(
+        &self,
+        event: impl EventWith<A> + AnsweredWith<T>,
+        args: A,
+    ) -> Acked<T> {
+        let asked = || Ok((event.into_event_name()?, args.into_args()?));
+        Acked::new(Asked::new(self.clone(), asked()))
     }
 }
 
 /// The name of an event to subscribe to.
-fn named(event: &str) -> EventName {
-    match EventName::try_from(event) {
+fn named(event: impl IntoEventName) -> EventName {
+    match event.into_event_name() {
         Ok(event) => event,
-        Err(error) => panic!("{event:?} is no event: {error}"),
+        Err(error) => panic!("no event: {error}"),
     }
+}
+
+/// How an item of a stream is made of this event.
+fn make_of<P, E: Handled<Stage: Offers<P>>>(_event: &E) -> Make<P> {
+    <E::Stage as Offers<P>>::offer
 }
 
 impl fmt::Debug for Socket {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -14,7 +13,7 @@ use trunkline_protocol::{Code, EventName, Payload};
 use crate::inbox::{self, Incoming, UNKNOWN_EVENT};
 use crate::namespace::{Namespace, Route, Taker};
 use crate::shared::Shared;
-use crate::{FromEvent, Invocation};
+use crate::{Failure, Invocation};
 
 /// The events of one name, or all that nobody else takes, to be read when the application likes to.
 ///
@@ -39,9 +38,12 @@ pub struct EventStream<P> {
     event: Option<EventName>,
     route: Arc<Route>,
     waiting: Arc<Waiting>,
-    /// Nothing of `P` is held.
-    _item: PhantomData<fn() -> P>,
+    /// Makes an item out of an event.
+    make: Make<P>,
 }
+
+/// Makes an item of a stream out of an event.
+pub(crate) type Make<P> = fn(&Invocation) -> Result<P, Failure>;
 
 /// What waits in a stream.
 #[derive(Default)]
@@ -54,11 +56,12 @@ struct Queue {
     ended: bool,
 }
 
-impl<P: FromEvent> EventStream<P> {
+impl<P> EventStream<P> {
     pub(crate) fn new(
         shared: &Arc<Shared>,
         namespace: &Arc<Namespace>,
         event: Option<EventName>,
+        make: Make<P>,
     ) -> Self {
         let waiting = Arc::new(Waiting::default());
         let taker = Taker::Stream(Arc::clone(&waiting));
@@ -73,7 +76,7 @@ impl<P: FromEvent> EventStream<P> {
             event,
             route,
             waiting,
-            _item: PhantomData,
+            make,
         }
     }
 
@@ -99,7 +102,7 @@ impl<P: FromEvent> EventStream<P> {
             event: incoming.event,
             args: incoming.args,
         };
-        let taken = P::from_event(&invocation);
+        let taken = (self.make)(&invocation);
         let (item, outcome) = match taken {
             Ok(item) => (Some(item), Outcome::Done(Payload::empty())),
             Err(failure) => (None, Outcome::Failed(failure)),
@@ -111,7 +114,7 @@ impl<P: FromEvent> EventStream<P> {
     }
 }
 
-impl<P: FromEvent> Stream for EventStream<P> {
+impl<P> Stream for EventStream<P> {
     type Item = P;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<P>> {
@@ -125,6 +128,30 @@ impl<P: FromEvent> Stream for EventStream<P> {
                 return Poll::Ready(Some(item));
             }
         }
+    }
+}
+
+/// The next event of a stream, and no more: see [`Socket::next`](crate::Socket::next).
+#[must_use = "an event that comes is answered as unknown once this is dropped"]
+pub struct NextEvent<P>(EventStream<P>);
+
+impl<P> NextEvent<P> {
+    pub(crate) const fn new(stream: EventStream<P>) -> Self {
+        Self(stream)
+    }
+}
+
+impl<P> Future for NextEvent<P> {
+    type Output = Option<P>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<P>> {
+        Pin::new(&mut self.0).poll_next(cx)
+    }
+}
+
+impl<P> fmt::Debug for NextEvent<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NextEvent").field(&self.0).finish()
     }
 }
 

@@ -27,6 +27,25 @@
 //!     socket.on("add", add);
 //! }
 //! ```
+//!
+//! An event that both sides know is best a value that both sides share: then its content and its answer
+//! are checked by the compiler wherever it is handled or sent.
+//!
+//! ```
+//! use trunkline::protocol::Event;
+//! use trunkline::server::Data;
+//! use trunkline::{client, server};
+//!
+//! const SAY: Event<String, usize> = Event::new("say");
+//!
+//! fn routes(namespace: &server::Namespace) {
+//!     namespace.on(SAY, |Data(line): Data<String>| async move { Ok(line.len()) });
+//! }
+//!
+//! async fn say(socket: &client::Socket, line: &String) -> Result<usize, client::AckError> {
+//!     socket.emit_with_ack(SAY, line).await
+//! }
+//! ```
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "client")]

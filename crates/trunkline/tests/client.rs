@@ -135,7 +135,9 @@ async fn an_aborted_client_is_a_cut_whose_session_ends_with_its_window() {
     let socket = client.socket("/");
     soon(socket.connect()).await.unwrap();
     // The server keeps the session of a client that has confirmed something.
-    soon(socket.emit_with_ack::<()>("greet", ())).await.unwrap();
+    soon(socket.emit_with_ack::<(), _>("greet", ()))
+        .await
+        .unwrap();
     client.abort();
     server.hears("detached").await;
     server.hears("over, with its session: true").await;
@@ -148,10 +150,14 @@ async fn events_of_a_real_server_are_read_as_a_stream_and_its_distance_is_measur
     let socket = client.socket("/");
     let first = socket.next::<Data<u32>>("tick");
     soon(socket.connect()).await.unwrap();
-    soon(socket.emit_with_ack::<()>("greet", ())).await.unwrap();
+    soon(socket.emit_with_ack::<(), _>("greet", ()))
+        .await
+        .unwrap();
     assert_eq!(soon(first).await.unwrap().0, 1);
     let mut ticks = socket.stream::<Data<u32>>("tick");
-    soon(socket.emit_with_ack::<()>("greet", ())).await.unwrap();
+    soon(socket.emit_with_ack::<(), _>("greet", ()))
+        .await
+        .unwrap();
     for expected in 1..=3 {
         assert_eq!(soon(ticks.next()).await.unwrap().0, expected);
     }

@@ -101,7 +101,11 @@ async fn a_client_goes_from_one_server_to_the_next_and_no_event_or_ack_is_lost_o
         noted.lock().unwrap().push(number);
     });
     soon(socket.connect()).await.unwrap();
-    let tell = |number: u64| socket.emit_with_ack::<u64>("tell", &number).timeout(SOON);
+    let tell = |number: u64| {
+        socket
+            .emit_with_ack::<u64, _>("tell", &number)
+            .timeout(SOON)
+    };
     for number in 0..20 {
         assert_eq!(tell(number).await.unwrap(), number);
     }

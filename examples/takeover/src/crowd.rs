@@ -83,7 +83,7 @@ impl Member {
             }
             let said = self
                 .socket
-                .emit_with_ack::<Fate>("say", &Say { to, number });
+                .emit_with_ack::<Fate, _>("say", &Say { to, number });
             let fate = said.timeout(LIMIT).await;
             self.ledger.said(self.number, to, number, fate.ok());
         }

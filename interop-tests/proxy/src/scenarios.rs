@@ -54,7 +54,7 @@ async fn connected(client: &Client) -> Result<Socket, String> {
 }
 
 async fn echoes(socket: &Socket, number: u32) -> Result<(), String> {
-    match socket.emit_with_ack::<u32>("echo", &number).await {
+    match socket.emit_with_ack::<u32, _>("echo", &number).await {
         Ok(echo) if echo == number => Ok(()),
         other => Err(format!("{other:?} in place of {number}")),
     }

@@ -17,7 +17,7 @@ async fn abort_cuts_the_connection_without_a_word_and_cancels_everything() {
     peer.push(&event("never", None, ())).await;
     let asking = tokio::spawn({
         let socket = socket.clone();
-        async move { socket.emit_with_ack::<()>("asked", ()).await }
+        async move { socket.emit_with_ack::<(), _>("asked", ()).await }
     });
     peer.next_event().await;
     assert_eq!(

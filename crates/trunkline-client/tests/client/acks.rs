@@ -21,14 +21,14 @@ async fn an_ack_resolves_with_its_first_arg_or_with_all() {
         peer.ack(third, ()).await;
     };
     let asking = async {
-        assert_eq!(socket.emit_with_ack::<u32>("one", ()).await, Ok(5));
+        assert_eq!(socket.emit_with_ack::<u32, _>("one", ()).await, Ok(5));
         let all = socket
-            .emit_with_ack::<()>("all", ())
+            .emit_with_ack::<(), _>("all", ())
             .payload()
             .await
             .unwrap();
         assert_eq!(all.decode(), Ok((1, "two".to_owned())));
-        assert_eq!(socket.emit_with_ack::<()>("none", ()).await, Ok(()));
+        assert_eq!(socket.emit_with_ack::<(), _>("none", ()).await, Ok(()));
     };
     tokio::join!(script, asking);
 }
@@ -39,21 +39,21 @@ async fn an_ack_that_does_not_come_times_out_and_a_late_one_is_ignored() {
     let client = server.client();
     let (socket, mut peer) = connect(&client, &mut server).await;
     let start = Instant::now();
-    let asked = socket.emit_with_ack::<u32>("ask", ());
+    let asked = socket.emit_with_ack::<u32, _>("ask", ());
     assert_eq!(
         asked.timeout(Duration::from_secs(3)).await,
         Err(AckError::Timeout)
     );
     assert_eq!(start.elapsed(), Duration::from_secs(3));
     assert_eq!(
-        socket.emit_with_ack::<u32>("ask", ()).await,
+        socket.emit_with_ack::<u32, _>("ask", ()).await,
         Err(AckError::Timeout)
     );
     assert_eq!(start.elapsed(), Duration::from_secs(13), "10 s by default");
     let (_, _, late) = peer.next_event().await;
     peer.ack(late, &1).await;
     peer.next_event().await;
-    let (third, ()) = tokio::join!(socket.emit_with_ack::<u32>("ask", ()), async {
+    let (third, ()) = tokio::join!(socket.emit_with_ack::<u32, _>("ask", ()), async {
         let (_, _, ack) = peer.next_event().await;
         peer.ack(ack, &3).await;
     });
@@ -77,7 +77,7 @@ async fn a_failed_event_tells_code_message_and_data() {
         );
         peer.push(&failed).await;
     };
-    let (answer, ()) = tokio::join!(socket.emit_with_ack::<u32>("buy", ()), script);
+    let (answer, ()) = tokio::join!(socket.emit_with_ack::<u32, _>("buy", ()), script);
     let data = Value::encode(&4).unwrap();
     let message = "sold out".to_owned();
     assert_eq!(
@@ -99,7 +99,7 @@ async fn an_answer_that_does_not_fit_its_type_is_told() {
         let (_, _, ack) = peer.next_event().await;
         peer.ack(ack, "text").await;
     };
-    let (answer, ()) = tokio::join!(socket.emit_with_ack::<u32>("ask", ()), script);
+    let (answer, ()) = tokio::join!(socket.emit_with_ack::<u32, _>("ask", ()), script);
     assert!(matches!(answer, Err(AckError::Decode(_))), "{answer:?}");
 }
 
@@ -117,9 +117,9 @@ async fn leaving_either_way_settles_pending_acks() {
         ))
         .await;
     };
-    let (answer, ()) = tokio::join!(socket.emit_with_ack::<u32>("ask", ()), script);
+    let (answer, ()) = tokio::join!(socket.emit_with_ack::<u32, _>("ask", ()), script);
     assert_eq!(answer, Err(AckError::Disconnected));
-    let refused = socket.emit_with_ack::<u32>("ask", ()).await;
+    let refused = socket.emit_with_ack::<u32, _>("ask", ()).await;
     assert_eq!(refused, Err(AckError::Emit(EmitError::Disconnected)));
 
     let (again, _) = tokio::join!(socket.connect(), peer.attach("/"));
@@ -128,7 +128,7 @@ async fn leaving_either_way_settles_pending_acks() {
         settle().await;
         socket.disconnect();
     };
-    let (answer, ()) = tokio::join!(socket.emit_with_ack::<u32>("ask", ()), leave);
+    let (answer, ()) = tokio::join!(socket.emit_with_ack::<u32, _>("ask", ()), leave);
     assert_eq!(answer, Err(AckError::Disconnected));
 }
 
@@ -141,7 +141,7 @@ async fn closing_settles_pending_acks() {
         settle().await;
         client.close().await;
     };
-    let (answer, ()) = tokio::join!(socket.emit_with_ack::<u32>("ask", ()), close);
+    let (answer, ()) = tokio::join!(socket.emit_with_ack::<u32, _>("ask", ()), close);
     assert_eq!(answer, Err(AckError::Disconnected));
 }
 
@@ -162,7 +162,7 @@ async fn an_answer_in_another_namespace_or_from_nowhere_counts_for_nothing() {
         peer.ack(Some(ack), &2).await;
         peer.ack(Some(ack), &3).await;
     };
-    let (answer, ()) = tokio::join!(socket.emit_with_ack::<u32>("ask", ()), script);
+    let (answer, ()) = tokio::join!(socket.emit_with_ack::<u32, _>("ask", ()), script);
     assert_eq!(answer, Ok(2));
 }
 
@@ -175,9 +175,9 @@ async fn pending_acks_are_bounded_and_those_given_up_make_room() {
     };
     let client = server.builder().limits(limits).build().unwrap();
     let (socket, mut peer) = connect(&client, &mut server).await;
-    let mut first = Box::pin(socket.emit_with_ack::<u32>("first", ()));
+    let mut first = Box::pin(socket.emit_with_ack::<u32, _>("first", ()));
     assert!(futures_poll(first.as_mut()).await.is_none());
-    let second = socket.emit_with_ack::<u32>("second", ()).await;
+    let second = socket.emit_with_ack::<u32, _>("second", ()).await;
     assert_eq!(
         second,
         Err(AckError::Emit(EmitError::TooManyAcks { limit: 1 }))
@@ -189,7 +189,7 @@ async fn pending_acks_are_bounded_and_those_given_up_make_room() {
         assert_eq!(event, "third");
         peer.ack(ack, &3).await;
     };
-    let (third, ()) = tokio::join!(socket.emit_with_ack::<u32>("third", ()), script);
+    let (third, ()) = tokio::join!(socket.emit_with_ack::<u32, _>("third", ()), script);
     assert_eq!(third, Ok(3));
 }
 
@@ -207,7 +207,7 @@ async fn nothing_is_emitted_before_it_is_awaited() {
     let mut server = Server::new();
     let client = server.client();
     let (socket, mut peer) = connect(&client, &mut server).await;
-    drop(socket.emit_with_ack::<u32>("never", ()));
+    drop(socket.emit_with_ack::<u32, _>("never", ()));
     socket.emit("only", ()).unwrap();
     assert_eq!(peer.next_event().await.1, "only");
 }

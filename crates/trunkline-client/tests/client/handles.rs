@@ -58,7 +58,7 @@ async fn nothing_that_can_be_shown_shows_a_secret() {
     let client = builder.build().unwrap();
     let root = client.socket("/");
     root.set_auth(secret).unwrap();
-    let asked = root.emit_with_ack::<String>("ask", secret);
+    let asked = root.emit_with_ack::<String, _>("ask", secret);
     let stream = root.stream::<Data<String>>("said");
     shown += &format!(
         "{client:?} {root:?} {asked:?} {stream:?} {:?}",

@@ -384,7 +384,7 @@ async fn handles_may_be_shared_between_threads() {
     let client = Server::new().client();
     let socket = client.socket("/");
     sendable(&socket.connect());
-    sendable(&socket.emit_with_ack::<u32>("ask", ()));
+    sendable(&socket.emit_with_ack::<u32, _>("ask", ()));
     sendable(&client.close());
 }
 

@@ -138,7 +138,7 @@ async fn hooks_run_before_anything_that_waits_is_sent() {
     });
     let (socket, peer) = connect(&client, &mut server).await;
     socket.on_reattach(|socket: Socket| async move {
-        let joined = socket.emit_with_ack::<bool>("join", "lobby").await;
+        let joined = socket.emit_with_ack::<bool, _>("join", "lobby").await;
         assert_eq!(joined, Ok(true));
         socket.emit("joined", ()).unwrap();
     });

@@ -15,4 +15,5 @@ mod resuming;
 mod soak;
 mod streaming;
 mod support;
+mod typed;
 mod waiting;

@@ -96,7 +96,7 @@ async fn pending_acks_go_on_waiting_over_a_resume() {
     let mut server = Server::new();
     let client = server.client();
     let (socket, mut peer) = connect(&client, &mut server).await;
-    let asking = tokio::spawn(async move { socket.emit_with_ack::<u32>("ask", ()).await });
+    let asking = tokio::spawn(async move { socket.emit_with_ack::<u32, _>("ask", ()).await });
     let (_, _, ack) = peer.next_event().await;
     peer.cut();
     let mut peer = server.accept_resume(2).await;

@@ -152,7 +152,7 @@ async fn emit_all(socket: Socket, seed: u64) {
         if random.below(3) == 0 {
             let socket = socket.clone();
             let asked = tokio::spawn(async move {
-                let asked = socket.emit_with_ack::<u32>("number", Args((number, filler)));
+                let asked = socket.emit_with_ack::<u32, _>("number", Args((number, filler)));
                 asked.timeout(Duration::from_secs(3_000)).await
             });
             // It is emitted when it is first polled, and order counts.

@@ -21,7 +21,9 @@ async fn the_queue_of_an_unconnected_socket_is_bounded_in_bytes() {
         panic!("{full:?}")
     };
     assert!((600..1_000).contains(&queued), "{queued}");
-    let asked = socket.emit_with_ack::<()>("fourth", &"x".repeat(500)).await;
+    let asked = socket
+        .emit_with_ack::<(), _>("fourth", &"x".repeat(500))
+        .await;
     assert!(
         matches!(asked, Err(AckError::Emit(EmitError::QueueFull { .. }))),
         "{asked:?}"
@@ -69,7 +71,7 @@ async fn the_queue_is_bounded_in_events_before_the_first_connect_and_without_a_c
         socket.emit(event, ()).unwrap();
     }
     assert_eq!(socket.emit("no", ()), full);
-    let asked = socket.emit_with_ack::<()>("no", ()).await;
+    let asked = socket.emit_with_ack::<(), _>("no", ()).await;
     assert_eq!(asked, Err(AckError::Emit(full.clone().unwrap_err())));
     let stats = client.stats();
     assert_eq!((stats.queued_events, stats.emits_refused), (2, 2));
@@ -108,7 +110,7 @@ async fn a_client_that_does_not_queue_refuses_what_no_connection_can_have() {
     peer.cut();
     settle().await;
     assert_eq!(socket.emit("between", ()), Err(EmitError::Offline));
-    let asked = socket.emit_with_ack::<()>("between", ()).await;
+    let asked = socket.emit_with_ack::<(), _>("between", ()).await;
     assert_eq!(asked, Err(AckError::Emit(EmitError::Offline)));
     // What was taken is kept: the session goes on.
     peer = server.accept_resume(1).await;
@@ -157,7 +159,7 @@ async fn what_a_client_has_done_is_counted() {
     let client = server.client();
     let (socket, mut peer) = connect(&client, &mut server).await;
     let late = socket
-        .emit_with_ack::<()>("late", ())
+        .emit_with_ack::<(), _>("late", ())
         .timeout(PING_TIMEOUT / 2);
     assert_eq!(late.await, Err(AckError::Timeout));
     let (_, _, ack) = peer.next_event().await;
@@ -219,7 +221,7 @@ async fn an_event_larger_than_the_server_takes_is_refused_at_once_or_when_that_i
     let client = server.client();
     let socket = client.socket("/");
     let large = "x".repeat(3_000);
-    let early = socket.emit_with_ack::<()>("large", &large);
+    let early = socket.emit_with_ack::<(), _>("large", &large);
     let early = tokio::spawn(early);
     settle().await;
     let script = async {
