@@ -44,15 +44,15 @@ pub(super) fn all(root: &Path, install: bool) -> Result<Vec<Step>> {
         ),
         step("fmt", "formatting", 60, cargo(&["fmt", "--all", "--check"])),
         step("tidy", "the repository's own rules", 60, tidy()?),
-        step("clippy", "lints", 420, cargo(&CLIPPY)),
-        step("tests", "unit and integration tests", 480, tests()),
+        step("clippy", "lints", 600, cargo(&CLIPPY)),
+        step("tests", "unit and integration tests", 900, tests()),
         step(
             "doctests",
             "examples in documentation",
-            240,
+            480,
             cargo(&DOCTESTS),
         ),
-        step("docs", "documentation without warnings", 240, docs()),
+        step("docs", "documentation without warnings", 360, docs()),
         step(
             "wasm32",
             "the protocol without an operating system",
@@ -68,13 +68,13 @@ pub(super) fn all(root: &Path, install: bool) -> Result<Vec<Step>> {
         step(
             "fuzz",
             "the fuzz targets, each for a short while",
-            150,
+            400,
             fuzz()?,
         ),
         step(
             "release",
             "the programs that the next steps run",
-            480,
+            900,
             cargo(RELEASE),
         ),
     ];
