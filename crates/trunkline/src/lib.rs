@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`server`] | `server` | [`Server`](server::Server), handlers, rooms; [`Bind`](server::Bind) listens, `Mount` (feature `tower`) mounts it in axum or hyper |
 //! | [`client`] | `client` | [`Client`](client::Client), sockets; [`Dial`](client::Dial) gives it its transports |
+//! | `testing` | `testing` | for the tests of programs: server and clients in one process, over a network that fails on demand |
 //! | [`protocol`] | | frames, limits, codes: the words both sides share |
 //! | [`transport`] | | what a transport is, for those who bring their own |
 //!
@@ -52,6 +53,8 @@
 pub mod client;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use trunkline_protocol as protocol;
 pub use trunkline_transport as transport;
