@@ -9,6 +9,7 @@ mod map;
 mod notice;
 mod raw;
 mod sequenced;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod welcome;

@@ -8,7 +8,7 @@ mod write;
 pub(crate) use parser::NotJson;
 pub(crate) use read::{to_message_pack, unquote};
 pub(crate) use split::{Shape, split};
-pub(crate) use write::write_value;
+pub(crate) use write::{write_text, write_value};
 
 use crate::message_pack::Reader;
 
