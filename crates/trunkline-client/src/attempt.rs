@@ -155,6 +155,10 @@ async fn dial(
     let connection = dialled
         .map_err(|_elapsed| Trouble::DialTimeout)?
         .map_err(Trouble::Dial)?;
+    let connection = match &settings.tap {
+        Some(tap) => tap.on(connection),
+        None => connection,
+    };
     if connection.protocol == encoding.subprotocol() {
         return Ok(connection);
     }

@@ -10,6 +10,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use trunkline_driver::sync::Arc;
+use trunkline_driver::{Tap, TappedFrame};
 use trunkline_protocol::{EncodeError, Encoding, Limits};
 use trunkline_transport::{Dialer, Proxy};
 
@@ -55,6 +56,7 @@ pub(crate) struct Settings {
     pub(crate) queue_events: u32,
     pub(crate) queue_offline: bool,
     pub(crate) jitter: Arc<dyn Jitter>,
+    pub(crate) tap: Option<Tap>,
 }
 
 impl Builder {
@@ -86,6 +88,7 @@ impl Builder {
                 queue_events: QUEUE_EVENTS,
                 queue_offline: true,
                 jitter: Arc::new(RandomJitter),
+                tap: None,
             },
         }
     }
@@ -286,6 +289,23 @@ impl Builder {
     /// The randomness of the waits. Default [`RandomJitter`].
     pub fn jitter(mut self, jitter: Arc<dyn Jitter>) -> Self {
         self.settings.jitter = jitter;
+        self
+    }
+
+    /// Shows every frame of every connection, those of the handshake too. Default: none, which costs
+    /// nothing.
+    ///
+    /// Credentials and the session's secret are masked, the content of events is not. It is for
+    /// looking for mistakes: each frame is decoded once more and written as JSON, and up to
+    /// [`TAP_QUEUE_BYTES`](crate::TAP_QUEUE_BYTES) of a connection may wait for it. It runs in the
+    /// connection's task and must not block.
+    ///
+    /// ```
+    /// # use trunkline_client::Client;
+    /// let builder = Client::builder("https://localhost:3000").tap(|frame| eprintln!("{frame}"));
+    /// ```
+    pub fn tap(mut self, show: impl Fn(&TappedFrame<'_>) + Send + Sync + 'static) -> Self {
+        self.settings.tap = Some(Tap::new(show));
         self
     }
 

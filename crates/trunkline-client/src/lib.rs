@@ -70,9 +70,10 @@ pub use stats::Stats;
 pub use stream::{EventStream, NextEvent};
 pub use subscription::Subscription;
 pub use trunkline_driver::handler::{Data, Failure};
+pub use trunkline_driver::{Direction, TAP_QUEUE_BYTES, TAP_TEXT_MAX, TappedFrame};
 pub use trunkline_protocol::{
     AnsweredWith, Args, Code, DecodeError, EncodeError, Encoding, Event, EventName, EventWith,
-    IntoArgs, IntoEventName, InvalidName, Limits, NamespaceName, Payload, SessionId, SocketId,
-    Value,
+    IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName, Payload, SessionId,
+    SocketId, Value,
 };
 pub use trunkline_transport::{DialError, InvalidProxy, Proxy, TransportKind};

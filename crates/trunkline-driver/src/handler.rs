@@ -24,4 +24,5 @@ pub use data::Data;
 pub use event::{AnswerIn, AnyAnswer, Handled, HasContent, OnEvent, OnTypedEvent};
 pub use failure::Failure;
 pub use frames::{ack_frame, failed_frame};
+pub(crate) use guarded::caught;
 pub use guarded::{Answering, Guarded, Outcome};

@@ -10,6 +10,7 @@
 //! | `dispatch.rs`, `ended.rs` | [`Dispatch`]: what a session tells its side; [`Ended`]: how a connection ends |
 //! | [`handler`] | what handlers return, how they fail, and what contains their panics |
 //! | `latest.rs` | which LATEST frames are stale |
+//! | `tap.rs`, `tap/` | [`Tap`]: shows each frame of a connection |
 //! | `size.rs` | [`message_len`]: whether a frame is within what the peer takes |
 //! | `clock.rs`, `sync.rs` | the clock; locks and atomics in one place |
 #![forbid(unsafe_code)]
@@ -25,6 +26,7 @@ mod link;
 mod session;
 mod size;
 pub mod sync;
+mod tap;
 mod turn;
 
 pub use dispatch::{BestEffort, Dispatch};
@@ -33,4 +35,5 @@ pub use ended::Ended;
 pub use link::message_kind;
 pub use session::{Attach, Session};
 pub use size::{TooLarge, message_len};
+pub use tap::{Direction, TAP_QUEUE_BYTES, TAP_TEXT_MAX, Tap, TappedFrame};
 pub use turn::Turn;

@@ -31,6 +31,9 @@ pub(crate) async fn accept(
 ) {
     let peer = request.peer;
     let guest = Guest::of(server);
+    if let Some(tap) = &server.tap {
+        connection = tap.on(connection);
+    }
     // A stranger may have a HELLO buffered here, and no more: what is longer is refused in band as
     // soon as it has come so far, and by the transport if its head says that it is longer by far.
     connection

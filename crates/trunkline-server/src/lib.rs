@@ -79,10 +79,11 @@ pub use ticket::{
     TicketStore, Tickets,
 };
 pub use trunkline_driver::handler::Failure;
+pub use trunkline_driver::{Direction, TAP_QUEUE_BYTES, TAP_TEXT_MAX, TappedFrame};
 pub use trunkline_protocol::{
     AnsweredWith, Args, Code, DecodeError, EncodeError, Encoding, Event, EventName, EventWith,
-    IntoArgs, IntoEventName, InvalidName, Limits, NamespaceName, Overflow, Payload, Room, Secret,
-    SocketId, Value,
+    IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName, Overflow, Payload, Room,
+    Secret, SessionId, SocketId, Value,
 };
 pub use trunkline_transport::TransportKind;
 pub use upgrade::{HttpRefusal, UpgradeRequest};

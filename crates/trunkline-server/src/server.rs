@@ -8,6 +8,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use tokio::runtime::Handle;
 use trunkline_driver::sync::{Arc, AtomicU64, Ordering};
+use trunkline_driver::{Tap, TappedFrame};
 use trunkline_protocol::{Limits, Lost, NamespaceName};
 use trunkline_transport::Connection;
 
@@ -39,6 +40,7 @@ pub(crate) struct ServerInner {
     pub(crate) presence: Presence,
     pub(crate) authenticate: Option<Authenticate>,
     before_upgrade: Option<BeforeUpgrade>,
+    pub(crate) tap: Option<Tap>,
     namespaces: DashMap<NamespaceName, Arc<NamespaceInner>>,
     patterns: Patterns,
     state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
@@ -409,6 +411,7 @@ pub struct Builder {
     config: Config,
     authenticate: Option<Authenticate>,
     before_upgrade: Option<BeforeUpgrade>,
+    tap: Option<Tap>,
     state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
 }
 
@@ -429,6 +432,7 @@ impl Default for Builder {
             },
             authenticate: None,
             before_upgrade: None,
+            tap: None,
             state: HashMap::new(),
         }
     }
@@ -561,6 +565,23 @@ impl Builder {
         self
     }
 
+    /// Shows every frame of every connection, those of the handshake and of refused connections too.
+    /// Default: none, which costs nothing.
+    ///
+    /// Credentials and the sessions' secrets are masked, the content of events is not. It is for
+    /// looking for mistakes: each frame is decoded once more and written as JSON, and up to
+    /// [`TAP_QUEUE_BYTES`](crate::TAP_QUEUE_BYTES) of a connection may wait for it. It runs in the
+    /// connection's task and must not block.
+    ///
+    /// ```
+    /// # use trunkline_server::Server;
+    /// let server = Server::builder().tap(|frame| eprintln!("{frame}")).build();
+    /// ```
+    pub fn tap(mut self, show: impl Fn(&TappedFrame<'_>) + Send + Sync + 'static) -> Self {
+        self.tap = Some(Tap::new(show));
+        self
+    }
+
     /// State of the program that handlers get with `State<T>`; one value per type, a later one
     /// replaces an earlier.
     pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
@@ -577,6 +598,7 @@ impl Builder {
                 presence: Presence::default(),
                 authenticate: self.authenticate,
                 before_upgrade: self.before_upgrade,
+                tap: self.tap,
                 namespaces: DashMap::new(),
                 patterns: Patterns::default(),
                 state: self.state,

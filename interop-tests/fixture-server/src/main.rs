@@ -31,6 +31,9 @@ struct Options {
     /// Milliseconds that credentials hold; without it they hold without end.
     #[arg(long)]
     credentials_valid: Option<u64>,
+    /// Write a line for every frame to standard error, with credentials masked.
+    #[arg(long)]
+    tap: bool,
 }
 
 #[tokio::main]
@@ -48,11 +51,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Ok(Admission::anyone().valid_for(valid_for))
         });
     }
-    let server = builder
+    let mut builder = builder
         .ping_interval(Duration::from_millis(options.ping_interval))
         .ping_timeout(Duration::from_millis(options.ping_timeout))
-        .resume_window(Duration::from_millis(options.resume_window))
-        .build();
+        .resume_window(Duration::from_millis(options.resume_window));
+    if options.tap {
+        builder = builder.tap(|frame| eprintln!("{frame}"));
+    }
+    let server = builder.build();
     events::register(&server);
     events::register_auth(&server.namespace("/auth"));
     let bound = server.bind(("127.0.0.1", options.port)).await?;

@@ -93,7 +93,7 @@ impl fmt::Debug for Guarded {
 }
 
 /// Runs `body`; a panic gives its text.
-fn caught<R>(body: impl FnOnce() -> R) -> Result<R, String> {
+pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> Result<R, String> {
     // Nothing is used after a panic but what keeps its own locks whole.
     catch_unwind(AssertUnwindSafe(body)).map_err(|panic| text_of(&*panic))
 }
