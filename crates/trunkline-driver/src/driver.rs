@@ -32,6 +32,8 @@ pub struct Driver {
     dispatch: Arc<dyn Dispatch>,
     receiver: Box<dyn MessageReceiver>,
     attach: u64,
+    /// Bytes received that are counted already.
+    counted: u64,
     /// A receipt is due for what this batch of reads has brought.
     receipt_due: bool,
     /// The last versions of LATEST; made with the first one.
@@ -69,6 +71,7 @@ impl Driver {
             dispatch,
             receiver,
             attach,
+            counted: 0,
             receipt_due: false,
             versions: None,
             closing: None,
@@ -87,7 +90,10 @@ impl Driver {
             let _turn = Turn::of(&self.session);
             self.read(cx, clock::now())
         };
-        self.session.note_life(self.receiver.received());
+        let received = self.receiver.received();
+        let news = received.saturating_sub(self.counted);
+        self.session.note_life(received, news);
+        self.counted += news;
         match (stop, self.write(cx)) {
             (Stop::Pending | Stop::Fairness, Some(ended)) => Stop::Ended(ended),
             (stop, _) => stop,
@@ -167,7 +173,7 @@ impl Driver {
         let session = &self.session;
         match frame {
             Frame::Sequenced { seq, frame } => {
-                match session.accept(self.attach, seq, message.bytes.len(), now)? {
+                match session.accept(self.attach, (seq, frame.kind()), message.bytes.len(), now)? {
                     None => return Ok(Some(Ended::Superseded)),
                     Some((arrival, due)) => {
                         self.receipt_due |= due;
@@ -197,7 +203,10 @@ impl Driver {
             }
             Frame::GoAway(go_away) => self.dispatch.go_away(session, *go_away),
             Frame::Auth(auth) => self.take_auth(*auth, message.bytes.len())?,
-            Frame::Datagram { .. } | Frame::Latest { .. } => self.dispatch_best_effort(&frame, cx),
+            Frame::Datagram { .. } | Frame::Latest { .. } => {
+                session.count_best_effort();
+                self.dispatch_best_effort(&frame, cx);
+            }
             Frame::Ignorable { .. } => {}
             Frame::Hello(_) | Frame::Welcome(_) => {
                 let kind = frame.kind();

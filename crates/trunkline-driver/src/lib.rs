@@ -11,6 +11,7 @@
 //! | [`handler`] | what handlers return, how they fail, and what contains their panics |
 //! | `latest.rs` | which LATEST frames are stale |
 //! | `tap.rs`, `tap/` | [`Tap`]: shows each frame of a connection |
+//! | `traffic.rs` | [`Traffic`]: how much a session has moved |
 //! | `size.rs` | [`message_len`]: whether a frame is within what the peer takes |
 //! | `clock.rs`, `sync.rs` | the clock; locks and atomics in one place |
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ mod session;
 mod size;
 pub mod sync;
 mod tap;
+mod traffic;
 mod turn;
 
 pub use dispatch::{BestEffort, Dispatch};
@@ -36,4 +38,5 @@ pub use link::message_kind;
 pub use session::{Attach, Session};
 pub use size::{TooLarge, message_len};
 pub use tap::{Direction, TAP_QUEUE_BYTES, TAP_TEXT_MAX, Tap, TappedFrame};
+pub use traffic::{Flow, Traffic};
 pub use turn::Turn;

@@ -56,6 +56,11 @@ impl Link {
         self.progress
     }
 
+    /// Bytes the transport has taken.
+    pub(crate) fn written(&self) -> u64 {
+        self.sender.written()
+    }
+
     /// How the connection ended, if writing found out.
     pub(crate) const fn end(&self) -> Option<&ConnectionEnd> {
         self.end.as_ref()

@@ -6,8 +6,8 @@ use std::fmt;
 use std::time::Duration;
 
 use trunkline_protocol::{
-    Arrival, Auth, Beat, Close, Code, Encoding, GoAway, Heartbeat, Hold, Inbound, Limits, Lost,
-    NamespaceName, Outbound, Prepared, PushError, Role, Time, Violation, Watchdog,
+    Arrival, Auth, Beat, Close, Code, Encoding, GoAway, Heartbeat, Hold, Inbound, Kind, Limits,
+    Lost, NamespaceName, Outbound, Prepared, PushError, Role, Time, Violation, Watchdog,
 };
 use trunkline_transport::Connection;
 
@@ -16,7 +16,7 @@ use crate::driver::Driver;
 use crate::link::Link;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::turn::Mark;
-use crate::{Dispatch, TooLarge, Turn, clock, message_len};
+use crate::{Dispatch, Flow, TooLarge, Traffic, Turn, clock, message_len};
 
 /// Both machines of a session and the present connection's write half.
 ///
@@ -31,6 +31,9 @@ pub struct Session {
     outbound: Mutex<Sending>,
     /// Bytes received on the present connection's message channel: signs of life.
     received: AtomicU64,
+    /// Bytes received on all connections.
+    received_bytes: AtomicU64,
+    received_best_effort: AtomicU64,
     stale_best_effort: AtomicU64,
     /// Whether frames without a meaning go along with heartbeats now and then.
     pub(crate) sends_ignorable: bool,
@@ -40,6 +43,8 @@ struct Receiving {
     machine: Inbound,
     /// The connection that counts; whoever drops one frame of an older one stops reading it.
     attach: u64,
+    /// What counted, without bytes.
+    flow: Flow,
 }
 
 /// A connection that is to become a session's present one.
@@ -67,9 +72,12 @@ impl Session {
             inbound: Mutex::new(Receiving {
                 machine: Inbound::new(ours, peers),
                 attach: 0,
+                flow: Flow::default(),
             }),
             outbound: Mutex::new(Sending::new(Outbound::new(encoding, ours, peers))),
             received: AtomicU64::new(0),
+            received_bytes: AtomicU64::new(0),
+            received_best_effort: AtomicU64::new(0),
             stale_best_effort: AtomicU64::new(0),
             sends_ignorable: false,
         }
@@ -203,7 +211,9 @@ impl Session {
         frame: Prepared,
     ) -> Result<u64, PushError> {
         let before = sending.machine.dropped_events();
+        let kind = frame.kind();
         sending.machine.push(frame)?;
+        sending.flow.count(kind);
         if sending.machine.is_over_limit() {
             sending.transmit();
             sending.machine.shed();
@@ -238,6 +248,7 @@ impl Session {
         let is_blocked = sending.link.as_ref().is_none_or(Link::is_blocked);
         let taken = sending.machine.push_best_effort(frame, is_blocked);
         if taken {
+            sending.flow.best_effort += 1;
             self.written_soon(sending);
         }
         taken
@@ -477,6 +488,22 @@ impl Session {
         self.stale_best_effort.load(Ordering::Relaxed)
     }
 
+    /// How much was moved since the session began. Bytes of a connection's end may be missing.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        let received = Flow {
+            best_effort: self.received_best_effort.load(Ordering::Relaxed),
+            bytes: self.received_bytes.load(Ordering::Relaxed),
+            ..self.inbound.lock().flow
+        };
+        let sent = self.outbound.lock().flow();
+        Traffic {
+            received,
+            sent,
+            stale_best_effort: self.stale_best_effort(),
+        }
+    }
+
     /// The receipt for a HELLO that offers to resume. What is due on the present connection stays
     /// due: HELLO may be lost.
     #[must_use]
@@ -489,7 +516,7 @@ impl Session {
     pub(crate) fn accept(
         &self,
         attach: u64,
-        seq: u64,
+        (seq, kind): (u64, Kind),
         size: usize,
         now: Time,
     ) -> Result<Option<(Arrival, bool)>, Violation> {
@@ -498,6 +525,9 @@ impl Session {
             return Ok(None);
         }
         let arrival = receiving.machine.accept(seq, size, now)?;
+        if arrival == Arrival::New {
+            receiving.flow.count(kind);
+        }
         Ok(Some((arrival, receiving.machine.is_receipt_due(now))))
     }
 
@@ -555,8 +585,17 @@ impl Session {
         self.stale_best_effort.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn note_life(&self, received: u64) {
+    pub(crate) fn count_best_effort(&self) {
+        self.received_best_effort.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that the present connection has brought `received` bytes so far, `news` of them since
+    /// the last time.
+    pub(crate) fn note_life(&self, received: u64, news: u64) {
         self.received.store(received, Ordering::Relaxed);
+        if news > 0 {
+            self.received_bytes.fetch_add(news, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn confirm_if_due_at(&self, now: Time) {
@@ -588,6 +627,7 @@ impl Session {
         let present = sending.attach == attach;
         if present {
             sending.machine.detach();
+            sending.count_written();
             sending.link = None;
             sending.pulse = Pulse::None;
         } else if sending

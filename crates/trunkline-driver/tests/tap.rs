@@ -14,7 +14,7 @@ fn tapped(protocol: &str) -> (Connection, Connection, Lines) {
     let seen = Arc::clone(&lines);
     let tap = Tap::new(move |frame| {
         let line = (frame.direction, frame.missed, frame.to_string());
-        seen.lock().unwrap().push(line);
+        seen.lock().expect("nobody panics with it").push(line);
     });
     let (near, far, _link) = memory::pair(memory::Config {
         protocol: protocol.to_owned(),

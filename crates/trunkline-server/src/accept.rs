@@ -31,6 +31,7 @@ pub(crate) async fn accept(
 ) {
     let peer = request.peer;
     let guest = Guest::of(server);
+    server.activity.connections_opened.add();
     if let Some(tap) = &server.tap {
         connection = tap.on(connection);
     }
@@ -69,8 +70,12 @@ pub(crate) async fn accept(
             }
         }
         Err(Some(close)) => close,
-        Err(None) => return,
+        Err(None) => {
+            server.activity.connections_closed.add(Code::ABNORMAL);
+            return;
+        }
     };
+    server.activity.connections_refused.add(close.code);
     tracing::info!(?peer, code = %close.code, reason = %close.reason, "connection refused");
     refuse(connection, encoding, &close).await;
 }
@@ -200,14 +205,19 @@ impl Arrival<'_> {
         let mut reason = None;
         if let Some(resume) = &hello.resume {
             match self.resume(connection, resume, &admission, &hello).await {
-                Resumption::Resumed(admitted) => return Ok(admitted),
+                Resumption::Resumed(admitted) => {
+                    self.server.activity.resumes.add();
+                    return Ok(admitted);
+                }
                 Resumption::Closed(close, refused) => return Err((close, refused)),
                 Resumption::Refused(why, refused) if resume.strict => {
+                    self.server.activity.resume_refused(&why);
                     let close = Close::new(Code::SESSION_UNKNOWN, why.as_str());
                     return Err((close, refused));
                 }
                 Resumption::Refused(why, refused) => {
                     tracing::debug!(peer = ?self.request.peer, reason = why.as_str(), "resume refused");
+                    self.server.activity.resume_refused(&why);
                     reason = Some(why);
                     connection = refused;
                 }
@@ -392,6 +402,7 @@ impl Arrival<'_> {
             .session
             .attach_first(attach, inbox, clock::now(), welcome);
         self.server.registry.insert(&context);
+        self.server.activity.sessions_begun.add();
         (context, driver)
     }
 

@@ -13,7 +13,7 @@ use crate::context::SessionContext;
 use crate::handler::{Call, ErasedHandler};
 use crate::namespace::NamespaceInner;
 use crate::socket::as_args;
-use crate::worker::log_failure;
+use crate::worker::{log_failure, log_panic};
 use crate::{Failure, JoinError, Socket};
 
 /// The auth of a CONNECT that a hook let in, kept to be judged again.
@@ -177,8 +177,7 @@ async fn run(hook: &ErasedHandler, what: &str, call: Call<'_>) -> Result<(), Fai
             Err(failure)
         }
         Outcome::Panicked(panic) => {
-            let namespace = socket.namespace_name();
-            tracing::error!(%namespace, socket = %socket.id(), panic, "{what} panicked");
+            log_panic(socket, what, &panic);
             Err(Failure::internal())
         }
     }

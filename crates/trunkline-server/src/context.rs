@@ -227,6 +227,7 @@ impl SessionContext {
 
     /// The connection from `peer` is over: what becomes of the session is said by how.
     pub(crate) fn connection_ended(self: &Arc<Self>, ended: &Ended, peer: Option<SocketAddr>) {
+        self.server.activity.connections_closed.add(ended.code());
         if matches!(ended, Ended::Superseded) {
             return;
         }
@@ -291,8 +292,6 @@ impl SessionContext {
         let lost = self.session.end(code, farewell);
         self.server.count_lost(&lost);
         self.server.presence.session_ended();
-        self.server
-            .count_stale_best_effort(self.session.stale_best_effort());
         let waiters = self.acks.lock().drain();
         for waiter in waiters {
             waiter.session_lost();

@@ -20,12 +20,14 @@
 //! | `stream.rs` | [`EventStream`]: events as streams |
 //! | `queue.rs`, `worker.rs` | the order of a socket's events; what runs their handlers |
 //! | `room.rs`, `emit.rs` | rooms; [`Emitter`]: events to many sockets |
+//! | `activity.rs`, `figures.rs` | what the server counts; [`Stats`] as a list of [`Figure`]s |
 //! | `laggard.rs` | [`Laggard`]: who is behind |
 //! | `ack.rs`, `gather.rs` | [`EmitWithAck`], [`EmitWithAcks`]: events that ask a socket, or many, for an answer |
 #![forbid(unsafe_code)]
 
 mod accept;
 mod ack;
+mod activity;
 mod auth;
 mod authorize;
 mod context;
@@ -33,8 +35,10 @@ mod credentials;
 mod drain;
 mod emit;
 pub mod extract;
+mod figures;
 mod gather;
 pub mod handler;
+mod holdings;
 mod laggard;
 mod middleware;
 mod namespace;
@@ -61,6 +65,7 @@ pub use credentials::{AUTHENTICATION_LIMIT, Credentials, Verdict};
 pub use drain::{Drain, Drained};
 pub use emit::{EmitError, Emitter, Volatile};
 pub use extract::{Data, Params, PeerAddress, SocketState, State};
+pub use figures::{Figure, FigureKind, Unit};
 pub use gather::{Answers, EmitWithAcks, Gathered};
 pub use handler::Ack;
 pub use laggard::Laggard;
@@ -79,7 +84,7 @@ pub use ticket::{
     TicketStore, Tickets,
 };
 pub use trunkline_driver::handler::Failure;
-pub use trunkline_driver::{Direction, TAP_QUEUE_BYTES, TAP_TEXT_MAX, TappedFrame};
+pub use trunkline_driver::{Direction, Flow, TAP_QUEUE_BYTES, TAP_TEXT_MAX, TappedFrame};
 pub use trunkline_protocol::{
     AnsweredWith, Args, Code, DecodeError, EncodeError, Encoding, Event, EventName, EventWith,
     IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName, Overflow, Payload, Room,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use dashmap::DashMap;
+use trunkline_driver::Traffic;
 use trunkline_driver::sync::{Arc, Mutex};
 use trunkline_protocol::{Code, Secret, SecretHash, SessionId, Time};
 
@@ -15,6 +16,8 @@ use crate::context::SessionContext;
 #[derive(Default)]
 pub(crate) struct Registry {
     sessions: DashMap<SessionId, Arc<SessionContext>>,
+    /// What sessions moved that are no longer among them.
+    ended: Mutex<Traffic>,
     graves: DashMap<SessionId, Grave>,
     /// The graves, oldest first.
     order: Mutex<VecDeque<SessionId>>,
@@ -52,8 +55,12 @@ impl Registry {
 
     /// Takes a session out that ended; if a grave is wanted, it tells the code until then.
     pub(crate) fn remove(&self, context: &SessionContext, grave: Option<(Code, Time)>) {
-        if self.sessions.remove(&context.id).is_none() {
-            return;
+        {
+            let mut ended = self.ended.lock();
+            if self.sessions.remove(&context.id).is_none() {
+                return;
+            }
+            *ended += context.session.traffic();
         }
         let Some((code, until)) = grave else { return };
         let grave = Grave {
@@ -92,6 +99,17 @@ impl Registry {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.sessions.is_empty()
+    }
+
+    /// What all sessions have moved, those that ended included. It never goes down: each session is
+    /// counted once, whether it ends meanwhile or not.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let ended = self.ended.lock();
+        let mut traffic = *ended;
+        for session in &self.sessions {
+            traffic += session.session.traffic();
+        }
+        traffic
     }
 
     /// All sessions, copied out so that no lock is held while they are looked at.

@@ -8,13 +8,15 @@ use std::time::Duration;
 use dashmap::DashMap;
 use tokio::runtime::Handle;
 use trunkline_driver::sync::{Arc, AtomicU64, Ordering};
-use trunkline_driver::{Tap, TappedFrame};
-use trunkline_protocol::{Limits, Lost, NamespaceName};
+use trunkline_driver::{Flow, Tap, TappedFrame};
+use trunkline_protocol::{Code, Limits, Lost, NamespaceName};
 use trunkline_transport::Connection;
 
 use crate::accept;
+use crate::activity::Activity;
 use crate::auth::Request;
 use crate::credentials::{AUTHENTICATION_LIMIT, Authenticate, Credentials};
+use crate::holdings::Holdings;
 use crate::namespace::{Namespace, NamespaceInner};
 use crate::namespaces::{Match, Namespaces, Patterns};
 use crate::presence::{Presence, farewell};
@@ -47,6 +49,7 @@ pub(crate) struct ServerInner {
     /// The runtime that connections live in, once there was one.
     runtime: OnceLock<Handle>,
     counters: Counters,
+    pub(crate) activity: Activity,
 }
 
 /// Where a CONNECT leads.
@@ -63,8 +66,6 @@ struct Counters {
     dropped_best_effort: AtomicU64,
     dropped_events: AtomicU64,
     dropped_volatile: AtomicU64,
-    /// Of sessions that ended.
-    stale_best_effort: AtomicU64,
     aborted_handlers: AtomicU64,
     upgrades_refused: AtomicU64,
     authentications_refused: AtomicU64,
@@ -87,8 +88,10 @@ pub(crate) struct Config {
     pub(crate) replay_budget: usize,
 }
 
-/// What a server holds at the moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a server holds at the moment, and what it has counted since it was built.
+///
+/// [`figures`](Self::figures) gives it as a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// Connections, those in their handshake included.
@@ -99,8 +102,43 @@ pub struct Stats {
     pub namespaces: usize,
     /// CONNECTs refused since as many namespaces of a pattern existed as its limit allows.
     pub refused_namespaces: u64,
+    /// Sessions with a connection; the others wait to be resumed.
+    pub sessions_attached: usize,
+    /// Sockets: sessions in a namespace, once for each.
+    pub sockets: usize,
+    /// Rooms that anybody is in.
+    pub rooms: usize,
+    /// Bytes that wait to be sent to clients, with 64 more for each frame.
+    pub queued_bytes: usize,
+    /// Bytes kept for clients in all: what waits, and what was sent and is not confirmed. The server's
+    /// [`replay_budget`](Builder::replay_budget) is about these.
+    pub kept_bytes: usize,
     /// Acks that clients owe.
     pub pending_acks: usize,
+    /// Connections that came in. Those that are neither refused nor closed are there now.
+    pub connections_opened: u64,
+    /// Connections refused in their handshake, by the code they were told. Of 128 different codes on,
+    /// others are counted as 0.
+    pub connections_refused: Vec<(Code, u64)>,
+    /// Connections that ended, by code, counted likewise: 1006 where the link broke, or no HELLO came
+    /// before it did.
+    pub connections_closed: Vec<(Code, u64)>,
+    /// Sessions that began.
+    pub sessions_begun: u64,
+    /// Times that a session was resumed.
+    pub resumes: u64,
+    /// Offers to resume that were answered with a fresh session, or none, by reason. Those refused by
+    /// CLOSE are among `connections_refused`.
+    pub resumes_refused: Vec<(&'static str, u64)>,
+    /// What came from clients.
+    pub received: Flow,
+    /// What was sent to clients, or waits to be.
+    pub sent: Flow,
+    /// Handlers and hooks that failed without meaning to: with an error that was no
+    /// [`Failure`](crate::Failure) made on purpose.
+    pub handlers_failed: u64,
+    /// Handlers and hooks that panicked.
+    pub handlers_panicked: u64,
     /// Frames that sessions had sent without receipt when they ended: whether they arrived is
     /// unknown.
     pub lost_unconfirmed: u64,
@@ -265,18 +303,39 @@ impl Server {
         &self.inner.config.limits
     }
 
-    /// What the server holds at the moment.
+    /// What the server holds at the moment, and what it has counted since it was built.
+    ///
+    /// Nothing is counted twice or forgotten, but the figures are not of one instant. It looks at
+    /// every session, in about a microsecond each: for every few seconds, not for every event.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let counters = &self.inner.counters;
         let mut sessions = Vec::new();
         self.inner.registry.all(&mut sessions);
         let (of_patterns, refused_namespaces) = self.inner.patterns.counts();
+        let holdings = Holdings::of(&sessions);
+        let activity = &self.inner.activity;
+        let traffic = self.inner.registry.traffic();
         Stats {
             connections: self.inner.presence.connections(),
             sessions: sessions.len(),
             namespaces: self.inner.namespaces.len() + of_patterns,
             refused_namespaces,
+            sessions_attached: holdings.attached,
+            sockets: holdings.sockets,
+            rooms: holdings.rooms,
+            queued_bytes: holdings.queued_bytes,
+            kept_bytes: holdings.kept_bytes,
+            connections_opened: activity.connections_opened.value(),
+            connections_refused: activity.connections_refused.counts(),
+            connections_closed: activity.connections_closed.counts(),
+            sessions_begun: activity.sessions_begun.value(),
+            resumes: activity.resumes.value(),
+            resumes_refused: activity.refusals(),
+            received: traffic.received,
+            sent: traffic.sent,
+            handlers_failed: activity.handlers_failed.value(),
+            handlers_panicked: activity.handlers_panicked.value(),
             pending_acks: sessions
                 .iter()
                 .map(|context| context.acks.lock().len())
@@ -287,11 +346,7 @@ impl Server {
             dropped_best_effort: counters.dropped_best_effort.load(Ordering::Relaxed),
             dropped_events: counters.dropped_events.load(Ordering::Relaxed),
             dropped_volatile: counters.dropped_volatile.load(Ordering::Relaxed),
-            stale_best_effort: counters.stale_best_effort.load(Ordering::Relaxed)
-                + sessions
-                    .iter()
-                    .map(|context| context.session.stale_best_effort())
-                    .sum::<u64>(),
+            stale_best_effort: traffic.stale_best_effort,
             aborted_handlers: counters.aborted_handlers.load(Ordering::Relaxed),
             upgrades_refused: counters.upgrades_refused.load(Ordering::Relaxed),
             authentications_refused: counters.authentications_refused.load(Ordering::Relaxed),
@@ -375,12 +430,6 @@ impl ServerInner {
     pub(crate) fn count_dropped_volatile(&self) {
         let dropped = &self.counters.dropped_volatile;
         dropped.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// What a session had counted when it ended.
-    pub(crate) fn count_stale_best_effort(&self, stale: u64) {
-        let counter = &self.counters.stale_best_effort;
-        counter.fetch_add(stale, Ordering::Relaxed);
     }
 
     pub(crate) fn count_aborted_handler(&self) {
@@ -604,6 +653,7 @@ impl Builder {
                 state: self.state,
                 runtime: OnceLock::new(),
                 counters: Counters::default(),
+                activity: Activity::default(),
             }),
         }
     }

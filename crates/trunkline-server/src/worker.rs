@@ -302,6 +302,7 @@ pub(crate) fn log_failure(socket: &Socket, handler: &str, failure: &Failure) {
     let (namespace, socket_id) = (socket.namespace_name(), socket.id());
     let peer = socket.context().peer();
     if failure.code() == Code::INTERNAL {
+        socket.context().server.activity.handlers_failed.add();
         tracing::error!(%namespace, handler, socket = %socket_id, ?peer, %failure, "handler failed");
     } else {
         tracing::debug!(%namespace, handler, socket = %socket_id, ?peer, %failure, "handler refused");
@@ -317,8 +318,9 @@ fn log_outlived(socket: &Socket, handler: &str) {
     );
 }
 
-/// What a handler's panic says in the log.
+/// What a handler's panic says in the log; it is counted.
 pub(crate) fn log_panic(socket: &Socket, handler: &str, panic: &str) {
+    socket.context().server.activity.handlers_panicked.add();
     let (namespace, socket_id) = (socket.namespace_name(), socket.id());
     let peer = socket.context().peer();
     tracing::error!(%namespace, handler, socket = %socket_id, ?peer, panic, "handler panicked");

@@ -4,6 +4,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use trunkline_protocol::{Close, Code, Encoding, Heartbeat, Limits, Outbound, Time, Watchdog};
 
+use crate::Flow;
 use crate::link::Link;
 use crate::sync::Arc;
 
@@ -23,6 +24,8 @@ pub(super) struct Sending {
     /// Closed as a slow consumer's: not again before the queue has been within its limit, or the
     /// connection that is to drain it would be closed too.
     pub(super) slow: bool,
+    /// What was pushed; of bytes, those of connections before the present one.
+    pub(super) flow: Flow,
 }
 
 #[derive(Debug)]
@@ -44,6 +47,12 @@ impl Sending {
             marked: false,
             lightened: None,
             slow: false,
+            flow: Flow {
+                events: 0,
+                answers: 0,
+                best_effort: 0,
+                bytes: 0,
+            },
         }
     }
 
@@ -52,6 +61,20 @@ impl Sending {
             link.transmit(&mut self.machine);
             self.tell_lightened();
         }
+    }
+
+    /// What was sent so far, the present connection's bytes included.
+    pub(super) fn flow(&self) -> Flow {
+        let written = self.link.as_ref().map_or(0, Link::written);
+        Flow {
+            bytes: self.flow.bytes + written,
+            ..self.flow
+        }
+    }
+
+    /// Keeps the count of a connection that is about to be let go.
+    pub(super) fn count_written(&mut self) {
+        self.flow = self.flow();
     }
 
     /// Has those look again who wait for less to wait.
@@ -85,6 +108,7 @@ impl Sending {
 
     /// Takes the present connection out, with the news of its successor.
     pub(super) fn retire(&mut self, encoding: Encoding, winner: u64) {
+        self.count_written();
         let Some(mut link) = self.link.take() else {
             return;
         };

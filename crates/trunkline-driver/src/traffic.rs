@@ -1,0 +1,58 @@
+//! How much a session has moved.
+
+use std::ops::AddAssign;
+
+use trunkline_protocol::Kind;
+
+/// How much a session has moved since it began, in both directions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// What came from the peer.
+    pub received: Flow,
+    /// What was sent to the peer, or waits to be.
+    pub sent: Flow,
+    /// LATEST frames received and dropped, because the connection had brought the same version or a
+    /// higher one.
+    pub stale_best_effort: u64,
+}
+
+/// One direction of a session's traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// Events that are delivered once and in order; repeats are not counted.
+    pub events: u64,
+    /// Answers to events: ACK and FAILED.
+    pub answers: u64,
+    /// Events that may be lost: DATAGRAM and LATEST.
+    pub best_effort: u64,
+    /// Bytes that the transport took or gave, its framing included.
+    pub bytes: u64,
+}
+
+impl Flow {
+    /// Counts a sequenced frame.
+    pub(crate) const fn count(&mut self, kind: Kind) {
+        match kind {
+            Kind::EVENT => self.events += 1,
+            Kind::ACK | Kind::FAILED => self.answers += 1,
+            _ => {}
+        }
+    }
+}
+
+impl AddAssign for Flow {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.answers += other.answers;
+        self.best_effort += other.best_effort;
+        self.bytes += other.bytes;
+    }
+}
+
+impl AddAssign for Traffic {
+    fn add_assign(&mut self, other: Self) {
+        self.received += other.received;
+        self.sent += other.sent;
+        self.stale_best_effort += other.stale_best_effort;
+    }
+}
