@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`server`] | `server` | [`Server`](server::Server), handlers, rooms; [`Bind`](server::Bind) listens, `Mount` (feature `tower`) mounts it in axum or hyper |
 //! | [`client`] | `client` | [`Client`](client::Client), sockets; [`Dial`](client::Dial) gives it its transports |
+//! | `metrics` | `metrics` | a server's figures for the recorder of the `metrics` crate, such as Prometheus |
 //! | `testing` | `testing` | for the tests of programs: server and clients in one process, over a network that fails on demand |
 //! | [`protocol`] | | frames, limits, codes: the words both sides share |
 //! | [`transport`] | | what a transport is, for those who bring their own |
@@ -51,6 +52,8 @@
 
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "testing")]
