@@ -185,6 +185,10 @@ fn hello(shared: &Shared, credentials: Credentials, kept: Option<&mut Kept>) -> 
 }
 
 impl Kept {
+    pub(crate) const fn id(&self) -> &SessionId {
+        &self.id
+    }
+
     fn offer(&mut self) -> Resume {
         self.attach += 1;
         Resume {

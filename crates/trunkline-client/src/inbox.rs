@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::Context;
 
-use trunkline_driver::Session;
 use trunkline_driver::handler::{Guarded, Outcome, ack_frame, failed_frame};
 use trunkline_driver::sync::{Arc, Mutex, Ordering};
+use trunkline_driver::{Session, spans};
 use trunkline_protocol::{AckId, Code, EventName, NamespaceName, Payload, Prepared, Value};
 
 use crate::namespace::{Namespace, Route, Taker};
@@ -136,7 +136,8 @@ async fn handle(shared: &Shared, namespace: &Arc<Namespace>, incoming: Incoming)
     else {
         return;
     };
-    let mut handler = Guarded::begin(|| {
+    let span = spans::handler(&namespace.name, &event, None);
+    let mut handler = Guarded::begin_in(span, || {
         if route.is_cancelled() {
             return Err(Failure::unknown_event(UNKNOWN_EVENT));
         }

@@ -4,8 +4,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
-use trunkline_driver::Ended;
+use tracing::{Instrument, Span};
 use trunkline_driver::sync::Arc;
+use trunkline_driver::{Ended, spans};
 use trunkline_protocol::{Close, Code, Disposition, Role};
 use trunkline_transport::DialError;
 
@@ -48,6 +49,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         moved: None,
         failed: 0,
         down_since: Instant::now(),
+        span: Span::none(),
         shared: Arc::clone(&shared),
     };
     let end = tokio::select! {
@@ -71,6 +73,8 @@ struct Task {
     /// Attempts in a row that came to nothing.
     failed: u32,
     down_since: Instant,
+    /// Of the connection that was made last.
+    span: Span,
 }
 
 impl Task {
@@ -125,7 +129,16 @@ impl Task {
         // For this dial only: whoever moved the client once would else have it for good.
         let moved = self.moved.take();
         let address = moved.as_ref().unwrap_or(&self.shared.config.address);
-        attempt(&self.shared, &mut self.kept, address).await
+        let span = spans::dialled(address, self.shared.config.dialer.transport());
+        let attempted = attempt(&self.shared, &mut self.kept, address);
+        let attempted = attempted.instrument(span.clone()).await;
+        if attempted.is_ok() {
+            if let Some(kept) = &self.kept {
+                spans::record_session(&span, kept.id());
+            }
+            self.span = span;
+        }
+        attempted
     }
 
     /// Drives connections until one ends without a successor.
@@ -141,9 +154,10 @@ impl Task {
                 transport: attached.transport,
             });
             let mut drive = Drive::new(Arc::clone(&self.shared), attached.driver);
-            let ended = match drive.run().await {
+            let span = self.span.clone();
+            let ended = match drive.run().instrument(span.clone()).await {
                 Driven::Ended(ended) => Err(ended),
-                Driven::Leave => self.switch(&mut drive).await,
+                Driven::Leave => self.switch(&mut drive).instrument(span).await,
             };
             if drive.since.elapsed() >= STANDING {
                 self.back_off.reset();

@@ -10,6 +10,7 @@
 //! | `dispatch.rs`, `ended.rs` | [`Dispatch`]: what a session tells its side; [`Ended`]: how a connection ends |
 //! | [`handler`] | what handlers return, how they fail, and what contains their panics |
 //! | `latest.rs` | which LATEST frames are stale |
+//! | [`spans`] | the spans that logs stand in |
 //! | `tap.rs`, `tap/` | [`Tap`]: shows each frame of a connection |
 //! | `traffic.rs` | [`Traffic`]: how much a session has moved |
 //! | `size.rs` | [`message_len`]: whether a frame is within what the peer takes |
@@ -26,6 +27,7 @@ mod latest;
 mod link;
 mod session;
 mod size;
+pub mod spans;
 pub mod sync;
 mod tap;
 mod traffic;

@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tracing::{Instrument, Span};
 use trunkline_driver::sync::Arc;
-use trunkline_driver::{Attach, CLOSE_LIMIT, Driver, Session, clock, message_kind};
+use trunkline_driver::{Attach, CLOSE_LIMIT, Driver, Session, clock, message_kind, spans};
 use trunkline_protocol::{
     AttachRefusal, Close, Code, Datagrams, Disposition, Encoding, Hello, MAX_HELLO_BYTES, Resume,
     ResumeRefusal, Role, Secret, SessionId, VERSION, Value, Violation, Welcome, read_hello,
@@ -24,10 +25,17 @@ use crate::server::ServerInner;
 use crate::{Admission, Principal};
 
 /// Serves one connection until a session has it, or it is refused.
-pub(crate) async fn accept(
+pub(crate) async fn accept(server: &Arc<ServerInner>, connection: Connection, request: Request) {
+    let span = spans::accepted(request.peer, connection.transport);
+    let served = serve(server, connection, request, span.clone());
+    served.instrument(span).await;
+}
+
+async fn serve(
     server: &Arc<ServerInner>,
     mut connection: Connection,
     request: Request,
+    span: Span,
 ) {
     let peer = request.peer;
     let guest = Guest::of(server);
@@ -55,10 +63,12 @@ pub(crate) async fn accept(
                         context.end(farewell());
                     }
                     context.ask_to_leave(true);
+                    spans::record_session(&span, &context.id);
                     tokio::spawn(Drive {
                         context,
                         driver,
                         peer,
+                        span,
                         _guest: guest,
                     });
                     return;
@@ -87,6 +97,7 @@ struct Drive {
     context: Arc<SessionContext>,
     driver: Driver,
     peer: Option<SocketAddr>,
+    span: Span,
     _guest: Guest,
 }
 
@@ -94,8 +105,10 @@ impl Future for Drive {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let ended = ready!(Pin::new(&mut self.driver).poll(cx));
-        self.context.connection_ended(&ended, self.peer);
+        let this = &mut *self;
+        let _entered = this.span.enter();
+        let ended = ready!(Pin::new(&mut this.driver).poll(cx));
+        this.context.connection_ended(&ended, this.peer);
         Poll::Ready(())
     }
 }

@@ -13,7 +13,7 @@ use crate::context::SessionContext;
 use crate::handler::{Call, ErasedHandler};
 use crate::namespace::NamespaceInner;
 use crate::socket::as_args;
-use crate::worker::{log_failure, log_panic};
+use crate::worker::{log_failure, log_panic, span_of};
 use crate::{Failure, JoinError, Socket};
 
 /// The auth of a CONNECT that a hook let in, kept to be judged again.
@@ -165,7 +165,7 @@ impl LockedOut {
 /// Runs a hook to its end; a panic is contained, and an internal failure.
 async fn run(hook: &ErasedHandler, what: &str, call: Call<'_>) -> Result<(), Failure> {
     let socket = call.socket();
-    let mut running = Guarded::begin(|| hook.call(&call, false));
+    let mut running = Guarded::begin_in(span_of(socket, what), || hook.call(&call, false));
     let outcome = poll_fn(|cx| {
         let _turn = Turn::enter();
         running.poll(cx)

@@ -3,9 +3,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use trunkline_driver::Turn;
+use tracing::Span;
 use trunkline_driver::handler::{Guarded, Outcome, ack_frame, failed_frame};
 use trunkline_driver::sync::Arc;
+use trunkline_driver::{Turn, spans};
 use trunkline_protocol::{AckId, Code, EventName, Payload};
 
 use crate::handler::Call;
@@ -113,7 +114,9 @@ impl Worker {
                     Moment::Resumed => (&hooks.resume, "on_resume"),
                 };
                 let hook = hook.get()?;
-                let handler = Guarded::begin(|| hook.call(&Call::hook(socket, &none), false));
+                let span = span_of(socket, name);
+                let call = || hook.call(&Call::hook(socket, &none), false);
+                let handler = Guarded::begin_in(span, call);
                 Some(Underway {
                     handler,
                     after: After::Nothing(name),
@@ -125,7 +128,8 @@ impl Worker {
                     return None;
                 };
                 let call = Call::disconnected(socket, &none, &reason);
-                let handler = Guarded::begin(|| hook.call(&call, false));
+                let span = span_of(socket, "on_disconnect");
+                let handler = Guarded::begin_in(span, || hook.call(&call, false));
                 Some(Underway {
                     handler,
                     after: After::Leave,
@@ -233,11 +237,12 @@ impl Future for Worker {
 
 /// Begins with an event: with its handler, unless something else is to see it first.
 fn begin_event(socket: &Socket, job: EventJob) -> Underway {
+    let span = span_of(socket, job.event());
     if !socket.namespace_inner().routes().is_direct() {
         let (event, ack_id) = (job.event().clone(), job.ack_id);
         let passage = Passage::of_event(socket, job);
         return Underway {
-            handler: Guarded::begin(|| passage.begin(0)),
+            handler: Guarded::begin_in(span, || passage.begin(0)),
             after: After::Passed {
                 event,
                 ack_id,
@@ -247,7 +252,7 @@ fn begin_event(socket: &Socket, job: EventJob) -> Underway {
     }
     let ack_id = job.ack_id;
     let deferral = Deferral::new(ack_id);
-    let handler = Guarded::begin(|| {
+    let handler = Guarded::begin_in(span, || {
         let call = Call::event_arrived(socket, job.event(), &job.args, &deferral);
         job.route.handler().call(&call, ack_id.is_some())
     });
@@ -285,6 +290,11 @@ fn answer(socket: &Socket, event: &EventName, ack_id: Option<AckId>, outcome: Ou
     };
     log_failure(socket, event, &failure);
     send_failure(socket, ack_id, &failure);
+}
+
+/// The span that a handler or hook of the socket runs in.
+pub(crate) fn span_of(socket: &Socket, event: &str) -> Span {
+    spans::handler(socket.namespace_name(), event, Some(socket.id()))
 }
 
 /// Sends FAILED, if an ack was asked for.

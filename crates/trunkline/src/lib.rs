@@ -48,6 +48,22 @@
 //!     socket.emit_with_ack(SAY, line).await
 //! }
 //! ```
+//!
+//! # Seeing what happens
+//!
+//! Logs go through `tracing`, and stand in these spans, whose target is `trunkline`:
+//!
+//! | span | level | fields |
+//! |---|---|---|
+//! | `connection` | INFO | `peer` on the server, `server` (the URL without credentials) on the client; `transport`; `session` from the end of the handshake on |
+//! | `handler` | DEBUG | `namespace`, `event` (or the hook's name), and on the server `socket` |
+//!
+//! A handler's own logs stand in both, also after it has waited. With a filter such as
+//! `trunkline=info` there are no spans of handlers, and nothing is spent on them.
+//!
+//! What a server holds and has counted is `Server::stats`, and its `figures` are the same as a list;
+//! the feature `metrics` hands them to Prometheus and others. To see every frame there is `tap` on the
+//! builders of both sides.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "client")]

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use tracing::Span;
 use trunkline_protocol::Payload;
 
 use crate::handler::Failure;
@@ -28,6 +29,7 @@ pub enum Outcome {
 /// nobody else. Its future is dropped as soon as it ended.
 pub struct Guarded {
     state: State,
+    span: Span,
 }
 
 enum State {
@@ -36,20 +38,27 @@ enum State {
 }
 
 impl Guarded {
-    /// Calls the handler: extractors, and whatever it does before its future.
+    /// As [`begin_in`](Self::begin_in), in no span of its own.
     pub fn begin(call: impl FnOnce() -> Result<Answering, Failure>) -> Self {
-        let state = match caught(call) {
+        Self::begin_in(Span::none(), call)
+    }
+
+    /// Calls the handler: extractors, and whatever it does before its future. All of it runs in
+    /// `span`.
+    pub fn begin_in(span: Span, call: impl FnOnce() -> Result<Answering, Failure>) -> Self {
+        let state = match span.in_scope(|| caught(call)) {
             Ok(Ok(running)) => State::Running(running),
             Ok(Err(failure)) => State::Ended(Some(Outcome::Failed(failure))),
             Err(panic) => State::Ended(Some(Outcome::Panicked(panic))),
         };
-        Self { state }
+        Self { state, span }
     }
 
     /// Ready once. Not to be polled after that.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         if let State::Running(running) = &mut self.state {
-            let outcome = match caught(|| running.as_mut().poll(cx)) {
+            let polled = self.span.in_scope(|| caught(|| running.as_mut().poll(cx)));
+            let outcome = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(Ok(args))) => Outcome::Done(args),
                 Ok(Poll::Ready(Err(failure))) => Outcome::Failed(failure),

@@ -19,7 +19,7 @@ use crate::middleware::Passage;
 use crate::namespace::NamespaceInner;
 use crate::queue::{Admitted, EventJob, Job, LineId, Lines, Moment};
 use crate::routes::UNKNOWN_EVENT;
-use crate::worker::{Worker, log_failure, log_panic, send_failure};
+use crate::worker::{Worker, log_failure, log_panic, send_failure, span_of};
 use crate::{EmitError, Failure};
 
 /// How long handlers that are under way when their socket ends may go on: `on_disconnect` waits so
@@ -107,7 +107,7 @@ impl NamespaceInner {
             let verdict = socket.let_in().map(|()| Value::nil());
             return Box::pin(std::future::ready(verdict));
         }
-        let mut running = Guarded::begin(|| {
+        let mut running = Guarded::begin_in(span_of(&socket, "on_connect"), || {
             let args = as_args(&auth)?;
             match hook {
                 Some(hook) if !has_layers => hook.call(&Call::hook(&socket, &args), true),
