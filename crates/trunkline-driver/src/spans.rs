@@ -41,7 +41,8 @@ pub fn dialled(server: &dyn fmt::Debug, transport: TransportKind) -> Span {
 
 /// Names the session of a connection's span.
 pub fn record_session(connection: &Span, session: &SessionId) {
-    connection.record("session", display(session));
+    // A server chooses it, and may have put a line break in.
+    connection.record("session", display(session.escape_debug()));
 }
 
 /// A handler or hook that runs: `handler{namespace, event, socket}`, at level DEBUG, within the

@@ -119,7 +119,8 @@ impl fmt::Display for TappedFrame<'_> {
         if *missed > 0 {
             write!(f, "({missed} not shown) ")?;
         }
-        let session = self.session.map_or("-", |session| session);
+        // The peer has chosen it, and may have put a line break in.
+        let session = self.session.map_or("-", |session| session).escape_debug();
         write!(f, "#{connection} {direction} {session} ")?;
         match self.kind {
             Some(kind) => write!(f, "{kind} {text}"),

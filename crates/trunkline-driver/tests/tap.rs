@@ -50,6 +50,28 @@ async fn of_what_is_no_frame_only_the_length_and_the_fault_are_shown() {
 }
 
 #[tokio::test]
+async fn a_session_id_of_the_peers_making_cannot_begin_a_line() {
+    let (mut near, mut far, lines) = tapped("trunkline.v1.json");
+    let welcome = br#"[1,{"v":1,"session":"a\nb","resumed":true,"received":0,"ping_interval":1,"ping_timeout":1,"resume_window":1,"limits":{},"features":[],"datagrams":"emulated"}]"#;
+    for message in [
+        &welcome[..],
+        b"[20,1,\"/a\\nb\",null,\"c\\nd\",[\"e\\nf\"]]",
+    ] {
+        let sent = drive::send(&mut *far.sender, MessageKind::Text, message);
+        sent.await.unwrap();
+        poll(&mut near);
+    }
+    let lines = lines.lock().unwrap();
+    assert_eq!(lines.len(), 2);
+    for (_, _, line) in lines.iter() {
+        assert!(
+            line.starts_with(r"#1 in  a\nb ") && !line.contains('\n'),
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_waits_to_be_shown_is_bounded_and_what_is_missed_is_counted() {
     let (mut near, _far, lines) = tapped("trunkline.v1.msgpack");
     let large = vec![0; TAP_QUEUE_BYTES / 2 - 100];
