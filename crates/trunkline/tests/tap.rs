@@ -135,6 +135,24 @@ async fn lines_name_the_connection_the_session_and_the_way() -> Result {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_sent_from_elsewhere_is_shown_before_anything_arrives() -> Result {
+    let there = Seen::default();
+    let server = server(Server::builder().tap(there.tap()));
+    let net = Net::new(&server);
+    let client = net.client().build()?;
+    converse(&client, "hello").await?;
+    net.black_hole();
+    server.namespace("/").emit("news", ()).unwrap();
+    // Time stands still meanwhile: no heartbeat comes to its aid.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    let lines = there.lines();
+    assert!(lines.iter().any(|(.., line)| line.contains("news")));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_long_frame_is_cut_and_its_length_told() -> Result {
     let there = Seen::default();
     let net = Net::new(&server(Server::builder().tap(there.tap())));
