@@ -157,8 +157,16 @@ fn tests() -> Action {
 }
 
 fn docs() -> Action {
-    let doc = Invocation::new("cargo", &["doc", "--locked", "--no-deps", "--workspace"]);
-    Action::Commands(vec![doc.set("RUSTDOCFLAGS", "-D warnings")])
+    let doc = ["doc", "--locked", "--no-deps"];
+    // Links may lead from one feature to another, but not from what is always there to what is not.
+    let commands = [
+        &["--workspace"][..],
+        &["--package", "trunkline", "--all-features"],
+    ];
+    let documented = commands.map(|of| {
+        Invocation::new("cargo", &[&doc, of].concat()).set("RUSTDOCFLAGS", "-D warnings")
+    });
+    Action::Commands(documented.into())
 }
 
 /// The generator is Python with one package, in an environment of its own.
