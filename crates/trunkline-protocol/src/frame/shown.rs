@@ -1,6 +1,6 @@
 //! A frame as people may see it: JSON, without what is secret.
 
-use super::{Close, Frame, GoAway, Hello, Sequenced, Welcome};
+use super::{Auth, Close, Frame, GoAway, Hello, Sequenced, Welcome};
 use crate::json::write_text;
 use crate::limits::DEFAULT_DEPTH;
 use crate::{Body, Encoding, Kind, Secret, Value, to_json};
@@ -9,7 +9,7 @@ impl Frame<'_> {
     /// The frame as JSON for people, as it would travel, but with credentials masked: for taps and
     /// logs that show content on purpose.
     ///
-    /// Masked are the `auth` of HELLO and of CONNECT, the session's secret in HELLO and WELCOME, and
+    /// Masked are the `auth` of HELLO, AUTH and CONNECT, the session's secret in HELLO and WELCOME, and
     /// the queries of URLs. Content that breaks the value model is shown as what is wrong with it.
     /// Of frames without a known meaning only the kind is shown. One line, whatever the peer sent.
     #[must_use]
@@ -23,6 +23,7 @@ impl Frame<'_> {
             Self::Received { received } => Shown::of(self.kind()).integer(*received).end(),
             Self::GoAway(go_away) => text_of(masked_go_away(go_away).encode(Encoding::Json)),
             Self::Close(close) => text_of(masked_close(close).encode(Encoding::Json)),
+            Self::Auth(auth) => text_of(masked_auth(auth).encode(Encoding::Json)),
             Self::Sequenced { seq, frame } => show_sequenced(*seq, frame),
             Self::Datagram {
                 namespace,
@@ -180,9 +181,7 @@ impl Shown {
 
 fn masked_hello(hello: &Hello) -> Hello {
     let mut hello = hello.clone();
-    if !hello.auth.is_nil() {
-        hello.auth = Value::encode(MASK).unwrap_or_default();
-    }
+    hello.auth = masked(&hello.auth);
     if let Some(resume) = &mut hello.resume {
         resume.secret = Secret::from_text(MASK);
     }
@@ -198,6 +197,21 @@ fn masked_welcome(welcome: &Welcome) -> Welcome {
         alternative.url = without_query(&alternative.url);
     }
     welcome
+}
+
+fn masked_auth(auth: &Auth) -> Auth {
+    Auth {
+        auth: masked(&auth.auth),
+        ..auth.clone()
+    }
+}
+
+/// That there are credentials may be seen, but nothing else of them.
+fn masked(credentials: &Value) -> Value {
+    match credentials.is_nil() {
+        true => Value::nil(),
+        false => Value::encode(MASK).unwrap_or_default(),
+    }
 }
 
 fn masked_go_away(go_away: &GoAway) -> GoAway {
@@ -254,6 +268,7 @@ mod tests {
             r#"[21,2,null,3,[1]]"#,
             r#"[22,2,null,3,4001,"no",null]"#,
             r#"[16,1,null,null]"#,
+            r#"[7,{"wanted":true,"expires":1000}]"#,
             r#"[17,1,null,1,"s",null]"#,
             r#"[19,4,"/org",4001,"bye"]"#,
             r#"[32,null,"move",[1,2]]"#,
@@ -270,6 +285,7 @@ mod tests {
             r#"[1,{"v":1,"session":"id","secret":"s3cret","resumed":false,"received":0,"ping_interval":1,"ping_timeout":1,"resume_window":1,"limits":{},"features":[],"datagrams":"emulated","alternatives":[{"transport":"websocket","url":"https://u:s3cret@h/p?t=s3cret"}]}]"#,
             r#"[5,{"reason":"r","slot":0,"deadline":1,"url":"https://h/p?ticket=s3cret"}]"#,
             r#"[6,{"code":1000,"reason":"r","url":"https://s3cret@h/p#s3cret"}]"#,
+            r#"[7,{"auth":{"token":"s3cret"}}]"#,
             r#"[16,1,null,{"token":"s3cret"}]"#,
             r#"[64,"s3cret"]"#,
             r#"[96,1,"s3cret"]"#,
