@@ -1,65 +1,37 @@
-//! The server's counters in Prometheus' text format.
+//! The server's figures in Prometheus' text format.
+//!
+//! A program that has other metrics too takes the feature `metrics` of `trunkline` instead.
 
 use std::fmt::Write as _;
 
-use trunkline::server::Stats;
+use trunkline::server::{FigureKind, Stats};
 
-/// One line of help, one of type and one of value for each.
+/// One line for each value, and ahead of a name's first one of help and one of type.
 pub(crate) fn text(stats: &Stats) -> String {
-    let gauges = [
-        (
-            "connections",
-            "Connections, those in their handshake included.",
-            stats.connections,
-        ),
-        (
-            "sessions",
-            "Sessions, attached or waiting to be resumed.",
-            stats.sessions,
-        ),
-        ("pending_acks", "Acks that clients owe.", stats.pending_acks),
-    ];
-    let counters = [
-        (
-            "lost_unconfirmed_total",
-            "Frames without receipt when their session ended.",
-            stats.lost_unconfirmed,
-        ),
-        (
-            "lost_queued_total",
-            "Frames not sent when their session ended.",
-            stats.lost_queued,
-        ),
-        (
-            "dropped_best_effort_total",
-            "Best-effort frames of clients that were dropped.",
-            stats.dropped_best_effort,
-        ),
-        (
-            "dropped_events_total",
-            "Events dropped while they waited for a slow client.",
-            stats.dropped_events,
-        ),
-        (
-            "dropped_volatile_total",
-            "Volatile events dropped since a connection was busy or away.",
-            stats.dropped_volatile,
-        ),
-    ];
     let mut text = String::new();
-    for (name, help, value) in gauges {
-        append(&mut text, "gauge", name, help, value as u64);
-    }
-    for (name, help, value) in counters {
-        append(&mut text, "counter", name, help, value);
+    let mut before = "";
+    for figure in stats.figures() {
+        let (kind, end) = match figure.kind {
+            FigureKind::Gauge => ("gauge", ""),
+            FigureKind::Counter => ("counter", "_total"),
+        };
+        let name = format!("trunkline_{}{end}", figure.name);
+        let label = figure
+            .label
+            .as_ref()
+            .map_or(String::new(), |(name, value)| {
+                format!("{{{name}={value:?}}}")
+            });
+        // Writing to a String cannot fail.
+        if figure.name != before {
+            let _ = writeln!(
+                text,
+                "# HELP {name} {}\n# TYPE {name} {kind}",
+                figure.help()
+            );
+        }
+        let _ = writeln!(text, "{name}{label} {}", figure.value);
+        before = figure.name;
     }
     text
-}
-
-fn append(text: &mut String, kind: &str, name: &str, help: &str, value: u64) {
-    // Writing to a String cannot fail.
-    let _ = write!(
-        text,
-        "# HELP trunkline_{name} {help}\n# TYPE trunkline_{name} {kind}\ntrunkline_{name} {value}\n"
-    );
 }
