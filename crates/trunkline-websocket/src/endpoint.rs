@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 
 use crate::config::{Config, count};
 use crate::handler::Handler;
@@ -53,7 +53,7 @@ impl<H: Handler> Endpoint<H> {
         };
         let (head, _) = request.into_parts();
         let mut handshake = Handshake {
-            uri: head.uri,
+            uri: copied(&head.uri),
             headers: head.headers,
             peer,
             negotiated: upgrading.negotiated().clone(),
@@ -87,5 +87,29 @@ async fn connected<H: Handler>(upgrading: Upgrading, handshake: Handshake, handl
             let peer = handshake.peer;
             tracing::debug!(?peer, %cause, "upgrade failed");
         }
+    }
+}
+
+/// The same in memory of its own. What hyper gives is a slice of the buffer that it read the request
+/// into, 8 KiB, all of which would stay for as long as somebody keeps the URI: a session does.
+fn copied(uri: &Uri) -> Uri {
+    // What was a URI is one.
+    uri.to_string().parse().unwrap_or_else(|_| uri.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn a_uri_that_is_kept_keeps_no_buffer_of_a_request() {
+        let buffer = Bytes::from(b"/trunkline?ticket=7&x=%20y".to_vec());
+        let uri = Uri::from_maybe_shared(buffer.slice(..)).unwrap();
+        let kept = copied(&uri);
+        assert_eq!(kept, uri);
+        drop(uri);
+        assert!(buffer.is_unique(), "the copy shares the buffer");
     }
 }
