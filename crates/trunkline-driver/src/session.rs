@@ -243,8 +243,21 @@ impl Session {
     /// is attached, something else still waits, or the transport takes no more. False if it was
     /// dropped.
     pub fn push_best_effort(self: &Arc<Self>, frame: Prepared) -> bool {
+        self.push_best_effort_unless(&AtomicBool::new(false), frame)
+    }
+
+    /// As [`push_best_effort`](Self::push_best_effort), unless `is_over` is set: then it is dropped.
+    pub fn push_best_effort_unless(
+        self: &Arc<Self>,
+        is_over: &AtomicBool,
+        frame: Prepared,
+    ) -> bool {
         let _ = frame.suffix(self.encoding);
         let mut sending = self.outbound.lock();
+        // The lock orders it with the pushes of whoever has set it.
+        if is_over.load(Ordering::Relaxed) {
+            return false;
+        }
         let is_blocked = sending.link.as_ref().is_none_or(Link::is_blocked);
         let taken = sending.machine.push_best_effort(frame, is_blocked);
         if taken {

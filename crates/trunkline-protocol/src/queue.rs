@@ -17,8 +17,7 @@ pub(crate) struct Queue {
     answering: VecDeque<Queued>,
     /// Bytes of all messages, and [`FRAME_BYTES`] for each.
     bytes: usize,
-    /// How many frames may be dropped.
-    droppable: usize,
+    droppable: Droppable,
     next_order: u64,
 }
 
@@ -48,7 +47,7 @@ enum Line {
 impl Queue {
     pub(crate) fn push(&mut self, frame: Prepared, encoding: Encoding) {
         self.bytes += cost(&frame, encoding);
-        self.droppable += usize::from(is_droppable(&frame));
+        self.droppable.add(&frame);
         let order = self.next_order;
         self.next_order += 1;
         let queue = match frame.kind() {
@@ -66,26 +65,26 @@ impl Queue {
         };
         let frame = queue.pop_front()?.frame;
         self.bytes -= cost(&frame, encoding);
-        self.droppable -= usize::from(is_droppable(&frame));
+        self.droppable.remove(&frame);
         Some(frame)
     }
 
     /// Drops what may be dropped until at most `goal` bytes wait: first events that a newer one
     /// replaces, then the oldest. Returns how many.
     pub(crate) fn shed(&mut self, encoding: Encoding, goal: usize) -> usize {
-        let before = self.droppable;
-        if self.bytes > goal && self.droppable > 0 {
+        let before = self.droppable.all();
+        if self.bytes > goal && self.droppable.latest > 0 {
             self.conflate(encoding);
         }
         let mut at = 0;
-        while self.bytes > goal && self.droppable > 0 && at < self.asking.len() {
+        while self.bytes > goal && self.droppable.oldest > 0 && at < self.asking.len() {
             if self.asking[at].frame.overflow() == Overflow::DropOldest {
                 self.remove(at, encoding);
             } else {
                 at += 1;
             }
         }
-        before - self.droppable
+        before - self.droppable.all()
     }
 
     /// Drops the EVENTs of a namespace; gives how many there were.
@@ -95,17 +94,20 @@ impl Queue {
         encoding: Encoding,
     ) -> usize {
         let before = self.asking.len();
-        let (mut bytes, mut droppable) = (0, 0);
-        self.asking.retain(|Queued { frame, .. }| {
+        let Self {
+            asking,
+            droppable,
+            bytes,
+            ..
+        } = self;
+        asking.retain(|Queued { frame, .. }| {
             let discarded = frame.kind() == Kind::EVENT && frame.is_of(namespace);
             if discarded {
-                bytes += cost(frame, encoding);
-                droppable += usize::from(is_droppable(frame));
+                *bytes -= cost(frame, encoding);
+                droppable.remove(frame);
             }
             !discarded
         });
-        self.bytes -= bytes;
-        self.droppable -= droppable;
         before - self.asking.len()
     }
 
@@ -159,7 +161,7 @@ impl Queue {
     fn remove(&mut self, at: usize, encoding: Encoding) {
         if let Some(queued) = self.asking.remove(at) {
             self.bytes -= cost(&queued.frame, encoding);
-            self.droppable -= 1;
+            self.droppable.remove(&queued.frame);
         }
     }
 
@@ -179,8 +181,37 @@ impl Queue {
     }
 }
 
-fn is_droppable(frame: &Prepared) -> bool {
-    frame.overflow() != Overflow::Disconnect
+/// How many frames of the queue may be dropped, by policy.
+#[derive(Clone, Copy, Debug, Default)]
+struct Droppable {
+    oldest: usize,
+    latest: usize,
+}
+
+impl Droppable {
+    const fn all(self) -> usize {
+        self.oldest + self.latest
+    }
+
+    fn add(&mut self, frame: &Prepared) {
+        if let Some(count) = self.of(frame) {
+            *count += 1;
+        }
+    }
+
+    fn remove(&mut self, frame: &Prepared) {
+        if let Some(count) = self.of(frame) {
+            *count -= 1;
+        }
+    }
+
+    fn of(&mut self, frame: &Prepared) -> Option<&mut usize> {
+        match frame.overflow() {
+            Overflow::Disconnect => None,
+            Overflow::DropOldest => Some(&mut self.oldest),
+            Overflow::Latest => Some(&mut self.latest),
+        }
+    }
 }
 
 /// What a frame counts while it waits: its message, and what holding it takes.

@@ -8,7 +8,7 @@ use crate::{Encoding, Resume, SecretHash, Time};
 ///
 /// Specification: session.md, "Resuming". The caller looks the session up by its id, and asks
 /// [`attach`](Self::attach) after authentication, in one step with the swap of the connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Attachment {
     secret: SecretHash,
     encoding: Encoding,

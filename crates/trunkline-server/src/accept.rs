@@ -22,6 +22,7 @@ use crate::credentials::{Credentials, Judgement, refusal};
 use crate::drain;
 use crate::presence::{Guest, Presence, farewell};
 use crate::server::ServerInner;
+use crate::worker::Worker;
 use crate::{Admission, Principal};
 
 /// Serves one connection until a session has it, or it is refused.
@@ -275,10 +276,18 @@ impl Arrival<'_> {
         let Some(context) = self.server.registry.session(&resume.session) else {
             return self.bereaved(connection, resume, principal);
         };
-        // A stranger's offer is refused below, and has no hook run for it.
-        let is_owner =
-            context.secret.matches(&resume.secret) && context.principal().as_ref() == principal;
-        let locked_out = if is_owner {
+        // An offer that is refused below has no hook run for it: neither a stranger's, nor its owner's
+        // own that comes too late or too often.
+        let is_owner = context.principal().as_ref() == principal;
+        let offer =
+            context
+                .attachment
+                .lock()
+                .clone()
+                .attach(resume, is_owner, self.encoding, clock::now());
+        let locked_out = if offer.is_ok() {
+            // The hooks judge by the verdict that has just been given.
+            context.standing.lock().principal = admission.principal.clone();
             context.judge_again().await
         } else {
             LockedOut::default()
@@ -341,12 +350,11 @@ impl Arrival<'_> {
         context.came_from(self.request.peer);
         drop(life);
         drop(attachment);
-        for socket in context.sockets() {
-            if !locked_out.has(&socket) {
-                socket.resumed();
-            }
-        }
+        let sockets = context.sockets();
+        let let_in = sockets.iter().filter(|socket| !locked_out.has(socket));
+        let hooks: Vec<_> = let_in.filter_map(|socket| socket.resumed()).collect();
         drop(moment);
+        hooks.into_iter().for_each(Worker::run);
         locked_out.disconnect(&context);
         Resumption::Resumed((context, driver))
     }

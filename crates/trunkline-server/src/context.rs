@@ -14,9 +14,11 @@ use trunkline_protocol::{
 
 use crate::ack::AckWaiter;
 use crate::auth::Handshake;
+use crate::presence::Entering;
 use crate::refresh::Standing;
 use crate::server::{Found, ServerInner};
 use crate::socket::{DisconnectReason, Socket, Undelivered};
+use crate::worker::Worker;
 use crate::{Admission, EmitError, Failure};
 
 /// One session as the server sees it: its sockets, its pending acks, and whose it is.
@@ -143,8 +145,8 @@ impl SessionContext {
     }
 
     /// Sends a best-effort frame, or drops and counts it.
-    pub(crate) fn push_best_effort(&self, frame: Prepared) {
-        if !self.session.push_best_effort(frame) {
+    pub(crate) fn push_best_effort(&self, is_over: &AtomicBool, frame: Prepared) {
+        if !self.session.push_best_effort_unless(is_over, frame) {
             self.server.count_dropped_volatile();
         }
     }
@@ -253,14 +255,16 @@ impl SessionContext {
     }
 
     fn detached(&self) {
-        let _moment = self.moments.lock();
-        if self.enter(Life::Detached {
-            since: clock::now(),
-        }) {
-            for socket in self.sockets() {
-                socket.detached();
+        let since = clock::now();
+        let hooks: Vec<_> = {
+            let _moment = self.moments.lock();
+            if !self.enter(Life::Detached { since }) {
+                return;
             }
-        }
+            let sockets = self.sockets();
+            sockets.iter().filter_map(Socket::detached).collect()
+        };
+        hooks.into_iter().for_each(Worker::run);
     }
 
     /// Goes from attached to `next`, unless a newer connection has taken over meanwhile.
@@ -271,6 +275,21 @@ impl SessionContext {
             *life = next;
         }
         free
+    }
+
+    /// Ends a session that has waited to be resumed since then, unless it has been meanwhile.
+    pub(crate) fn give_up(self: &Arc<Self>, since: Time, code: Code, reason: &str) {
+        let waits = {
+            let mut life = self.life.lock();
+            let waits = *life == Life::Detached { since };
+            if waits {
+                *life = Life::Ended;
+            }
+            waits
+        };
+        if waits {
+            self.wind_up(code, reason, None);
+        }
     }
 
     /// Ends the session, once.
@@ -374,12 +393,12 @@ impl SessionContext {
                     Leaver::Server { .. } => {}
                 }
             }
-            left
+            // Under the lock too, or the acks of a next socket could be among them.
+            left.map(|left| (left, self.acks.lock().leave(namespace)))
         };
-        let Some((socket, pending)) = left else {
+        let Some(((socket, pending), waiters)) = left else {
             return;
         };
-        let waiters = self.acks.lock().leave(namespace);
         for waiter in waiters {
             waiter.disconnected();
         }
@@ -462,12 +481,14 @@ impl SessionContext {
         let waits = auth.as_message_pack().len();
         self.queued(waits, 0);
         let hook = namespace.run_connect(&socket, auth);
+        let entering = Entering::of(&self.server);
         let context = Arc::clone(self);
         let mut connecting = Box::pin(async move {
             let verdict = context.in_time("on_connect", &socket, hook).await;
             let verdict = verdict.unwrap_or_else(|| Err(Failure::internal()));
             context.queued(0, waits);
             context.connect_judged(&name, connect, &socket, verdict);
+            drop(entering);
         });
         if connecting.as_mut().poll(cx) == Poll::Pending {
             tokio::spawn(connecting);

@@ -92,6 +92,22 @@ impl Presence {
     }
 }
 
+/// A socket that counts as there while it is judged whether it may enter.
+pub(crate) struct Entering(Arc<ServerInner>);
+
+impl Entering {
+    pub(crate) fn of(server: &Arc<ServerInner>) -> Self {
+        server.presence.socket_began();
+        Self(Arc::clone(server))
+    }
+}
+
+impl Drop for Entering {
+    fn drop(&mut self) {
+        self.0.presence.socket_ended();
+    }
+}
+
 /// A connection that counts as there, from its being accepted to its end.
 pub(crate) struct Guest(Arc<ServerInner>);
 

@@ -109,7 +109,8 @@ impl Routes {
     ///
     /// It holds up to `capacity` items. While it is full, events wait for their turn as they do for a
     /// handler that takes its time: in order with all others of their socket, which past
-    /// `limits.inbound` wait at the client. None is lost. An event is acked, without args, when it is
+    /// `limits.inbound` wait at the client. None is lost, unless its socket is over and the stream stays
+    /// full for [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT) more. An event is acked, without args, when it is
     /// in the stream; if a [`Responder`](crate::Responder) is asked for, that answers.
     ///
     /// ```

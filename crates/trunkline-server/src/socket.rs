@@ -9,8 +9,8 @@ use std::hash::{Hash, Hasher};
 
 use trunkline_driver::sync::{Arc, AtomicBool, Mutex};
 use trunkline_protocol::{
-    AnsweredWith, Close, Code, EventName, EventWith, IntoArgs, InvalidName, NamespaceName, Payload,
-    Room, SocketId,
+    AnsweredWith, Close, Code, EventName, EventWith, FRAME_BYTES, IntoArgs, InvalidName,
+    NamespaceName, Payload, Room, SocketId,
 };
 
 use crate::ack::EmitWithAck;
@@ -204,8 +204,9 @@ impl Socket {
         self.0.context.session.lightened(0).await;
     }
 
-    /// Sends an event once at most half of `limits.queue` waits: for whoever makes events faster than
-    /// a client may take them. One sender at a time then never makes its client a slow consumer.
+    /// Sends an event once at most half of `limits.queue` waits and it fits beside that: for whoever
+    /// makes events faster than a client may take them. One sender at a time then never makes its client
+    /// a slow consumer, unless one event alone is more than `limits.queue`.
     ///
     /// # Errors
     /// As [`emit`](Self::emit).
@@ -220,7 +221,11 @@ impl Socket {
         let event = event.into_event_name()?;
         let frame = self.0.namespace.event(&event, &args.into_args()?);
         let session = &self.0.context.session;
-        session.lightened(session.limits().queue as usize / 2).await;
+        let limit = session.limits().queue as usize;
+        let size = session.message_len(&frame)? + FRAME_BYTES;
+        session
+            .lightened((limit / 2).min(limit.saturating_sub(size)))
+            .await;
         self.deliver(frame)
     }
 

@@ -57,7 +57,7 @@ fn sweep_once(server: &Arc<ServerInner>, sessions: &mut Vec<Arc<SessionContext>>
                 }
             }
             Life::Detached { since } if now.since(since) >= server.config.resume_window => {
-                context.finish(Code::SESSION_EXPIRED, "not resumed in time", None);
+                context.give_up(since, Code::SESSION_EXPIRED, "not resumed in time");
             }
             Life::Detached { since } => {
                 context.look_behind(now);
@@ -79,16 +79,16 @@ fn evict(budget: usize, mut kept: usize, mut detached: Vec<(Time, usize, &Arc<Se
         return;
     }
     detached.sort_by_key(|&(since, ..)| since);
-    for (_, bytes, context) in detached {
+    for (since, bytes, context) in detached {
         if kept <= budget {
             return;
         }
         kept -= bytes;
         tracing::warn!(session = %context.id, bytes, budget, "session ended: the server's replay budget is used up");
-        context.finish(
+        context.give_up(
+            since,
             Code::OVERFLOW,
             "the server's replay budget is used up",
-            None,
         );
     }
 }

@@ -175,7 +175,7 @@ impl Socket {
     pub(crate) fn deliver_best_effort(&self, frame: Prepared) -> Result<(), EmitError> {
         self.0.context.session.message_len(&frame)?;
         if self.0.open.load(Ordering::Acquire) {
-            self.0.context.push_best_effort(frame);
+            self.0.context.push_best_effort(&self.0.over, frame);
         } else {
             self.0.context.server.count_dropped_volatile();
         }
@@ -363,18 +363,23 @@ impl Socket {
         }
     }
 
-    /// The session lost its connection.
-    pub(crate) fn detached(&self) {
-        if self.0.namespace.hooks().detach.get().is_some() {
-            self.clone().submit(Job::Hook(Moment::Detached));
-        }
+    /// The session lost its connection. What is to be run for it, if it is its turn: by the caller,
+    /// once it holds no lock.
+    pub(crate) fn detached(&self) -> Option<Worker> {
+        let hook = self.0.namespace.hooks().detach.get();
+        hook.and_then(|_| self.begin_hook(Moment::Detached))
     }
 
-    /// The session has a connection again, nothing of which has been read yet.
-    pub(crate) fn resumed(&self) {
-        if self.0.namespace.hooks().resume.get().is_some() {
-            self.clone().submit(Job::Hook(Moment::Resumed));
-        }
+    /// The session has a connection again, nothing of which has been read yet. As
+    /// [`detached`](Self::detached).
+    pub(crate) fn resumed(&self) -> Option<Worker> {
+        let hook = self.0.namespace.hooks().resume.get();
+        hook.and_then(|_| self.begin_hook(Moment::Resumed))
+    }
+
+    fn begin_hook(&self, moment: Moment) -> Option<Worker> {
+        let admitted = self.admit(Job::Hook(moment))?;
+        Some(Worker::new(self.clone(), admitted))
     }
 
     /// The socket is over. The first call stands.
@@ -469,7 +474,16 @@ impl Socket {
     }
 
     fn settle_acks(&self) {
-        let waiters = self.0.context.acks.lock().leave(self.namespace_name());
+        let (context, name) = (&self.0.context, self.namespace_name());
+        let waiters = {
+            let namespaces = context.namespaces.lock();
+            // Those of the socket that has taken its place are none of its.
+            let is_succeeded = namespaces.get(name).is_some_and(|next| next != self);
+            match is_succeeded {
+                true => Vec::new(),
+                false => context.acks.lock().leave(name),
+            }
+        };
         for waiter in waiters {
             waiter.disconnected();
         }

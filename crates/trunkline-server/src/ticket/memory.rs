@@ -90,7 +90,7 @@ impl TicketStore for MemoryTickets {
         waiting.forget_expired(now);
         // What was redeemed takes its place in the order until its time is over.
         if waiting.order.len() >= self.limit {
-            waiting.forget_redeemed();
+            waiting.forget_the_rest(now);
         }
         if waiting.order.len() >= self.limit {
             return Err(TicketError::Full { limit: self.limit });
@@ -133,8 +133,10 @@ impl Waiting {
         }
     }
 
-    fn forget_redeemed(&mut self) {
+    /// Those that were redeemed, and those that expired ahead of older ones with more time.
+    fn forget_the_rest(&mut self, now: Time) {
         let Self { tickets, order } = self;
+        tickets.retain(|_, ticket| now < ticket.until);
         order.retain(|(key, _)| tickets.contains_key(key));
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use trunkline_server::{Data, DisconnectReason, Failure, Room, Server, Socket, State};
+use trunkline_server::{
+    Credentials, Data, DisconnectReason, Failure, Principal, Room, Server, Socket, State,
+};
 
 use crate::peer::{Answer, Peer};
 
@@ -232,4 +234,39 @@ async fn without_a_hook_no_client_joins_a_room_of_its_choice() {
         panic!("it was joined")
     };
     assert_eq!(code, 3002);
+}
+
+#[tokio::test]
+async fn a_resume_is_judged_by_what_the_new_credentials_say() {
+    let member = Arc::new(AtomicBool::new(true));
+    let known = Arc::clone(&member);
+    let server = Server::builder()
+        .authenticate(move |_: Credentials| {
+            let is_member = known.load(Ordering::Relaxed);
+            async move { Ok::<_, Failure>(Principal::with("ada", is_member)) }
+        })
+        .build();
+    let chat = server.namespace("/");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    chat.authorize(move |is_member: Principal<bool>| {
+        count.fetch_add(1, Ordering::Relaxed);
+        async move {
+            let refused = || Failure::unauthorized("no member any more");
+            is_member.then_some(()).ok_or_else(refused)
+        }
+    });
+    let mut peer = Peer::connect(&server).await;
+    peer.confirm().await;
+    peer.ping().await;
+    // Who offers what comes too late has no hook run, though it is the owner.
+    let stale = peer.resume_answer(&server, 0).await;
+    assert_eq!(stale[1]["code"], 3401, "{stale}");
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    peer.cut();
+    member.store(false, Ordering::Relaxed);
+    let mut peer = peer.resume(&server, 1).await;
+    let disconnect = peer.receive().await;
+    assert_eq!((&disconnect[0], &disconnect[3]), (&json!(19), &json!(3002)));
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
