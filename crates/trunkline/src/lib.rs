@@ -83,7 +83,5 @@ pub use trunkline_transport as transport;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-/// The recipes of the guide, run.
 #[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide/src/how-to/authentication.md")]
-struct Authentication;
+mod guide;

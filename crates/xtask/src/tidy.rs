@@ -6,6 +6,7 @@ mod arrows;
 mod banned_words;
 mod code_length;
 mod decisions;
+mod guide;
 mod lean_builds;
 mod leftovers;
 mod links;
@@ -37,7 +38,7 @@ impl From<Vec<Problem>> for Findings {
 
 type Rule = fn(&Repository) -> Result<Findings>;
 
-const RULES: [(&str, Rule); 13] = [
+const RULES: [(&str, Rule); 14] = [
     ("dependency arrows", |repository| {
         Ok(arrows::check(repository)?.into())
     }),
@@ -64,6 +65,7 @@ const RULES: [(&str, Rule); 13] = [
     }),
     ("lengths", code_length::check),
     ("links", |repository| Ok(links::check(repository).into())),
+    ("guide", |repository| Ok(guide::check(repository).into())),
     ("manifests", |repository| {
         Ok(manifests::check(repository)?.into())
     }),

@@ -1,0 +1,21 @@
+//! The guide's code, compiled and run. `cargo xtask tidy` checks that no chapter is left out.
+
+macro_rules! chapter {
+    ($name:ident, $path:literal) => {
+        #[doc = include_str!(concat!("../../../docs/guide/src/", $path))]
+        struct $name;
+    };
+}
+
+chapter!(FirstChat, "tutorial/first-chat.md");
+chapter!(Acks, "how-to/acks.md");
+chapter!(Rooms, "how-to/rooms.md");
+chapter!(Delivery, "how-to/delivery.md");
+chapter!(Reconnecting, "how-to/reconnecting.md");
+chapter!(Authentication, "how-to/authentication.md");
+chapter!(Mounting, "how-to/mounting.md");
+chapter!(Tls, "how-to/tls.md");
+chapter!(Draining, "how-to/draining.md");
+chapter!(TestingAndObserving, "how-to/testing-and-observing.md");
+chapter!(Order, "explanation/order.md");
+chapter!(Sizing, "explanation/sizing.md");
