@@ -79,9 +79,15 @@ const NEEDS: &[Need] = &[
     },
     Need {
         name: "nginx",
-        used_for: "the takeover",
+        used_for: "the takeover, and the guide's configuration",
         is_there: || answers("nginx", &["-v"]),
         get: Source::Packages(&["nginx-light"]),
+    },
+    Need {
+        name: "HAProxy",
+        used_for: "the guide's configuration",
+        is_there: || answers("haproxy", &["-v"]),
+        get: Source::Packages(&["haproxy"]),
     },
     Need {
         name: "Chromium",
@@ -242,6 +248,7 @@ mod tests {
             "python3",
             "python3-venv",
             "nginx-light",
+            "haproxy",
             "chromium",
             "tinyproxy-bin"
         ]));
