@@ -16,6 +16,7 @@ chapter!(Authentication, "how-to/authentication.md");
 chapter!(Mounting, "how-to/mounting.md");
 chapter!(Tls, "how-to/tls.md");
 chapter!(Draining, "how-to/draining.md");
-chapter!(TestingAndObserving, "how-to/testing-and-observing.md");
+chapter!(Testing, "how-to/testing.md");
+chapter!(Observing, "how-to/observing.md");
 chapter!(Order, "explanation/order.md");
 chapter!(Sizing, "explanation/sizing.md");
