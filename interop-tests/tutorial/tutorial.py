@@ -57,6 +57,14 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def new_project(parent):
+    """As the chapter's first step: `cargo new`, less the program that it says to delete."""
+    subprocess.run(["cargo", "new", "--quiet", "--vcs", "none", "chat"], cwd=parent, check=True)
+    folder = parent / "chat"
+    (folder / "src/main.rs").unlink()
+    return folder
+
+
 def write_project(folder, blocks, port):
     for kind, name, text in blocks:
         if kind != "file":
@@ -108,8 +116,9 @@ def main():
     blocks = BLOCK.findall(CHAPTER.read_text())
     outputs = {name: text.rstrip("\n") for kind, name, text in blocks if kind == "output"}
     started = []
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="tutorial-"))
+    parent = pathlib.Path(tempfile.mkdtemp(prefix="tutorial-"))
     try:
+        folder = new_project(parent)
         write_project(folder, blocks, free_port())
         talk(build(folder), outputs, started)
     except (AssertionError, KeyError, OSError, subprocess.CalledProcessError) as error:
@@ -119,7 +128,7 @@ def main():
     finally:
         for program in started:
             program.end()
-        shutil.rmtree(folder)
+        shutil.rmtree(parent)
     print("1 passed, 0 failed")
 
 
