@@ -42,6 +42,13 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         runtime: RuntimeKind,
     },
+    /// Serve the same app with socketioxide on loopback.
+    #[cfg(feature = "socketioxide")]
+    PeerSocketioxide {
+        /// The port, 0 for a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+    },
 }
 
 #[derive(clap::Args)]
@@ -83,6 +90,10 @@ pub(crate) fn main() -> ExitCode {
             load.run()
         }
         Command::PeerRoom { port, runtime } => peer_room::run(port, runtime).map_err(Into::into),
+        #[cfg(feature = "socketioxide")]
+        Command::PeerSocketioxide { port } => {
+            trunkline_bench::peer_socketioxide::run(port).map_err(Into::into)
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -34,6 +34,8 @@ pub enum Peer {
     RoomCurrentThread,
     /// Trunkline's fixture server.
     Trunkline,
+    /// socketioxide, in a build with the feature of that name.
+    Socketioxide,
 }
 
 impl Peer {
@@ -43,6 +45,7 @@ impl Peer {
             Self::Room => "room",
             Self::RoomCurrentThread => "room (current-thread)",
             Self::Trunkline => "trunkline",
+            Self::Socketioxide => "socketioxide",
         }
     }
 
@@ -50,6 +53,7 @@ impl Peer {
         match self {
             Self::Room | Self::RoomCurrentThread => Dialect::Room,
             Self::Trunkline => Dialect::Trunkline,
+            Self::Socketioxide => Dialect::SocketIo,
         }
     }
 }
@@ -95,6 +99,9 @@ pub enum CompareError {
     /// The Trunkline server could not be built.
     #[error("building {FIXTURE} failed; give its program with --fixture")]
     Build,
+    /// socketioxide is not in this program.
+    #[error("this build has no socketioxide; build it with --features socketioxide")]
+    Socketioxide,
     /// This program does not know where it is, or cargo could not be run.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -121,6 +128,9 @@ pub enum CompareError {
 impl Comparison {
     /// Runs all rounds. Progress goes to standard error.
     pub fn run(&self) -> Result<Report, CompareError> {
+        if self.peers.contains(&Peer::Socketioxide) && !cfg!(feature = "socketioxide") {
+            return Err(CompareError::Socketioxide);
+        }
         let servers = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
         let connections = self.settings.most_connections(&self.workloads, servers);
         machine::raise_open_files(u64::from(connections) + SPARE_FILES)?;
@@ -221,8 +231,9 @@ fn command(peer: Peer, fixture: Option<&Path>) -> Result<Command, CompareError> 
     let mut command = match (peer, fixture) {
         (Peer::Trunkline, Some(fixture)) => Command::new(fixture),
         (Peer::Trunkline, None) => return Err(CompareError::Build),
-        (Peer::Room, _) => room("multi-thread")?,
-        (Peer::RoomCurrentThread, _) => room("current-thread")?,
+        (Peer::Room, _) => own(&["peer-room", "--runtime", "multi-thread"])?,
+        (Peer::RoomCurrentThread, _) => own(&["peer-room", "--runtime", "current-thread"])?,
+        (Peer::Socketioxide, _) => own(&["peer-socketioxide"])?,
     };
     command.args(["--port", "0"]);
     // What a server logs about connections that come and go is no part of a message's cost.
@@ -230,8 +241,9 @@ fn command(peer: Peer, fixture: Option<&Path>) -> Result<Command, CompareError> 
     Ok(command)
 }
 
-fn room(runtime: &str) -> Result<Command, CompareError> {
+/// A server that is a subcommand of this program.
+fn own(arguments: &[&str]) -> Result<Command, CompareError> {
     let mut command = Command::new(env::current_exe()?);
-    command.args(["peer-room", "--runtime", runtime]);
+    command.args(arguments);
     Ok(command)
 }

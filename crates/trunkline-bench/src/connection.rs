@@ -188,10 +188,13 @@ impl Connection {
         {
             taken += frame.taken;
             match frame.opcode {
-                Opcode::Binary => {
+                Opcode::Binary | Opcode::Text => {
                     let Self {
                         session, outgoing, ..
                     } = self;
+                    session
+                        .check_kind(frame.opcode == Opcode::Text)
+                        .map_err(ConnectionError::from)?;
                     let incoming = session
                         .receive(frame.payload, now, outgoing)
                         .map_err(ConnectionError::from)?;
@@ -201,7 +204,6 @@ impl Connection {
                 }
                 Opcode::Ping => self.outgoing.frame(Opcode::Pong, frame.payload),
                 Opcode::Pong => {}
-                Opcode::Text => return Err(ConnectionError::from(DialectError::Text).into()),
                 Opcode::Close => return Err(closed(frame.payload).into()),
             }
         }

@@ -35,6 +35,7 @@ pub struct Crowd {
     unflushed: VecDeque<usize>,
     next_sweep: Instant,
     runs: u32,
+    keeps_order: bool,
     /// Time spent on looking for what had not come yet.
     idle: Duration,
 }
@@ -50,6 +51,7 @@ impl Crowd {
             unflushed: VecDeque::new(),
             next_sweep: Instant::now() + SWEEP_INTERVAL,
             runs: 0,
+            keeps_order: target.dialect.keeps_order(),
             idle: Duration::ZERO,
         };
         let mut ready = vec![false; count];
@@ -144,6 +146,11 @@ impl Crowd {
     pub fn echo(&mut self, member: usize, payload: &[u8]) -> u64 {
         self.touch(member);
         self.connections[member].echo(payload)
+    }
+
+    /// Whether a sender's messages come in the order in which it sent them.
+    pub fn keeps_order(&self) -> bool {
+        self.keeps_order
     }
 
     /// A number for the next run, so that no message of an earlier one is taken for its own.

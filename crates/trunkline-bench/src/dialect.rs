@@ -2,6 +2,7 @@
 
 mod reader;
 mod room;
+mod socket_io;
 mod trunkline;
 
 use std::time::Instant;
@@ -20,24 +21,39 @@ pub enum Dialect {
     Room,
     /// Trunkline's wire protocol 1 in MessagePack.
     Trunkline,
+    /// Socket.IO 5 on Engine.IO 4 over a WebSocket from the start, with its default parser.
+    SocketIo,
 }
 
 impl Dialect {
     /// The WebSocket subprotocol to ask for.
     pub fn subprotocol(self) -> Option<&'static str> {
         match self {
-            Self::Room => None,
+            Self::Room | Self::SocketIo => None,
             Self::Trunkline => Some("trunkline.v1.msgpack"),
         }
+    }
+
+    /// Whether messages are text; otherwise they are binary.
+    pub(crate) fn is_text(self) -> bool {
+        self == Self::SocketIo
+    }
+
+    /// Whether a sender's events are handled in the order in which it sent them. Servers of
+    /// Socket.IO may run handlers at the same time.
+    pub(crate) fn keeps_order(self) -> bool {
+        self != Self::SocketIo
     }
 
     /// A connection's state at its beginning.
     pub fn session(self) -> Session {
         let state = match self {
             Self::Room => State::Room,
+            Self::SocketIo => State::SocketIo,
             Self::Trunkline => State::Trunkline(trunkline::Session::default()),
         };
         Session {
+            dialect: self,
             state,
             next_ack_id: READY_ID,
         }
@@ -68,9 +84,9 @@ pub enum DialectError {
     /// Not the expected shape.
     #[error("malformed message: {0}")]
     Malformed(&'static str),
-    /// A message of a kind that only text dialects have.
-    #[error("a text message came where binary ones were agreed")]
-    Text,
+    /// A message of the other kind than the dialect's.
+    #[error("a {0} message came in a dialect that has none")]
+    Kind(&'static str),
     /// A numbered frame came twice, late or too early.
     #[error("frame number {got} came where {expected} was due")]
     Sequence {
@@ -94,6 +110,7 @@ pub enum DialectError {
 /// The state of one connection in its dialect.
 #[derive(Debug)]
 pub struct Session {
+    dialect: Dialect,
     state: State,
     /// Ack ids are never used again on a connection.
     next_ack_id: u64,
@@ -103,6 +120,8 @@ pub struct Session {
 enum State {
     /// The hand-written room keeps none.
     Room,
+    /// Socket.IO keeps none either.
+    SocketIo,
     /// Trunkline's numbers and receipts.
     Trunkline(trunkline::Session),
 }
@@ -110,8 +129,11 @@ enum State {
 impl Session {
     /// Says what a connection says first; [`Incoming::Ready`] is the answer to its last frame.
     pub fn open(&mut self, outgoing: &mut Outgoing) {
-        if let State::Trunkline(session) = &mut self.state {
-            session.greet(outgoing);
+        match &mut self.state {
+            State::Room => {}
+            // Its server takes no event before it has answered.
+            State::SocketIo => return socket_io::greet(outgoing),
+            State::Trunkline(session) => session.greet(outgoing),
         }
         self.echo(&[], outgoing);
     }
@@ -129,7 +151,7 @@ impl Session {
         id
     }
 
-    /// Takes one binary message; answers that the dialect owes are put into `outgoing`.
+    /// Takes one message; answers that the dialect owes are put into `outgoing`.
     pub fn receive<'a>(
         &mut self,
         message: &'a [u8],
@@ -138,6 +160,13 @@ impl Session {
     ) -> Result<Incoming<'a>, DialectError> {
         let incoming = match &mut self.state {
             State::Room => room::receive(message)?,
+            State::SocketIo => match socket_io::receive(message, outgoing)? {
+                socket_io::Received::Connected => {
+                    self.echo(&[], outgoing);
+                    Incoming::Nothing
+                }
+                socket_io::Received::Incoming(incoming) => incoming,
+            },
             State::Trunkline(session) => session.receive(message, now, outgoing)?,
         };
         if let Incoming::Acknowledged { id: READY_ID, .. } = incoming {
@@ -147,6 +176,15 @@ impl Session {
             return Ok(Incoming::Ready);
         }
         Ok(incoming)
+    }
+
+    /// Whether a message of this kind belongs to the dialect.
+    pub(crate) fn check_kind(&self, is_text: bool) -> Result<(), DialectError> {
+        match (is_text, self.dialect.is_text()) {
+            (true, false) => Err(DialectError::Kind("text")),
+            (false, true) => Err(DialectError::Kind("binary")),
+            _ => Ok(()),
+        }
     }
 
     /// Does what is due at this time. To be called about once a second.
@@ -159,6 +197,7 @@ impl Session {
     fn event(&mut self, id: Option<u64>, event: &str, payload: &[u8], outgoing: &mut Outgoing) {
         match &mut self.state {
             State::Room => room::event(id, event, payload, outgoing),
+            State::SocketIo => socket_io::event(id, event, payload, outgoing),
             State::Trunkline(session) => session.event(id, event, payload, outgoing),
         }
     }

@@ -13,6 +13,8 @@ pub mod measure;
 pub mod outgoing;
 pub mod payload;
 pub mod peer_room;
+#[cfg(feature = "socketioxide")]
+pub mod peer_socketioxide;
 pub mod report;
 pub mod server_process;
 pub mod tally;

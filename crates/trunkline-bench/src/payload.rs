@@ -1,11 +1,14 @@
 //! The 64-byte payload, stamped so that each delivery can be told from every other.
+//!
+//! It is plain text, so that dialects that carry text need not encode it.
 
 /// Bytes in every payload that is sent.
 pub const PAYLOAD_BYTES: usize = 64;
 
 /// What the bytes after the stamp are, so that a changed byte is noticed.
-const FILLER: [u8; PAYLOAD_BYTES - STAMP_BYTES] = [0x5a; PAYLOAD_BYTES - STAMP_BYTES];
-const STAMP_BYTES: usize = 12;
+const FILLER: [u8; PAYLOAD_BYTES - STAMP_BYTES] = [b'z'; PAYLOAD_BYTES - STAMP_BYTES];
+/// Three numbers of eight hexadecimal digits.
+const STAMP_BYTES: usize = 24;
 
 /// Which message a payload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,38 +33,70 @@ impl Stamp {
     /// The payload that carries this stamp.
     pub fn payload(self) -> [u8; PAYLOAD_BYTES] {
         let mut bytes = [0; PAYLOAD_BYTES];
-        bytes[0..4].copy_from_slice(&self.run.to_be_bytes());
-        bytes[4..8].copy_from_slice(&self.sender.to_be_bytes());
-        bytes[8..12].copy_from_slice(&self.sequence.to_be_bytes());
+        bytes[0..8].copy_from_slice(&digits(self.run));
+        bytes[8..16].copy_from_slice(&digits(self.sender));
+        bytes[16..24].copy_from_slice(&digits(self.sequence));
         bytes[STAMP_BYTES..].copy_from_slice(&FILLER);
         bytes
     }
 
     /// Reads the stamp of a payload, whose every byte is checked.
     pub fn of(payload: &[u8]) -> Result<Self, ForeignPayload> {
-        let foreign = ForeignPayload {
+        let foreign = || ForeignPayload {
             bytes: payload.len(),
         };
         let Ok(bytes) = <&[u8; PAYLOAD_BYTES]>::try_from(payload) else {
-            return Err(foreign);
+            return Err(foreign());
         };
         if bytes[STAMP_BYTES..] != FILLER {
-            return Err(foreign);
+            return Err(foreign());
         }
-        let word = |at: usize| {
-            u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-        };
+        let word = |at: usize| number(&bytes[at..at + 8]).ok_or_else(foreign);
         Ok(Self {
-            run: word(0),
-            sender: word(4),
-            sequence: word(8),
+            run: word(0)?,
+            sender: word(8)?,
+            sequence: word(16)?,
         })
     }
 }
 
+fn digits(number: u32) -> [u8; 8] {
+    let mut digits = [0; 8];
+    for (place, digit) in digits.iter_mut().rev().enumerate() {
+        *digit = HEXADECIMAL[(number >> (4 * place)) as usize & 0xf];
+    }
+    digits
+}
+
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u32::from(value))
+    })
+}
+
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stamp_with_a_digit_that_is_none_is_foreign() {
+        let stamp = Stamp {
+            run: 1,
+            sender: 2,
+            sequence: 0xabc_def0,
+        };
+        let mut payload = stamp.payload();
+        assert!(payload.is_ascii());
+        payload[3] = b'G';
+        assert!(Stamp::of(&payload).is_err());
+    }
 
     #[test]
     fn a_stamp_survives_its_payload() {

@@ -42,7 +42,7 @@ pub enum RuntimeKind {
 }
 
 impl RuntimeKind {
-    fn build(self) -> io::Result<Runtime> {
+    pub(crate) fn build(self) -> io::Result<Runtime> {
         match self {
             Self::MultiThread => Builder::new_multi_thread().enable_all().build(),
             Self::CurrentThread => Builder::new_current_thread().enable_all().build(),

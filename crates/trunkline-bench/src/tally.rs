@@ -1,4 +1,5 @@
-//! Counts deliveries and checks that each member got each sender's messages once and in order.
+//! Counts deliveries and checks that each member got each sender's messages once, and in order
+//! where the dialect keeps it.
 
 use crate::payload::Stamp;
 
@@ -53,13 +54,17 @@ pub enum TallyError {
 
 /// The deliveries of one run.
 ///
-/// Memory: four bytes for each pair of member and sender.
+/// Memory: four bytes for each pair of member and sender, and sixteen more where messages may come in
+/// any order.
 #[derive(Debug)]
 pub struct Tally {
     run: u32,
     members: usize,
     sent: Vec<u32>,
+    /// The last message up to which a member has all of a sender's.
     last: Vec<u32>,
+    /// Which of the [`EARLY`] messages after that it has too; empty where order is kept.
+    early: Vec<u128>,
     delivered: u64,
 }
 
@@ -71,8 +76,15 @@ impl Tally {
             members,
             sent: vec![0; senders],
             last: vec![0; members * senders],
+            early: Vec::new(),
             delivered: 0,
         }
+    }
+
+    /// The same, with each sender's messages in any order, none more than [`EARLY`] places ahead.
+    pub fn in_any_order(mut self) -> Self {
+        self.early = vec![0; self.last.len()];
+        self
     }
 
     /// Counts a message as sent and returns its stamp.
@@ -86,6 +98,11 @@ impl Tally {
         }
     }
 
+    /// The sequence number of a sender's next message.
+    pub fn next(&self, sender: usize) -> u32 {
+        self.sent[sender] + 1
+    }
+
     /// Counts a message as delivered to a member. Returns the sender's index.
     pub fn deliver(&mut self, member: usize, stamp: Stamp) -> Result<usize, TallyError> {
         let sender = usize::try_from(stamp.sender).unwrap_or(usize::MAX);
@@ -97,25 +114,37 @@ impl Tally {
         if !known {
             return Err(TallyError::Stray { member, stamp });
         }
-        let last = &mut self.last[member * self.sent.len() + sender];
-        let got = stamp.sequence;
+        let pair = member * self.sent.len() + sender;
+        let (last, got) = (&mut self.last[pair], stamp.sequence);
+        let doubled = TallyError::Doubled {
+            member,
+            sender,
+            last: *last,
+            got,
+        };
+        let lost = TallyError::Lost {
+            member,
+            sender,
+            expected: *last + 1,
+            got,
+        };
         if got <= *last {
-            return Err(TallyError::Doubled {
-                member,
-                sender,
-                last: *last,
-                got,
-            });
+            return Err(doubled);
         }
-        if got != *last + 1 {
-            return Err(TallyError::Lost {
-                member,
-                sender,
-                expected: *last + 1,
-                got,
-            });
+        let ahead = got - *last - 1;
+        match self.early.get_mut(pair) {
+            Some(_) if ahead >= EARLY => return Err(lost),
+            Some(early) if *early & (1 << ahead) != 0 => return Err(doubled),
+            Some(early) => {
+                *early |= 1 << ahead;
+                while *early & 1 != 0 {
+                    *early >>= 1;
+                    *last += 1;
+                }
+            }
+            None if ahead > 0 => return Err(lost),
+            None => *last = got,
         }
-        *last = got;
         self.delivered += 1;
         Ok(sender)
     }
@@ -149,9 +178,40 @@ impl Tally {
     }
 }
 
+/// How many places ahead of a missing message another may come, where order is not kept: the most
+/// that a sender keeps in flight.
+pub const EARLY: u32 = u128::BITS;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_order_is_not_kept_each_message_still_counts_once() {
+        let mut tally = Tally::new(1, 1, 1).in_any_order();
+        let [first, second, third] = [tally.send(0), tally.send(0), tally.send(0)];
+        assert_eq!(tally.deliver(0, third), Ok(0));
+        assert_eq!(tally.deliver(0, first), Ok(0));
+        for again in [first, third] {
+            let error = tally.deliver(0, again).unwrap_err();
+            assert!(matches!(error, TallyError::Doubled { .. }));
+        }
+        assert!(matches!(tally.finish(), Err(TallyError::Short { .. })));
+        assert_eq!(tally.deliver(0, second), Ok(0));
+        assert_eq!(tally.finish(), Ok(()));
+    }
+
+    #[test]
+    fn where_order_is_not_kept_a_message_is_lost_once_too_many_have_overtaken_it() {
+        let mut tally = Tally::new(1, 1, 1).in_any_order();
+        let stamps: Vec<Stamp> = (0..=EARLY).map(|_| tally.send(0)).collect();
+        let (last, overtaking) = stamps[1..].split_last().unwrap();
+        for stamp in overtaking {
+            assert_eq!(tally.deliver(0, *stamp), Ok(0));
+        }
+        let error = tally.deliver(0, *last).unwrap_err();
+        assert!(matches!(error, TallyError::Lost { expected: 1, .. }));
+    }
 
     #[test]
     fn deliveries_in_order_to_every_member_are_complete() {

@@ -44,6 +44,7 @@ impl Target {
         let path = match dialect {
             Dialect::Room => "/",
             Dialect::Trunkline => "/trunkline",
+            Dialect::SocketIo => "/socket.io/?EIO=4&transport=websocket",
         };
         Self {
             address,

@@ -70,6 +70,12 @@ struct Broadcasts {
 impl Broadcasts {
     fn new(crowd: &mut Crowd, pattern: Pattern) -> Self {
         let (members, run) = (crowd.len(), crowd.next_run());
+        let tally = Tally::new(run, members, pattern.senders);
+        let tally = if crowd.keeps_order() {
+            tally
+        } else {
+            tally.in_any_order()
+        };
         let landed = Flight {
             sent_at: Instant::now(),
             missing: 0,
@@ -77,7 +83,7 @@ impl Broadcasts {
         Self {
             pattern,
             members,
-            tally: Tally::new(run, members, pattern.senders),
+            tally,
             flights: vec![landed; pattern.senders * pattern.in_flight_each],
             live: 0,
             latencies: Latencies::new(),
@@ -96,8 +102,7 @@ impl Broadcasts {
         loop {
             if last < deadline {
                 let now = Instant::now();
-                free.drain(..)
-                    .for_each(|sender| self.send(crowd, sender, now));
+                free.retain(|&sender| !self.send(crowd, sender, now));
             }
             if self.live == 0 {
                 break;
@@ -116,15 +121,22 @@ impl Broadcasts {
         Ok(last)
     }
 
-    fn send(&mut self, crowd: &mut Crowd, sender: usize, now: Instant) {
+    /// Returns false, and sends nothing, while the broadcast so many places back has not landed:
+    /// later ones may have landed before it where order is not kept.
+    fn send(&mut self, crowd: &mut Crowd, sender: usize, now: Instant) -> bool {
+        let next = self.tally.next(sender);
+        if self.flight(sender, next).missing > 0 {
+            return false;
+        }
         let stamp = self.tally.send(sender);
         let members = self.members;
-        *self.flight(sender, stamp) = Flight {
+        *self.flight(sender, stamp.sequence) = Flight {
             sent_at: now,
             missing: members,
         };
         self.live += 1;
         crowd.broadcast(sender, &stamp.payload());
+        true
     }
 
     /// Counts a delivery. Returns the sender if this was the broadcast's last one.
@@ -139,7 +151,7 @@ impl Broadcasts {
         };
         let stamp = Stamp::of(payload).map_err(|source| LoadError::Payload { member, source })?;
         let sender = self.tally.deliver(member, stamp)?;
-        let flight = self.flight(sender, stamp);
+        let flight = self.flight(sender, stamp.sequence);
         // The tally takes each message once for each member, so that this never goes below zero.
         flight.missing -= 1;
         let Flight { sent_at, missing } = *flight;
@@ -152,8 +164,8 @@ impl Broadcasts {
         Ok(Some(sender))
     }
 
-    fn flight(&mut self, sender: usize, stamp: Stamp) -> &mut Flight {
+    fn flight(&mut self, sender: usize, sequence: u32) -> &mut Flight {
         let each = self.pattern.in_flight_each;
-        &mut self.flights[sender * each + stamp.sequence as usize % each]
+        &mut self.flights[sender * each + sequence as usize % each]
     }
 }

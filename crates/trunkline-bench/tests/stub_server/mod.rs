@@ -100,6 +100,7 @@ impl Serving {
 
     fn answer(&mut self, request: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
         let asked = match self.dialect {
+            Dialect::SocketIo => return Err("the stub has no Socket.IO".into()),
             Dialect::Room => rmp_serde::from_slice(request)?,
             Dialect::Trunkline => match self.session_frame(request)? {
                 Some(asked) => asked,
@@ -161,6 +162,7 @@ impl Serving {
     fn send(&mut self, id: Option<u64>, payload: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
         let payload = Bytes::new(payload);
         let frame = match (self.dialect, id) {
+            (Dialect::SocketIo, _) => return Err("the stub has no Socket.IO".into()),
             (Dialect::Room, Some(id)) => rmp_serde::to_vec(&(id, payload)),
             (Dialect::Room, None) => rmp_serde::to_vec(&("msg", payload)),
             (Dialect::Trunkline, Some(id)) => {
