@@ -6,9 +6,11 @@ use clap::{Parser, Subcommand};
 use trunkline_bench::{
     compare::Comparison,
     dialect::Dialect,
+    identity::Files,
     machine,
     measure::{Settings, Subject, Workload, measure},
     peer_room::{self, RuntimeKind},
+    peer_trunkline::{self, Host},
     report::Report,
     target::Target,
 };
@@ -41,6 +43,19 @@ enum Command {
         /// The tokio runtime.
         #[arg(long, value_enum, default_value_t)]
         runtime: RuntimeKind,
+        #[command(flatten)]
+        tls: Files,
+    },
+    /// Serve the same app with Trunkline on loopback, over TLS or in axum.
+    PeerTrunkline {
+        /// The port, 0 for a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// What is under the server.
+        #[arg(long, value_enum, default_value_t)]
+        host: Host,
+        #[command(flatten)]
+        tls: Files,
     },
     /// Serve the same app with socketioxide on loopback.
     #[cfg(feature = "socketioxide")]
@@ -89,7 +104,10 @@ pub(crate) fn main() -> ExitCode {
             warn_of_debug_build();
             load.run()
         }
-        Command::PeerRoom { port, runtime } => peer_room::run(port, runtime).map_err(Into::into),
+        Command::PeerRoom { port, runtime, tls } => {
+            peer_room::run(port, runtime, tls).map_err(Into::into)
+        }
+        Command::PeerTrunkline { port, host, tls } => peer_trunkline::run(port, host, tls),
         #[cfg(feature = "socketioxide")]
         Command::PeerSocketioxide { port } => {
             trunkline_bench::peer_socketioxide::run(port).map_err(Into::into)
@@ -125,7 +143,7 @@ impl Load {
             for (_, figure, outcome) in
                 measure(workload, slice::from_ref(&subject), &self.settings)?
             {
-                report.add("server", figure, outcome);
+                report.add("server", "server", figure, outcome);
             }
         }
         print(&report, self.json)

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::{
     dialect::Dialect,
+    identity::Identity,
     machine::{self, MachineError},
     measure::{MeasureError, Measured, Settings, Subject, Workload, measure},
     report::Report,
@@ -36,6 +37,12 @@ pub enum Peer {
     Trunkline,
     /// socketioxide, in a build with the feature of that name.
     Socketioxide,
+    /// The hand-written room over tokio-rustls.
+    RoomTls,
+    /// Trunkline's own listener with TLS. Its ratios are to the room over TLS, if that is measured.
+    TrunklineTls,
+    /// Trunkline mounted in axum. Its ratios are to Trunkline's own listener, if that is measured.
+    TrunklineAxum,
 }
 
 impl Peer {
@@ -46,13 +53,29 @@ impl Peer {
             Self::RoomCurrentThread => "room (current-thread)",
             Self::Trunkline => "trunkline",
             Self::Socketioxide => "socketioxide",
+            Self::RoomTls => "room over TLS",
+            Self::TrunklineTls => "trunkline over TLS",
+            Self::TrunklineAxum => "trunkline in axum",
         }
+    }
+
+    /// The server that its ratios are to, unless it is the first of the run.
+    fn counterpart(self) -> Option<Self> {
+        match self {
+            Self::RoomTls | Self::TrunklineTls => Some(Self::RoomTls),
+            Self::TrunklineAxum => Some(Self::Trunkline),
+            _ => None,
+        }
+    }
+
+    fn is_tls(self) -> bool {
+        matches!(self, Self::RoomTls | Self::TrunklineTls)
     }
 
     fn dialect(self) -> Dialect {
         match self {
-            Self::Room | Self::RoomCurrentThread => Dialect::Room,
-            Self::Trunkline => Dialect::Trunkline,
+            Self::Room | Self::RoomCurrentThread | Self::RoomTls => Dialect::Room,
+            Self::Trunkline | Self::TrunklineTls | Self::TrunklineAxum => Dialect::Trunkline,
             Self::Socketioxide => Dialect::SocketIo,
         }
     }
@@ -134,31 +157,43 @@ impl Comparison {
         let servers = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
         let connections = self.settings.most_connections(&self.workloads, servers);
         machine::raise_open_files(u64::from(connections) + SPARE_FILES)?;
-        let fixture = self.fixture_program()?;
+        let programs = Programs {
+            fixture: self.fixture_program()?,
+            identity: Identity::new()?,
+        };
         let (server_core, load_core) = self.cores()?;
         let mut report = Report::new(&self.settings, self.rounds, server_core, load_core)?;
         machine::pin_current_thread(load_core)?;
         for round in 1..=self.rounds {
             for &workload in &self.workloads {
-                let servers = self.start_all(fixture.as_deref(), server_core, load_core)?;
-                for (at, figure, outcome) in self.measure(workload, &servers, round)? {
+                let servers = self.start_all(&programs, server_core, load_core)?;
+                for (at, figure, outcome) in self.measure(workload, &servers, &programs, round)? {
                     let (peer, cost) = (self.peers[at].name(), outcome.cost().unwrap_or_default());
                     eprintln!("round {round}: {figure:?}, {peer}: {cost:.3}");
-                    report.add(peer, figure, outcome);
+                    let base = self.base(self.peers[at]);
+                    report.add(peer, base, figure, outcome);
                 }
             }
         }
         Ok(report)
     }
 
+    /// The name of the server that the ratios of `peer` are to.
+    fn base(&self, peer: Peer) -> &'static str {
+        let counterpart = peer.counterpart().filter(|it| self.peers.contains(it));
+        counterpart
+            .or(self.peers.first().copied())
+            .map_or("", Peer::name)
+    }
+
     fn start_all(
         &self,
-        fixture: Option<&Path>,
+        programs: &Programs,
         server_core: usize,
         load_core: usize,
     ) -> Result<Vec<ServerProcess>, CompareError> {
         let start = |&peer: &Peer| {
-            ServerProcess::start(command(peer, fixture)?, server_core, load_core).map_err(
+            ServerProcess::start(programs.command(peer)?, server_core, load_core).map_err(
                 |source| CompareError::Start {
                     peer: peer.name(),
                     source,
@@ -172,11 +207,18 @@ impl Comparison {
         &self,
         workload: Workload,
         servers: &[ServerProcess],
+        programs: &Programs,
         round: u32,
     ) -> Result<Vec<Measured>, CompareError> {
-        let subject = |(peer, server): (&Peer, &ServerProcess)| Subject {
-            target: Target::at(server.address(), peer.dialect()),
-            pid: Some(server.pid()),
+        let subject = |(peer, server): (&Peer, &ServerProcess)| {
+            let target = Target::at(server.address(), peer.dialect());
+            Subject {
+                target: match peer.is_tls() {
+                    true => target.over_tls(programs.identity.trust()),
+                    false => target,
+                },
+                pid: Some(server.pid()),
+            }
         };
         let subjects: Vec<Subject> = self.peers.iter().zip(servers).map(subject).collect();
         measure(workload, &subjects, &self.settings).map_err(|source| {
@@ -227,18 +269,34 @@ impl Comparison {
     }
 }
 
-fn command(peer: Peer, fixture: Option<&Path>) -> Result<Command, CompareError> {
-    let mut command = match (peer, fixture) {
-        (Peer::Trunkline, Some(fixture)) => Command::new(fixture),
-        (Peer::Trunkline, None) => return Err(CompareError::Build),
-        (Peer::Room, _) => own(&["peer-room", "--runtime", "multi-thread"])?,
-        (Peer::RoomCurrentThread, _) => own(&["peer-room", "--runtime", "current-thread"])?,
-        (Peer::Socketioxide, _) => own(&["peer-socketioxide"])?,
-    };
-    command.args(["--port", "0"]);
-    // What a server logs about connections that come and go is no part of a message's cost.
-    command.env("RUST_LOG", "warn");
-    Ok(command)
+/// What servers are started with.
+struct Programs {
+    fixture: Option<PathBuf>,
+    identity: Identity,
+}
+
+impl Programs {
+    fn command(&self, peer: Peer) -> Result<Command, CompareError> {
+        let mut command = match (peer, &self.fixture) {
+            (Peer::Trunkline, Some(fixture)) => Command::new(fixture),
+            (Peer::Trunkline, None) => return Err(CompareError::Build),
+            (Peer::Room | Peer::RoomTls, _) => own(&["peer-room", "--runtime", "multi-thread"])?,
+            (Peer::RoomCurrentThread, _) => own(&["peer-room", "--runtime", "current-thread"])?,
+            (Peer::Socketioxide, _) => own(&["peer-socketioxide"])?,
+            (Peer::TrunklineTls, _) => own(&["peer-trunkline"])?,
+            (Peer::TrunklineAxum, _) => own(&["peer-trunkline", "--host", "axum"])?,
+        };
+        command.args(["--port", "0"]);
+        if peer.is_tls() {
+            command
+                .arg("--certificate")
+                .arg(self.identity.certificate());
+            command.arg("--key").arg(self.identity.key());
+        }
+        // What a server logs about connections that come and go is no part of a message's cost.
+        command.env("RUST_LOG", "warn");
+        Ok(command)
+    }
 }
 
 /// A server that is a subcommand of this program.

@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mio::{Interest, Registry, Token, net::TcpStream};
+use mio::Registry;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{
     dialect::{DialectError, Incoming, Session},
     outgoing::Outgoing,
+    stream::{Blocking, Polled},
     target::Target,
     websocket::{self, FrameError, Opcode, UpgradeError},
 };
@@ -57,7 +58,7 @@ pub enum ConnectionError {
 /// A connection that is a WebSocket and has said its first words.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Polled,
     session: Session,
     outgoing: Outgoing,
     /// The beginning of a frame whose rest has not come yet. Empty, and without memory, mostly.
@@ -83,18 +84,19 @@ impl Connection {
     pub fn open(target: &Target, index: usize) -> Result<Self, ConnectionError> {
         let socket = connect(target.address, index)?;
         socket.set_read_timeout(Some(STEP_TIMEOUT))?;
-        let mut stream = std::net::TcpStream::from(socket);
+        let stream = std::net::TcpStream::from(socket);
         stream.set_nodelay(true)?;
+        let mut stream = Blocking::new(stream, target.address.ip(), target.tls.as_ref())?;
         let subprotocol = target.dialect.subprotocol();
         let request = websocket::upgrade_request(&target.host, &target.path, subprotocol);
         stream.write_all(request.as_bytes())?;
+        stream.flush()?;
         let partial = read_upgrade(&mut stream, subprotocol)?;
-        stream.set_nonblocking(true)?;
         let seed = u32::try_from(index)
             .unwrap_or(u32::MAX)
             .wrapping_mul(0x9e37_79b9);
         let mut connection = Self {
-            stream: TcpStream::from_std(stream),
+            stream: stream.into_polled()?,
             session: target.dialect.session(),
             outgoing: Outgoing::new(seed),
             partial,
@@ -106,8 +108,7 @@ impl Connection {
 
     /// Has the poll report this connection under `index`.
     pub fn register(&mut self, registry: &Registry, index: usize) -> io::Result<()> {
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        registry.register(&mut self.stream, Token(index), interest)
+        self.stream.register(registry, index)
     }
 
     /// Reads all there is, hands each message to `handler` and writes what became due.
@@ -135,7 +136,7 @@ impl Connection {
                 self.partial = Vec::new();
             }
             // A short read has emptied the socket; what comes later is reported again.
-            if kept + count < scratch.len() {
+            if kept + count < scratch.len() && self.stream.short_reads_are_the_last() {
                 break;
             }
         }
@@ -164,7 +165,7 @@ impl Connection {
         if !self.outgoing.is_empty() {
             self.outgoing.write_to(&mut self.stream)?;
         }
-        Ok(())
+        Ok(self.stream.flush_held()?)
     }
 
     /// Says that the session is over. The connection ends when it is dropped.
@@ -229,7 +230,7 @@ fn connect(address: SocketAddr, index: usize) -> io::Result<Socket> {
 
 /// Reads and checks the answer to the upgrade. Returns the bytes that came after it.
 fn read_upgrade(
-    stream: &mut std::net::TcpStream,
+    stream: &mut impl Read,
     subprotocol: Option<&'static str>,
 ) -> Result<Vec<u8>, ConnectionError> {
     let mut bytes = Vec::new();

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod connection;
 pub mod crowd;
 pub mod dialect;
+pub mod identity;
 pub mod load_error;
 pub mod machine;
 pub mod measure;
@@ -15,8 +16,10 @@ pub mod payload;
 pub mod peer_room;
 #[cfg(feature = "socketioxide")]
 pub mod peer_socketioxide;
+pub mod peer_trunkline;
 pub mod report;
 pub mod server_process;
+mod stream;
 pub mod tally;
 pub mod target;
 pub mod websocket;

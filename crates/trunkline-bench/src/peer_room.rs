@@ -9,22 +9,32 @@ use std::{
     collections::HashMap,
     io,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use clap::ValueEnum;
 use futures_util::{SinkExt, StreamExt};
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
 use serde::Deserialize;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     runtime::{Builder, Runtime},
     sync::mpsc,
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::{
     WebSocketStream, accept_async_with_config,
     tungstenite::{self, Message, protocol::WebSocketConfig},
 };
+
+use crate::identity::Files;
 
 /// Messages that may wait for one member. A member whose queue is full is put out.
 const QUEUE_MESSAGES: usize = 128;
@@ -52,30 +62,52 @@ impl RuntimeKind {
 
 /// Serves the room on a loopback port (0: a free one) until the process ends, after printing
 /// `listening on ADDRESS`.
-pub fn run(port: u16, runtime: RuntimeKind) -> io::Result<()> {
+pub fn run(port: u16, runtime: RuntimeKind, tls: Files) -> io::Result<()> {
+    let tls = tls.given().map(acceptor).transpose()?;
     runtime.build()?.block_on(async {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
         println!("listening on {}", listener.local_addr()?);
         // On a worker, so that accepting costs what every other task costs.
-        tokio::spawn(accept(listener)).await?
+        tokio::spawn(accept(listener, tls)).await?
     })
 }
 
-async fn accept(listener: TcpListener) -> io::Result<()> {
+fn acceptor((certificate, key): (PathBuf, PathBuf)) -> io::Result<TlsAcceptor> {
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .map_err(io::Error::other)?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(io::Error::other)?;
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(io::Error::other)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>) -> io::Result<()> {
     let room = Arc::new(Room::default());
     for id in 0.. {
         let (stream, _) = listener.accept().await?;
-        let room = Arc::clone(&room);
+        stream.set_nodelay(true)?;
+        let (room, tls) = (Arc::clone(&room), tls.clone());
         tokio::spawn(async move {
             // A connection that fails is over; its guard has taken it out of the room.
-            let _ = serve(stream, id, &room).await;
+            let _ = match tls {
+                None => serve(stream, id, &room).await,
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => serve(stream, id, &room).await,
+                    Err(error) => Err(error.into()),
+                },
+            };
         });
     }
     Ok(())
 }
 
-async fn serve(stream: TcpStream, id: u64, room: &Room) -> tungstenite::Result<()> {
-    stream.set_nodelay(true)?;
+async fn serve<S>(stream: S, id: u64, room: &Room) -> tungstenite::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
     let mut socket = accept_async_with_config(stream, Some(config)).await?;
     let (sender, mut queue) = mpsc::channel(QUEUE_MESSAGES);
@@ -100,8 +132,8 @@ async fn serve(stream: TcpStream, id: u64, room: &Room) -> tungstenite::Result<(
 }
 
 /// Feeds everything that is queued, then flushes once.
-async fn write_queued(
-    socket: &mut WebSocketStream<TcpStream>,
+async fn write_queued<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
     first: Message,
     queue: &mut mpsc::Receiver<Message>,
 ) -> tungstenite::Result<()> {

@@ -31,6 +31,8 @@ pub struct Report {
 pub struct Series {
     /// The server.
     pub peer: &'static str,
+    /// The server that its ratios are to.
+    pub base: &'static str,
     /// The figure.
     pub figure: Figure,
     /// What each round measured.
@@ -62,14 +64,20 @@ impl Report {
         })
     }
 
-    /// Adds one round's figure of a server. The server added first is the one that the ratios of
-    /// the others are to.
-    pub fn add(&mut self, peer: &'static str, figure: Figure, outcome: Outcome) {
+    /// Adds one round's figure of a server, whose ratios are to the server `base`.
+    pub fn add(
+        &mut self,
+        peer: &'static str,
+        base: &'static str,
+        figure: Figure,
+        outcome: Outcome,
+    ) {
         let known = |series: &&mut Series| series.peer == peer && series.figure == figure;
         match self.series.iter_mut().find(known) {
             Some(series) => series.outcomes.push(outcome),
             None => self.series.push(Series {
                 peer,
+                base,
                 figure,
                 outcomes: vec![outcome],
             }),
@@ -101,9 +109,10 @@ impl Report {
         }
     }
 
-    /// The ratios of a series to the first server's, round by round.
+    /// The ratios of a series to those of its base, round by round.
     fn ratios(&self, series: &Series) -> Vec<f64> {
-        let base = self.series.iter().find(|base| base.figure == series.figure);
+        let is_base = |other: &&Series| other.peer == series.base && other.figure == series.figure;
+        let base = self.series.iter().find(is_base);
         let base = base.map(Series::costs).unwrap_or_default();
         series
             .costs()
@@ -138,9 +147,9 @@ impl Display for Report {
         )?;
         writeln!(
             f,
-            "| figure | server | median (spread) | ratio (spread) | per second | p50 | p99 | busy: server, load |"
+            "| figure | server | median (spread) | ratio (spread) | to | per second | p50 | p99 | busy: server, load |"
         )?;
-        writeln!(f, "|---|---|---|---|---|---|---|---|")?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|---|")?;
         for figure in Figure::ALL {
             for series in self.series.iter().filter(|series| series.figure == figure) {
                 self.write_row(f, series)?;
@@ -163,11 +172,12 @@ impl Report {
         let unknown = || "-".to_owned();
         write!(
             f,
-            "| {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} |",
             self.title(series.figure),
             series.peer,
             cost.unwrap_or_else(unknown),
             ratio.unwrap_or_else(unknown),
+            series.base,
         )?;
         let throughputs = series.outcomes.iter().filter_map(|outcome| match outcome {
             Outcome::Throughput(throughput) => Some(throughput),
@@ -286,11 +296,11 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_taken_round_by_round_to_the_server_added_first() {
+    fn ratios_are_taken_round_by_round_to_the_base() {
         let mut report = report();
         for (room, other) in [(10.0, 5.0), (20.0, 30.0), (40.0, 40.0)] {
-            report.add("room", Figure::Idle, idle(room));
-            report.add("other", Figure::Idle, idle(other));
+            report.add("room", "room", Figure::Idle, idle(room));
+            report.add("other", "room", Figure::Idle, idle(other));
         }
         assert_eq!(report.ratios(&report.series[0]), [1.0, 1.0, 1.0]);
         assert_eq!(report.ratios(&report.series[1]), [0.5, 1.5, 1.0]);
@@ -299,10 +309,14 @@ mod tests {
     #[test]
     fn the_table_has_a_row_for_each_server_and_figure() {
         let mut report = report();
-        report.add("room", Figure::Idle, idle(8_900.0));
-        report.add("other", Figure::Idle, idle(4_450.0));
+        report.add("room", "room", Figure::Idle, idle(8_900.0));
+        report.add("other", "room", Figure::Idle, idle(4_450.0));
         let table = report.to_string();
-        assert!(table.contains("| room | 8.90 KB (8.90 KB to 8.90 KB) | 1.00 (1.00 to 1.00) |"));
-        assert!(table.contains("| other | 4.45 KB (4.45 KB to 4.45 KB) | 0.50 (0.50 to 0.50) |"));
+        assert!(
+            table.contains("| room | 8.90 KB (8.90 KB to 8.90 KB) | 1.00 (1.00 to 1.00) | room |")
+        );
+        assert!(
+            table.contains("| other | 4.45 KB (4.45 KB to 4.45 KB) | 0.50 (0.50 to 0.50) | room |")
+        );
     }
 }

@@ -3,7 +3,10 @@
 use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
+    sync::Arc,
 };
+
+use rustls::ClientConfig;
 
 use tokio_tungstenite::tungstenite::http::Uri;
 
@@ -20,6 +23,8 @@ pub struct Target {
     pub path: String,
     /// The dialect.
     pub dialect: Dialect,
+    /// With it the connection is TLS.
+    pub tls: Option<Arc<ClientConfig>>,
 }
 
 /// Why a URL is no target.
@@ -51,7 +56,14 @@ impl Target {
             host: address.to_string(),
             path: path.to_owned(),
             dialect,
+            tls: None,
         }
+    }
+
+    /// The same over TLS.
+    pub fn over_tls(mut self, trust: Arc<ClientConfig>) -> Self {
+        self.tls = Some(trust);
+        self
     }
 
     /// The server of a `ws://` URL, whose port is 80 unless given. A URL without a path means the
