@@ -66,6 +66,18 @@ pub(super) fn all(root: &Path, install: bool) -> Result<Vec<Step>> {
             vectors(root),
         ),
         step(
+            "features",
+            "the facade with few features and with all, without warnings",
+            180,
+            features(),
+        ),
+        step(
+            "package",
+            "every crate that is published can be packaged; needs the registry's index",
+            120,
+            cargo(&PACKAGE),
+        ),
+        step(
             "fuzz",
             "the fuzz targets, each for a short while",
             400,
@@ -92,6 +104,23 @@ const CLIPPY: [&str; 7] = [
     "warnings",
 ];
 const DOCTESTS: [&str; 4] = ["test", "--locked", "--workspace", "--doc"];
+/// Without a build of each package: that is every crate compiled once more, from files that are the
+/// same as those of the other steps.
+const PACKAGE: [&str; 6] = [
+    "publish",
+    "--locked",
+    "--workspace",
+    "--dry-run",
+    "--no-verify",
+    "--allow-dirty",
+];
+/// What users build the facade with, besides its default features.
+const FEATURE_SETS: [&[&str]; 4] = [
+    &["--no-default-features"],
+    &["--no-default-features", "--features", "server,websocket"],
+    &["--no-default-features", "--features", "client,websocket"],
+    &["--all-features"],
+];
 const RELEASE: &[&str] = &[
     "build",
     "--locked",
@@ -188,6 +217,17 @@ fn vectors(root: &Path) -> Action {
         ),
         Invocation::new(&python, &[&generator, "--check"]),
     ])
+}
+
+/// Each builds alone. What it must not compile is the rule of tidy on lean builds.
+fn features() -> Action {
+    let clippy = |set: &&[&str]| {
+        let mut arguments = vec!["clippy", "--locked", "-p", "trunkline"];
+        arguments.extend_from_slice(set);
+        arguments.extend(["--", "-D", "warnings"]);
+        Invocation::new("cargo", &arguments)
+    };
+    Action::Commands(FEATURE_SETS.iter().map(clippy).collect())
 }
 
 /// Every `interop-tests/*/run.sh`, by name.

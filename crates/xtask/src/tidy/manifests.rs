@@ -15,6 +15,9 @@ const INHERITED: [&str; 5] = [
     "repository",
 ];
 
+/// Keys that a crate that is published takes from the workspace too: what registries show.
+const PUBLISHED: [&str; 3] = ["readme", "keywords", "categories"];
+
 pub(super) fn check(repository: &Repository) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     if repository.text("Cargo.lock").is_none() {
@@ -43,19 +46,23 @@ fn faults(manifest: &Table) -> impl Iterator<Item = String> {
     };
     let lints = from_workspace(manifest.get("lints"));
     let package = section("package").cloned().unwrap_or_default();
+    let published = package.get("publish").and_then(Value::as_bool) != Some(false);
+    let described = package.get("description").is_some_and(Value::is_str);
+    let description = (!described).then(|| "has no description".to_owned());
     let keys = INHERITED
         .into_iter()
+        .chain(PUBLISHED.into_iter().filter(move |_| published))
         .filter(move |key| !from_workspace(package.get(*key)));
     let keys = keys.map(|key| format!("`{key}.workspace = true` is missing"));
     let lints = (!lints).then(|| "`[lints] workspace = true` is missing".to_owned());
-    keys.chain(lints)
+    keys.chain(lints).chain(description)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const GOOD: &str = "[package]\nname = \"x\"\nversion.workspace = true\nedition.workspace = true\n\
+    const GOOD: &str = "[package]\nname = \"x\"\ndescription = \"y\"\npublish = false\nversion.workspace = true\nedition.workspace = true\n\
                         rust-version.workspace = true\nlicense.workspace = true\n\
                         repository.workspace = true\n[lints]\nworkspace = true\n";
 
@@ -82,6 +89,16 @@ mod tests {
             )),
             1
         );
+    }
+
+    #[test]
+    fn a_crate_that_is_published_says_what_registries_show() {
+        let published = GOOD.replace("publish = false\n", "");
+        assert_eq!(problems(&published), PUBLISHED.len());
+        let inherited = "readme.workspace = true\nkeywords.workspace = true\n\
+                         categories.workspace = true\n[lints]";
+        assert_eq!(problems(&published.replace("[lints]", inherited)), 0);
+        assert_eq!(problems(&GOOD.replace("description = \"y\"\n", "")), 1);
     }
 
     #[test]
