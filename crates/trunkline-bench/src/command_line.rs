@@ -1,6 +1,12 @@
 //! Subcommands and their output.
 
-use std::{error::Error, fs, path::PathBuf, process::ExitCode, slice};
+use std::{
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    slice,
+};
 
 use clap::{Parser, Subcommand};
 use trunkline_bench::{
@@ -11,6 +17,7 @@ use trunkline_bench::{
     measure::{Settings, Subject, Workload, measure},
     peer_room::{self, RuntimeKind},
     peer_trunkline::{self, Host},
+    plot::Run,
     report::Report,
     target::Target,
 };
@@ -35,6 +42,13 @@ enum Command {
     },
     /// Point the load generator at a server that runs already.
     Load(Load),
+    /// Draw the figures that `compare --json` wrote.
+    Plot {
+        /// The file of figures.
+        figures: PathBuf,
+        /// The SVG to write.
+        svg: PathBuf,
+    },
     /// Serve the hand-written room on loopback.
     PeerRoom {
         /// The port, 0 for a free one.
@@ -57,6 +71,9 @@ enum Command {
         #[command(flatten)]
         tls: Files,
     },
+    /// Print how many bytes an event, an ack and a ping are on the wire.
+    #[cfg(feature = "socketioxide")]
+    Bytes,
     /// Serve the same app with socketioxide on loopback.
     #[cfg(feature = "socketioxide")]
     PeerSocketioxide {
@@ -104,10 +121,15 @@ pub(crate) fn main() -> ExitCode {
             warn_of_debug_build();
             load.run()
         }
+        Command::Plot { figures, svg } => plot(&figures, &svg),
         Command::PeerRoom { port, runtime, tls } => {
             peer_room::run(port, runtime, tls).map_err(Into::into)
         }
         Command::PeerTrunkline { port, host, tls } => peer_trunkline::run(port, host, tls),
+        #[cfg(feature = "socketioxide")]
+        Command::Bytes => {
+            trunkline_bench::wire_bytes::WireBytes::measure().map(|bytes| print!("{bytes}"))
+        }
         #[cfg(feature = "socketioxide")]
         Command::PeerSocketioxide { port } => {
             trunkline_bench::peer_socketioxide::run(port).map_err(Into::into)
@@ -156,6 +178,11 @@ fn print(report: &Report, json: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
         fs::write(path, serde_json::to_string_pretty(report)?)?;
     }
     Ok(())
+}
+
+fn plot(figures: &Path, svg: &Path) -> Result<(), Box<dyn Error>> {
+    let run: Run = serde_json::from_str(&fs::read_to_string(figures)?)?;
+    Ok(fs::write(svg, run.to_svg())?)
 }
 
 fn warn_of_debug_build() {

@@ -17,10 +17,13 @@ pub mod peer_room;
 #[cfg(feature = "socketioxide")]
 pub mod peer_socketioxide;
 pub mod peer_trunkline;
+pub mod plot;
 pub mod report;
 pub mod server_process;
 mod stream;
 pub mod tally;
 pub mod target;
 pub mod websocket;
+#[cfg(feature = "socketioxide")]
+pub mod wire_bytes;
 pub mod workload;
