@@ -37,9 +37,9 @@ fn exchange(target: &Target) {
             senders,
             in_flight_each,
         };
-        measure_fan_out(&mut crowd, pattern, BRIEF, None).unwrap();
+        measure_fan_out(&mut crowd, pattern, BRIEF, None).expect("everything is delivered");
     }
-    measure_acknowledged(&mut crowd, BRIEF, None).unwrap();
+    measure_acknowledged(&mut crowd, BRIEF, None).expect("everything is acknowledged");
 }
 
 #[test]
