@@ -10,6 +10,7 @@ use trunkline_protocol::{
 };
 use trunkline_transport::{ConnectionEnd, Message, MessageKind, MessageReceiver};
 
+use crate::intake::Intake;
 use crate::latest::Versions;
 use crate::link::message_kind;
 use crate::sync::Arc;
@@ -39,6 +40,10 @@ pub struct Driver {
     /// The last versions of LATEST; made with the first one.
     versions: Option<Box<Versions>>,
     closing: Option<Box<Closing>>,
+    intake: Intake,
+    /// Messages and bytes that were read, and that the intake has been charged for.
+    frames: u64,
+    charged: u64,
 }
 
 struct Closing {
@@ -65,6 +70,7 @@ impl Driver {
         receiver: Box<dyn MessageReceiver>,
         dispatch: Arc<dyn Dispatch>,
         attach: u64,
+        intake: Intake,
     ) -> Self {
         Self {
             session,
@@ -75,6 +81,9 @@ impl Driver {
             receipt_due: false,
             versions: None,
             closing: None,
+            intake,
+            frames: 0,
+            charged: 0,
         }
     }
 
@@ -88,7 +97,10 @@ impl Driver {
     fn run(&mut self, cx: &mut Context<'_>) -> Stop {
         let stop = {
             let _turn = Turn::of(&self.session);
-            self.read(cx, clock::now())
+            let now = clock::now();
+            let stop = self.read(cx, now);
+            self.charge(now);
+            stop
         };
         let received = self.receiver.received();
         let news = received.saturating_sub(self.counted);
@@ -97,6 +109,24 @@ impl Driver {
         match (stop, self.write(cx)) {
             (Stop::Pending | Stop::Fairness, Some(ended)) => Stop::Ended(ended),
             (stop, _) => stop,
+        }
+    }
+
+    /// Has the connection closed if this batch was too much.
+    fn charge(&mut self, now: Time) {
+        let Some(pace) = self.session.pace else {
+            return;
+        };
+        let received = self.receiver.received();
+        let bytes = received - self.charged;
+        let frames = std::mem::take(&mut self.frames);
+        self.charged = received;
+        if let Err(close) = self.intake.charge(pace, frames, bytes, now) {
+            self.session.with_link(self.attach, |_, machine| {
+                if let Some(machine) = machine {
+                    machine.close(close);
+                }
+            });
         }
     }
 
@@ -138,6 +168,7 @@ impl Driver {
                 }
                 Poll::Ready(Err(end)) => return Stop::Ended(Ended::Transport(end)),
             };
+            self.frames += 1;
             match self.handle(&message, now, cx) {
                 Ok(None) => {}
                 Ok(Some(ended)) => return Stop::Ended(ended),
@@ -295,6 +326,7 @@ impl Driver {
 
     /// Says farewell as far as there is anybody to hear it.
     fn begin_closing(&mut self, ended: Ended) {
+        self.session.keep_intake(self.attach, self.intake);
         let (code, reason) = match &ended {
             Ended::ByPeer(close) => (close.code, String::new()),
             Ended::Here(close) => (close.code, close.reason.clone()),

@@ -13,6 +13,7 @@ use trunkline_transport::Connection;
 
 use self::sending::{Pulse, Sending, slow_consumer};
 use crate::driver::Driver;
+use crate::intake::{Intake, Pace};
 use crate::link::Link;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::turn::Mark;
@@ -37,6 +38,8 @@ pub struct Session {
     stale_best_effort: AtomicU64,
     /// Whether frames without a meaning go along with heartbeats now and then.
     pub(crate) sends_ignorable: bool,
+    /// How fast the peer may send; at any speed if none.
+    pub(crate) pace: Option<Pace>,
 }
 
 struct Receiving {
@@ -45,6 +48,8 @@ struct Receiving {
     attach: u64,
     /// What counted, without bytes.
     flow: Flow,
+    /// Of the connection before.
+    intake: Intake,
 }
 
 /// A connection that is to become a session's present one.
@@ -73,6 +78,7 @@ impl Session {
                 machine: Inbound::new(ours, peers),
                 attach: 0,
                 flow: Flow::default(),
+                intake: Intake::default(),
             }),
             outbound: Mutex::new(Sending::new(Outbound::new(encoding, ours, peers))),
             received: AtomicU64::new(0),
@@ -80,7 +86,15 @@ impl Session {
             received_best_effort: AtomicU64::new(0),
             stale_best_effort: AtomicU64::new(0),
             sends_ignorable: false,
+            pace: None,
         }
+    }
+
+    /// Closes a connection whose peer sends faster, with `rate-limited`. The session stays.
+    #[must_use]
+    pub const fn paced(mut self, pace: Pace) -> Self {
+        self.pace = Some(pace);
+        self
     }
 
     /// Makes a connection the present one, in one step: an older one gets CLOSE `superseded`, the
@@ -126,11 +140,13 @@ impl Session {
         };
         sending.pinged = None;
         self.received.store(0, Ordering::Relaxed);
+        let intake = receiving.intake;
         Ok(Driver::new(
             Arc::clone(self),
             receiver,
             dispatch,
             attach.attach,
+            intake,
         ))
     }
 
@@ -596,6 +612,14 @@ impl Session {
 
     pub(crate) fn count_stale_best_effort(&self) {
         self.stale_best_effort.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Keeps what a connection's peer has sent lately, for the next one.
+    pub(crate) fn keep_intake(&self, attach: u64, intake: Intake) {
+        let mut receiving = self.inbound.lock();
+        if receiving.attach == attach {
+            receiving.intake = intake;
+        }
     }
 
     pub(crate) fn count_best_effort(&self) {

@@ -24,6 +24,7 @@
 //! | `namespaces.rs`, `acks.rs` | what a session is attached to; who waits for which answer |
 //! | `heartbeat.rs` | [`Heartbeat`] and [`Watchdog`] |
 //! | `violation.rs`, `time.rs` | [`Violation`]: what a peer did wrong; [`Time`] |
+//! | `rate.rs` | [`Rate`] and [`Bucket`]: how often something may happen |
 #![forbid(unsafe_code)]
 
 mod acks;
@@ -51,6 +52,7 @@ mod overflow;
 mod payload;
 mod prepared;
 mod queue;
+mod rate;
 mod replay_log;
 mod resume;
 mod secret;
@@ -88,6 +90,7 @@ pub use overflow::Overflow;
 pub use payload::{Payload, Value};
 pub use prepared::{Prefix, Prepared, PreparedEvent};
 pub use queue::FRAME_BYTES;
+pub use rate::{Bucket, Rate};
 pub use resume::{ATTACHES_MAX, ATTACHES_WINDOW, AttachRefusal, Attachment};
 pub use secret::{Secret, SecretHash};
 pub use serde_error::{DecodeError, EncodeError};

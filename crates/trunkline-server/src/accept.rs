@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tracing::{Instrument, Span};
 use trunkline_driver::sync::Arc;
-use trunkline_driver::{Attach, CLOSE_LIMIT, Driver, Session, clock, message_kind, spans};
+use trunkline_driver::{Attach, CLOSE_LIMIT, Driver, Pace, Session, clock, message_kind, spans};
 use trunkline_protocol::{
     AttachRefusal, Close, Code, Datagrams, Disposition, Encoding, Hello, MAX_HELLO_BYTES, Resume,
     ResumeRefusal, Role, Secret, SessionId, VERSION, Value, Violation, Welcome, read_hello,
@@ -23,7 +23,7 @@ use crate::drain;
 use crate::presence::{Guest, Presence, farewell};
 use crate::server::ServerInner;
 use crate::worker::Worker;
-use crate::{Admission, Principal};
+use crate::{Admission, FloodLimits, Principal};
 
 /// Serves one connection until a session has it, or it is refused.
 pub(crate) async fn accept(server: &Arc<ServerInner>, connection: Connection, request: Request) {
@@ -35,11 +35,11 @@ pub(crate) async fn accept(server: &Arc<ServerInner>, connection: Connection, re
 async fn serve(
     server: &Arc<ServerInner>,
     mut connection: Connection,
-    request: Request,
+    mut request: Request,
     span: Span,
 ) {
     let peer = request.peer;
-    let guest = Guest::of(server);
+    let guest = Guest::of(server, request.place.take());
     server.activity.connections_opened.add();
     if let Some(tap) = &server.tap {
         connection = tap.on(connection);
@@ -218,6 +218,10 @@ impl Arrival<'_> {
         connection.receiver.set_max_message(max_message);
         let mut reason = None;
         if let Some(resume) = &hello.resume {
+            let address = self.request.peer.map(|peer| peer.ip());
+            if let Err(wait) = self.server.door.may_resume(address) {
+                return Err((self.too_many_failed(wait), connection));
+            }
             match self.resume(connection, resume, &admission, &hello).await {
                 Resumption::Resumed(admitted) => {
                     self.server.activity.resumes.add();
@@ -226,10 +230,12 @@ impl Arrival<'_> {
                 Resumption::Closed(close, refused) => return Err((close, refused)),
                 Resumption::Refused(why, refused) if resume.strict => {
                     self.server.activity.resume_refused(&why);
+                    self.note_failed_resume(&why);
                     let close = Close::new(Code::SESSION_UNKNOWN, why.as_str());
                     return Err((close, refused));
                 }
                 Resumption::Refused(why, refused) => {
+                    self.note_failed_resume(&why);
                     tracing::debug!(peer = ?self.request.peer, reason = why.as_str(), "resume refused");
                     self.server.activity.resume_refused(&why);
                     reason = Some(why);
@@ -241,6 +247,23 @@ impl Arrival<'_> {
             return Err((drain::refusal(), connection));
         }
         Ok(self.begin(connection, handshake, admission, &hello, reason))
+    }
+
+    /// A guess looks just like this; a session that expired or overflowed was its owner's.
+    fn note_failed_resume(&self, why: &ResumeRefusal) {
+        if *why == ResumeRefusal::Unknown {
+            let address = self.request.peer.map(|peer| peer.ip());
+            self.server.door.resume_failed(address);
+        }
+    }
+
+    fn too_many_failed(&self, wait: Duration) -> Close {
+        let rate = self.server.config.flood.failed_resumes;
+        let reason = format!("too many failed resumes from one address: {rate}");
+        Close {
+            retry_after: Some(millis(wait)),
+            ..Close::new(Code::RATE_LIMITED, reason)
+        }
     }
 
     async fn authenticate(&mut self, handshake: &Arc<Handshake>) -> Result<Admission, Close> {
@@ -390,8 +413,10 @@ impl Arrival<'_> {
         let secret = Secret::new(random());
         let id = SessionId::from_bytes(random());
         let limits = self.server.config.limits;
+        let FloodLimits { frames, bytes, .. } = self.server.config.flood;
         let session = Session::new(Role::Server, self.encoding, &limits, &hello.limits)
-            .sending_ignorable(self.server.config.ignorable_frames);
+            .sending_ignorable(self.server.config.ignorable_frames)
+            .paced(Pace { frames, bytes });
         let context = Arc::new(SessionContext::new(
             id.clone(),
             secret.hash(),

@@ -7,6 +7,8 @@ use http::{HeaderMap, Uri};
 use trunkline_protocol::{Encoding, Value};
 use trunkline_transport::TransportKind;
 
+use crate::door::Place;
+
 /// What the connection that created a session brought with it, for as long as the session lives.
 ///
 /// Its `Debug` leaves out what may be a credential: the query and `auth`.
@@ -85,6 +87,9 @@ pub struct Request {
     /// The request's headers. Cookies are in it only if a page sent them that may connect
     /// (specification: security.md, SEC-002): whoever makes this of a request sees to that.
     pub headers: HeaderMap,
+    /// The place that the connection takes, from [`Server::enter`](crate::Server::enter). With none
+    /// it does not count against the limits on connections.
+    pub place: Option<Place>,
 }
 
 impl fmt::Debug for Request {

@@ -70,9 +70,10 @@ impl Socket {
         let Some(hook) = namespace.hooks().join.get() else {
             return Err(Failure::unauthorized("rooms are not joined on request"));
         };
+        let context = self.context();
+        context.may_join()?;
         let args = Payload::empty();
         let running = run(hook, "on_join", Call::join(self, &args, &name));
-        let context = self.context();
         let verdict = context.in_time("on_join", self, running).await;
         verdict.unwrap_or_else(|| Err(Failure::internal()))?;
         match self.join(room) {

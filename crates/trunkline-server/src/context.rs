@@ -14,6 +14,7 @@ use trunkline_protocol::{
 
 use crate::ack::AckWaiter;
 use crate::auth::Handshake;
+use crate::flood::Wishes;
 use crate::presence::Entering;
 use crate::refresh::Standing;
 use crate::server::{Found, ServerInner};
@@ -44,6 +45,8 @@ pub(crate) struct SessionContext {
     peer: Mutex<Option<SocketAddr>>,
     /// Since when it is behind, as far as was looked.
     behind_since: Mutex<Option<Time>>,
+    /// What its client asked for lately.
+    pub(crate) wishes: Mutex<Wishes>,
 }
 
 /// What waits for handlers.
@@ -105,6 +108,7 @@ impl SessionContext {
             standing: Mutex::new(Standing::new(admission, lead, now)),
             waiting: Mutex::default(),
             behind_since: Mutex::default(),
+            wishes: Mutex::default(),
         }
     }
 
@@ -234,6 +238,10 @@ impl SessionContext {
             return;
         }
         match ended {
+            Ended::Here(close) if close.code == Code::RATE_LIMITED => {
+                self.server.count_closed_too_fast();
+                tracing::warn!(session = %self.id, ?peer, %ended, "peer sends too fast");
+            }
             Ended::Violation(_) => {
                 tracing::warn!(session = %self.id, ?peer, %ended, "peer broke the protocol")
             }
@@ -434,6 +442,10 @@ impl SessionContext {
         auth: Body<'_>,
         cx: &mut Context<'_>,
     ) {
+        if let Err(reason) = self.may_connect() {
+            let code = Code::RATE_LIMITED;
+            return self.refuse(&name, connect, code, &reason, &Value::nil());
+        }
         if let Err(code) = self.namespaces.lock().admit(&name) {
             return self.refuse(&name, connect, code, "", &Value::nil());
         }

@@ -71,6 +71,13 @@ impl Stats {
             ("authentications_refused", self.authentications_refused),
             ("authentications_failed", self.authentications_failed),
             ("credentials_expired", self.credentials_expired),
+            ("refused_full", self.refused_full),
+            ("refused_full_of_address", self.refused_full_of_address),
+            ("refused_attempts", self.refused_attempts),
+            ("refused_resumes", self.refused_resumes),
+            ("closed_too_fast", self.closed_too_fast),
+            ("refused_connects", self.refused_connects),
+            ("refused_joins", self.refused_joins),
         ];
         let mut figures = Vec::new();
         figures.extend(gauges.map(|(name, value)| Figure::gauge(name, value as u64)));
@@ -150,7 +157,7 @@ fn by_code(name: &'static str, counts: &[(Code, u64)]) -> impl Iterator<Item = F
 }
 
 /// What each figure counts.
-const HELP: [(&str, &str); 38] = [
+const HELP: [(&str, &str); 45] = [
     ("connections", "Connections, also in their handshake"),
     ("sessions", "Sessions, attached or not"),
     ("sessions_attached", "Sessions with a connection"),
@@ -207,6 +214,25 @@ const HELP: [(&str, &str); 38] = [
         "credentials_expired",
         "Sessions ended for want of fresh credentials",
     ),
+    ("refused_full", "Connections refused, the server being full"),
+    (
+        "refused_full_of_address",
+        "Connections refused, their address having enough",
+    ),
+    (
+        "refused_attempts",
+        "Connections of addresses that try too often",
+    ),
+    (
+        "refused_resumes",
+        "Resumes of addresses that failed too often",
+    ),
+    (
+        "closed_too_fast",
+        "Connections that brought too much at once",
+    ),
+    ("refused_connects", "CONNECTs of clients that ask too often"),
+    ("refused_joins", "Joins of clients that ask too often"),
 ];
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! | `upgrade.rs`, `credentials.rs`, `principal.rs` | the hooks that judge a request and [`Credentials`]; [`Admission`], [`Principal`] |
 //! | `refresh.rs`, `ticket.rs`, `ticket/` | how long a verdict holds; [`Tickets`]: credentials for a URL |
 //! | `context.rs`, `registry.rs`, `sweep.rs` | a session with all that hangs on it; all sessions; their deadlines |
+//! | `flood.rs`, `door.rs`, `ledger.rs` | [`FloodLimits`]; who is turned away at the door, by address; what addresses did lately |
 //! | `presence.rs` | whether the server takes connections, and how many it has |
 //! | `namespace.rs` | [`Namespace`]: who is in it, and in which rooms |
 //! | `namespaces.rs` | [`Namespaces`]: those whose names fit a pattern, which come and go |
@@ -32,14 +33,17 @@ mod auth;
 mod authorize;
 mod context;
 mod credentials;
+mod door;
 mod drain;
 mod emit;
 pub mod extract;
 mod figures;
+mod flood;
 mod gather;
 pub mod handler;
 mod holdings;
 mod laggard;
+mod ledger;
 mod middleware;
 mod namespace;
 mod namespaces;
@@ -62,10 +66,12 @@ mod worker;
 pub use ack::{ACK_TIMEOUT, AckError, Acked, EmitWithAck};
 pub use auth::{Handshake, Request};
 pub use credentials::{AUTHENTICATION_LIMIT, Credentials, Verdict};
+pub use door::Place;
 pub use drain::{Drain, Drained};
 pub use emit::{EmitError, Emitter, Volatile};
 pub use extract::{Data, Params, PeerAddress, SocketState, State};
 pub use figures::{Figure, FigureKind, Unit};
+pub use flood::FloodLimits;
 pub use gather::{Answers, EmitWithAcks, Gathered};
 pub use handler::Ack;
 pub use laggard::Laggard;
@@ -87,8 +93,8 @@ pub use trunkline_driver::handler::Failure;
 pub use trunkline_driver::{Direction, Flow, TAP_QUEUE_BYTES, TAP_TEXT_MAX, TappedFrame};
 pub use trunkline_protocol::{
     AnsweredWith, Args, Code, DecodeError, EncodeError, Encoding, Event, EventName, EventWith,
-    IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName, Overflow, Payload, Room,
-    Secret, SessionId, SocketId, Value,
+    IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName, Overflow, Payload, Rate,
+    Room, Secret, SessionId, SocketId, Value,
 };
 pub use trunkline_transport::TransportKind;
 pub use upgrade::{HttpRefusal, UpgradeRequest};

@@ -4,6 +4,7 @@ use tokio::sync::Notify;
 use trunkline_driver::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering};
 use trunkline_protocol::{Close, Code};
 
+use crate::door::Place;
 use crate::drain::Farewells;
 use crate::server::ServerInner;
 
@@ -109,19 +110,25 @@ impl Drop for Entering {
 }
 
 /// A connection that counts as there, from its being accepted to its end.
-pub(crate) struct Guest(Arc<ServerInner>);
+pub(crate) struct Guest {
+    server: Arc<ServerInner>,
+    _place: Option<Place>,
+}
 
 impl Guest {
-    pub(crate) fn of(server: &Arc<ServerInner>) -> Self {
+    pub(crate) fn of(server: &Arc<ServerInner>, place: Option<Place>) -> Self {
         let connections = &server.presence.connections;
         connections.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(server))
+        Self {
+            server: Arc::clone(server),
+            _place: place,
+        }
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        let presence = &self.0.presence;
+        let presence = &self.server.presence;
         presence.one_less(&presence.connections);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::accept;
 use crate::activity::Activity;
 use crate::auth::Request;
 use crate::credentials::{AUTHENTICATION_LIMIT, Authenticate, Credentials};
+use crate::door::{Door, Place};
 use crate::holdings::Holdings;
 use crate::namespace::{Namespace, NamespaceInner};
 use crate::namespaces::{Match, Namespaces, Patterns};
@@ -23,7 +25,7 @@ use crate::presence::{Presence, farewell};
 use crate::refresh::REFRESH_LEAD;
 use crate::registry::Registry;
 use crate::upgrade::{BeforeUpgrade, HttpRefusal, UpgradeRequest};
-use crate::{Admission, Failure, sweep};
+use crate::{Admission, Failure, FloodLimits, sweep};
 
 /// A server: namespaces with their handlers, and the sessions of its clients.
 ///
@@ -40,6 +42,7 @@ pub(crate) struct ServerInner {
     pub(crate) config: Config,
     pub(crate) registry: Registry,
     pub(crate) presence: Presence,
+    pub(crate) door: Arc<Door>,
     pub(crate) authenticate: Option<Authenticate>,
     before_upgrade: Option<BeforeUpgrade>,
     pub(crate) tap: Option<Tap>,
@@ -71,6 +74,9 @@ struct Counters {
     authentications_refused: AtomicU64,
     authentications_failed: AtomicU64,
     credentials_expired: AtomicU64,
+    closed_too_fast: AtomicU64,
+    refused_connects: AtomicU64,
+    refused_joins: AtomicU64,
 }
 
 /// What a server is built with. See [`Builder`] for the meaning of each.
@@ -86,6 +92,7 @@ pub(crate) struct Config {
     pub(crate) refresh_lead: Duration,
     pub(crate) namespace_timeout: Duration,
     pub(crate) replay_budget: usize,
+    pub(crate) flood: FloodLimits,
 }
 
 /// What a server holds at the moment, and what it has counted since it was built.
@@ -170,6 +177,20 @@ pub struct Stats {
     pub authentications_failed: u64,
     /// Sessions that ended since no fresh credentials came in time.
     pub credentials_expired: u64,
+    /// Connections refused since there were as many as [`FloodLimits::connections`].
+    pub refused_full: u64,
+    /// Connections refused since their address had [`FloodLimits::connections_per_address`].
+    pub refused_full_of_address: u64,
+    /// Attempts refused by the rate [`FloodLimits::attempts`].
+    pub refused_attempts: u64,
+    /// Offers to resume refused by the rate [`FloodLimits::failed_resumes`].
+    pub refused_resumes: u64,
+    /// Connections closed by the rate [`FloodLimits::frames`] or [`FloodLimits::bytes`].
+    pub closed_too_fast: u64,
+    /// CONNECTs refused by the rate [`FloodLimits::connects`].
+    pub refused_connects: u64,
+    /// Joins refused by the rate [`FloodLimits::joins`].
+    pub refused_joins: u64,
 }
 
 impl Server {
@@ -250,6 +271,31 @@ impl Server {
         verdict
     }
 
+    /// Counts an attempt to connect from this address against [`FloodLimits::attempts`]: for whoever
+    /// accepts connections, as early as the client's address is known.
+    ///
+    /// # Errors
+    /// There were too many: the answer instead, 429 with the figures and `Retry-After`.
+    pub fn knock(&self, address: IpAddr) -> Result<(), HttpRefusal> {
+        self.inner.door.knock(address)
+    }
+
+    /// Takes a place for a connection from this address, if it is known: for whoever turns requests
+    /// into connections, to be passed on in [`Request::place`].
+    ///
+    /// # Errors
+    /// None is free: the answer instead, with the figures and `Retry-After`. 429 by
+    /// [`FloodLimits::connections_per_address`], 503 by [`FloodLimits::connections`].
+    pub fn enter(&self, address: Option<IpAddr>) -> Result<Place, HttpRefusal> {
+        self.inner.door.enter(address)
+    }
+
+    /// The limits against floods.
+    #[must_use]
+    pub fn flood_limits(&self) -> &FloodLimits {
+        &self.inner.config.flood
+    }
+
     /// Serves one connection: handshake, authentication, then a task of its own until it ends.
     ///
     /// Returns once the connection is attached to a session or refused. `request` is what the
@@ -310,6 +356,7 @@ impl Server {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let counters = &self.inner.counters;
+        let turned = &self.inner.door.turned;
         let mut sessions = Vec::new();
         self.inner.registry.all(&mut sessions);
         let (of_patterns, refused_namespaces) = self.inner.patterns.counts();
@@ -352,6 +399,13 @@ impl Server {
             authentications_refused: counters.authentications_refused.load(Ordering::Relaxed),
             authentications_failed: counters.authentications_failed.load(Ordering::Relaxed),
             credentials_expired: counters.credentials_expired.load(Ordering::Relaxed),
+            refused_full: turned.full.load(Ordering::Relaxed),
+            refused_full_of_address: turned.full_of_address.load(Ordering::Relaxed),
+            refused_attempts: turned.attempts.load(Ordering::Relaxed),
+            refused_resumes: turned.resumes.load(Ordering::Relaxed),
+            closed_too_fast: counters.closed_too_fast.load(Ordering::Relaxed),
+            refused_connects: counters.refused_connects.load(Ordering::Relaxed),
+            refused_joins: counters.refused_joins.load(Ordering::Relaxed),
         }
     }
 
@@ -416,6 +470,18 @@ impl ServerInner {
         count(&self.counters.authentications_failed);
     }
 
+    pub(crate) fn count_closed_too_fast(&self) {
+        count(&self.counters.closed_too_fast);
+    }
+
+    pub(crate) fn count_refused_connect(&self) {
+        count(&self.counters.refused_connects);
+    }
+
+    pub(crate) fn count_refused_join(&self) {
+        count(&self.counters.refused_joins);
+    }
+
     pub(crate) fn count_credentials_expired(&self) {
         count(&self.counters.credentials_expired);
     }
@@ -478,6 +544,7 @@ impl Default for Builder {
                 refresh_lead: REFRESH_LEAD,
                 namespace_timeout: Duration::from_secs(10),
                 replay_budget: 256 << 20,
+                flood: FloodLimits::default(),
             },
             authenticate: None,
             before_upgrade: None,
@@ -541,6 +608,14 @@ impl Builder {
     /// detached ones end with `overflow`, in the order in which they were detached.
     pub fn replay_budget(mut self, bytes: usize) -> Self {
         self.config.replay_budget = bytes;
+        self
+    }
+
+    /// How many connections the server takes, and how often clients may do what costs it something.
+    /// Default [`FloodLimits::default`]. Memory: 200 bytes for each of
+    /// [`addresses`](FloodLimits::addresses), and 100 for each connection.
+    pub fn flood_limits(mut self, limits: FloodLimits) -> Self {
+        self.config.flood = limits;
         self
     }
 
@@ -645,6 +720,7 @@ impl Builder {
                 config: self.config,
                 registry: Registry::default(),
                 presence: Presence::default(),
+                door: Door::new(self.config.flood),
                 authenticate: self.authenticate,
                 before_upgrade: self.before_upgrade,
                 tap: self.tap,

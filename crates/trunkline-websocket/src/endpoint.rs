@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use http::{Request, Response, Uri};
+use http::{Extensions, Request, Response, Uri};
 
 use crate::config::{Config, count};
 use crate::handler::Handler;
@@ -57,6 +57,7 @@ impl<H: Handler> Endpoint<H> {
             headers: head.headers,
             peer,
             negotiated: upgrading.negotiated().clone(),
+            extensions: Extensions::new(),
         };
         if let Err(mut refusal) = self.handler.admit(&mut handshake) {
             count(&self.config.counters.upgrades_refused);

@@ -17,6 +17,7 @@
 //! | `dial/` | [`WebSocketDialer`] (feature `client`) |
 //! | `upgrade/` | [`upgrade()`]: from an HTTP request to a connection (feature `server`) |
 //! | `endpoint.rs`, `handler.rs` | [`Endpoint`]: the one accept path; [`Handler`]: what becomes of what arrives (feature `server`) |
+//! | `proxies.rs` | [`Proxies`]: whose word on a client's address is believed (feature `server`) |
 //! | `listener/` | [`Listener`] over TCP, and TLS with the feature `tls` (feature `server`) |
 #![cfg_attr(
     not(any(feature = "client", feature = "server")),
@@ -50,6 +51,8 @@ mod handler;
 #[cfg(feature = "server")]
 mod listener;
 #[cfg(feature = "server")]
+mod proxies;
+#[cfg(feature = "server")]
 mod upgrade;
 mod whole;
 
@@ -59,8 +62,10 @@ pub use dial::WebSocketDialer;
 #[cfg(feature = "server")]
 pub use endpoint::Endpoint;
 #[cfg(feature = "server")]
-pub use handler::Handler;
+pub use handler::{Handler, Turned};
 #[cfg(feature = "server")]
 pub use listener::{Listener, ListenerConfig, StopHandle};
+#[cfg(feature = "server")]
+pub use proxies::{InvalidNetwork, Proxies};
 #[cfg(feature = "server")]
 pub use upgrade::{Body, Handshake, Negotiated, UpgradeError, Upgrading, upgrade};

@@ -10,8 +10,10 @@ use tokio::sync::{Semaphore, watch};
 use crate::config::{Config, count};
 use crate::endpoint::Endpoint;
 use crate::handler::Handler;
+use crate::proxies::Proxies;
 use crate::sync::Arc;
 
+mod proxy_header;
 mod serve;
 
 use serve::Serving;
@@ -34,6 +36,12 @@ pub struct ListenerConfig {
     /// wait in the kernel's queue. Default 1,024. Each costs up to 32 KiB, and as much again under
     /// TLS.
     pub max_handshakes: usize,
+    /// The proxies whose `X-Forwarded-For` is believed. Default: none.
+    pub proxies: Proxies,
+    /// Whether connections of [`proxies`](Self::proxies) begin with a header of the PROXY protocol,
+    /// version 1 or 2, ahead of TLS. One that does not is closed. Connections from elsewhere must not:
+    /// to them it is a malformed request. Default: no.
+    pub proxy_protocol: bool,
     /// The certificate for TLS, followed as it is reloaded. Default none: plain TCP, for
     /// development and behind a proxy that ends TLS.
     #[cfg(feature = "tls")]
@@ -52,6 +60,8 @@ impl Default for ListenerConfig {
             header_timeout: Duration::from_secs(5),
             http_timeout: Duration::from_secs(30),
             max_handshakes: 1024,
+            proxies: Proxies::default(),
+            proxy_protocol: false,
             #[cfg(feature = "tls")]
             certificate: None,
             #[cfg(feature = "tls")]

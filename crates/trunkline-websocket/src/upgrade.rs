@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, Request, Response, StatusCode, Uri, header};
+use http::{Extensions, HeaderMap, Request, Response, StatusCode, Uri, header};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -36,10 +36,14 @@ pub struct Handshake {
     /// The request's headers. They may hold credentials: do not log them, and do not keep them for
     /// a connection's life (1 to 2 KiB).
     pub headers: HeaderMap,
-    /// The address of the peer's end of the TCP connection, where it is known.
+    /// The client's address, where it is known: the TCP connection's, unless a trusted proxy named
+    /// another.
     pub peer: Option<std::net::SocketAddr>,
     /// The application protocol agreed on.
     pub negotiated: Negotiated,
+    /// What the [handler](crate::Handler) puts here when it admits, and wants back with the
+    /// connection. Empty before.
+    pub extensions: Extensions,
 }
 
 impl fmt::Debug for Handshake {
@@ -284,6 +288,7 @@ mod tests {
             headers,
             peer: None,
             negotiated: Negotiated::Known("trunkline.v1.json".to_owned()),
+            extensions: Extensions::new(),
         };
         let shown = format!("{handshake:?}");
         assert!(!shown.contains("s3cret"), "{shown}");

@@ -26,4 +26,6 @@ pub use signal::terminated;
 #[cfg(feature = "tls")]
 pub use trunkline_tls::{Certificate, CertificateError};
 #[cfg(feature = "websocket")]
-pub use trunkline_websocket::{Config as WebSocketConfig, ListenerConfig, StopHandle};
+pub use trunkline_websocket::{
+    Config as WebSocketConfig, InvalidNetwork, ListenerConfig, Proxies, StopHandle,
+};

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
-use trunkline::server::{Admission, Bind, Credentials, Server};
+use trunkline::server::{
+    Admission, Bind, Credentials, FloodLimits, ListenerConfig, Proxies, Server,
+};
 
 /// The fixture server of Trunkline's tests: see protocol/conformance.md.
 #[derive(Debug, Parser)]
@@ -34,6 +36,40 @@ struct Options {
     /// Write a line for every frame to standard error, with credentials masked.
     #[arg(long)]
     tap: bool,
+    /// Has the default limits against floods; without it there are none.
+    #[arg(long)]
+    flood_limits: bool,
+    /// Connections that one address may have; without it as many as come, or as the default says.
+    #[arg(long)]
+    connections_per_address: Option<usize>,
+    /// A network whose proxies are believed in what they say of their clients' addresses.
+    #[arg(long)]
+    trusted_proxy: Vec<String>,
+    /// Connections of those proxies begin with a header of the PROXY protocol.
+    #[arg(long)]
+    proxy_protocol: bool,
+}
+
+impl Options {
+    fn flood_limits(&self) -> FloodLimits {
+        let mut limits = if self.flood_limits {
+            FloodLimits::default()
+        } else {
+            FloodLimits::OFF
+        };
+        if let Some(connections) = self.connections_per_address {
+            limits.connections_per_address = connections;
+        }
+        limits
+    }
+
+    fn listener(&self) -> Result<ListenerConfig, Box<dyn Error>> {
+        Ok(ListenerConfig {
+            proxies: Proxies::in_networks(self.trusted_proxy.iter().map(String::as_str))?,
+            proxy_protocol: self.proxy_protocol,
+            ..ListenerConfig::default()
+        })
+    }
 }
 
 #[tokio::main]
@@ -54,14 +90,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut builder = builder
         .ping_interval(Duration::from_millis(options.ping_interval))
         .ping_timeout(Duration::from_millis(options.ping_timeout))
-        .resume_window(Duration::from_millis(options.resume_window));
+        .resume_window(Duration::from_millis(options.resume_window))
+        .flood_limits(options.flood_limits());
     if options.tap {
         builder = builder.tap(|frame| eprintln!("{frame}"));
     }
     let server = builder.build();
     events::register(&server);
     events::register_auth(&server.namespace("/auth"));
-    let bound = server.bind(("127.0.0.1", options.port)).await?;
+    let bound = server
+        .bind_with(("127.0.0.1", options.port), options.listener()?)
+        .await?;
     println!("listening on {}", bound.local_addr());
     io::stdout().flush()?;
     bound.serve().await?;

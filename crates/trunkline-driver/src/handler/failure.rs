@@ -42,6 +42,12 @@ impl Failure {
         Self::told(Code::UNAUTHORIZED, message.into())
     }
 
+    /// It was asked for more often than a rate limit allows, and was not done. Code `rate-limited`.
+    #[must_use]
+    pub fn rate_limited(message: impl Into<String>) -> Self {
+        Self::told(Code::RATE_LIMITED, message.into())
+    }
+
     /// The args are not what the handler takes, beyond what their type says. Code `bad-args`.
     #[must_use]
     pub fn bad_args(message: impl Into<String>) -> Self {

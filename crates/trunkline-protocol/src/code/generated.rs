@@ -80,6 +80,9 @@ impl Code {
 
     /// The session was resumed more often than the rate limit allows.
     pub const TOO_MANY_ATTACHES: Self = Self(3601);
+
+    /// The peer sent or asked for more than a rate limit allows; the reason names the limit with its figures. What was asked for was not done; a session that is closed is kept.
+    pub const RATE_LIMITED: Self = Self(3602);
 }
 
 /// Every code of the registry, by number.
@@ -110,4 +113,5 @@ pub(super) const REGISTRY: &[(u16, &str)] = &[
     (3402, "ping-timeout"),
     (3600, "slow-consumer"),
     (3601, "too-many-attaches"),
+    (3602, "rate-limited"),
 ];

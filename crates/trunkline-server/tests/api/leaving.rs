@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use trunkline_server::{Limits, Server, Socket};
+use trunkline_server::{FloodLimits, Limits, Server, Socket};
 
 use crate::peer::Peer;
 
@@ -99,7 +99,7 @@ fn pesters(server: &Server, stop: &Arc<AtomicBool>) -> Vec<std::thread::JoinHand
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_of_a_socket_follows_the_connected_of_the_next_one() {
-    let server = Server::new();
+    let server = Server::builder().flood_limits(FloodLimits::OFF).build();
     let stop = Arc::new(AtomicBool::new(false));
     let pesters = pesters(&server, &stop);
     let mut peer = Peer::connect(&server).await;

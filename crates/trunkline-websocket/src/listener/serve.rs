@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::ListenerConfig;
+use super::{ListenerConfig, proxy_header};
 use crate::config::count;
 use crate::endpoint::Endpoint;
 use crate::handler::Handler;
@@ -34,9 +34,19 @@ pub(super) struct Serving<H> {
 
 impl<H: Handler> Serving<H> {
     /// Serves one TCP connection until it is over or a WebSocket.
-    pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr) {
+    pub(super) async fn serve(&self, mut stream: TcpStream, mut peer: SocketAddr) {
         // Only fails on a socket that is gone, which the first read reports.
         let _ = stream.set_nodelay(true);
+        if self.config.proxy_protocol && self.config.proxies.include(peer.ip()) {
+            match self.introduce(&mut stream, peer).await {
+                Some(client) => peer = client,
+                None => return,
+            }
+        }
+        // A proxy's requests are judged one by one, when their header has named the client.
+        if !self.config.proxies.include(peer.ip()) && self.turns_away(&stream, peer) {
+            return;
+        }
         #[cfg(feature = "tls")]
         if let Some(acceptor) = &self.tls {
             if let Some(stream) = self.shake_hands(acceptor, stream, peer).await {
@@ -45,6 +55,36 @@ impl<H: Handler> Serving<H> {
             return;
         }
         self.http(stream, peer).await;
+    }
+
+    /// What a proxy says of whom it speaks for; none if it says nothing of use.
+    async fn introduce(&self, stream: &mut TcpStream, proxy: SocketAddr) -> Option<SocketAddr> {
+        let limit = self.config.header_timeout;
+        match tokio::time::timeout(limit, proxy_header::read(stream)).await {
+            Ok(Ok(client)) => return Some(client.unwrap_or(proxy)),
+            Ok(Err(cause)) => tracing::warn!(%proxy, %cause, "a proxy's connection is refused"),
+            Err(_elapsed) => tracing::warn!(%proxy, ?limit, "a proxy's header took too long"),
+        }
+        count(&self.config.websocket.counters.handshake_errors);
+        None
+    }
+
+    /// Whether this address comes too often. It is told so as far as one write goes, where HTTP is
+    /// spoken at once: reading the request first would give the flood what it wants.
+    fn turns_away(&self, stream: &TcpStream, peer: SocketAddr) -> bool {
+        let Err(turned) = self.endpoint.handler().knock(peer.ip()) else {
+            return false;
+        };
+        tracing::debug!(%peer, text = %turned.text, "connection turned away");
+        #[cfg(feature = "tls")]
+        let is_plain = self.tls.is_none();
+        #[cfg(not(feature = "tls"))]
+        let is_plain = true;
+        if is_plain {
+            // Whoever does not hear it sees a closed connection.
+            let _ = stream.try_write(&turned.to_bytes());
+        }
+        true
     }
 
     #[cfg(feature = "tls")]
@@ -96,8 +136,16 @@ impl<H: Handler> Serving<H> {
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let proxies = &self.config.proxies;
+        let client = proxies.client(peer, request.headers());
+        if proxies.include(peer.ip())
+            && let Err(turned) = self.endpoint.handler().knock(client.ip())
+        {
+            tracing::debug!(peer = %client, text = %turned.text, "request turned away");
+            return last(turned.into_response());
+        }
         if request.uri().path() == self.config.path {
-            return self.endpoint.answer(request, Some(peer));
+            return self.endpoint.answer(request, Some(client));
         }
         let handler = Arc::clone(self.endpoint.handler());
         last(handler.fallback(request, &self.config.path).await)

@@ -1,13 +1,14 @@
 //! What becomes of HTTP requests, wherever they came in: the judgement of their origin, and the
 //! server behind it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use hyper::body::{Bytes, Incoming};
-use trunkline_server::{HttpRefusal, Request as Opening, Server, UpgradeRequest};
+use trunkline_server::{HttpRefusal, Place, Request as Opening, Server, UpgradeRequest};
 use trunkline_transport::Connection;
-use trunkline_websocket::{Body, Handler, Handshake};
+use trunkline_websocket::{Body, Handler, Handshake, Turned};
 
 use super::cors;
 use super::origin::{Caller, Origins};
@@ -24,9 +25,25 @@ pub(super) struct Accepting {
 }
 
 impl Handler for Accepting {
+    fn knock(&self, address: IpAddr) -> Result<(), Turned> {
+        let knocked = self.server.knock(address);
+        knocked.map_err(|refusal| Turned {
+            status: refusal.status(),
+            retry_after: retry_after(&refusal),
+            text: refusal.text().to_owned(),
+        })
+    }
+
     fn admit(&self, handshake: &mut Handshake) -> Result<(), Box<Response<Body>>> {
+        let place = self.server.enter(handshake.peer.map(|peer| peer.ip()));
+        let place = place.map_err(|refusal| {
+            tracing::debug!(peer = ?handshake.peer, text = refusal.text(), "connection refused");
+            Box::new(response_of(&refusal))
+        })?;
         self.judge_origin(handshake)?;
-        self.ask_hook(handshake)
+        self.ask_hook(handshake)?;
+        handshake.extensions.insert(place);
+        Ok(())
     }
 
     fn refused(&self, request: &HeaderMap, answer: &mut Response<Body>) {
@@ -35,11 +52,19 @@ impl Handler for Accepting {
 
     async fn connected(self: Arc<Self>, connection: Connection, handshake: Handshake) {
         let Handshake {
-            uri, headers, peer, ..
+            uri,
+            headers,
+            peer,
+            mut extensions,
+            ..
         } = handshake;
-        self.server
-            .accept(connection, Opening { peer, uri, headers })
-            .await;
+        let opening = Opening {
+            peer,
+            uri,
+            headers,
+            place: extensions.remove::<Place>(),
+        };
+        self.server.accept(connection, opening).await;
     }
 
     async fn fallback(
@@ -98,6 +123,11 @@ impl Accepting {
             Box::new(response_of(&refusal))
         })
     }
+}
+
+fn retry_after(refusal: &HttpRefusal) -> u64 {
+    let seconds = refusal.header().and_then(|(_, value)| value.to_str().ok());
+    seconds.and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 /// The answer of a hook that refused a request.

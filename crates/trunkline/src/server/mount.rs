@@ -11,7 +11,7 @@ use http::{Extensions, Request, Response};
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tower_service::Service;
 use trunkline_server::Server;
-use trunkline_websocket::{Body, Config, Endpoint, ListenerConfig};
+use trunkline_websocket::{Body, Config, Endpoint, Handler as _, ListenerConfig, Proxies};
 
 use super::accepting::Accepting;
 use super::origin::Origins;
@@ -74,6 +74,7 @@ pub struct Mounted {
     websocket: Config,
     peer: Arc<PeerOf>,
     warned: Arc<Once>,
+    proxies: Proxies,
 }
 
 type PeerOf = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
@@ -86,6 +87,7 @@ impl Mounted {
             websocket,
             peer,
             warned: Arc::new(Once::new()),
+            proxies: Proxies::default(),
         }
     }
 
@@ -97,14 +99,20 @@ impl Mounted {
             origins,
             ..Accepting::clone(self.endpoint.handler())
         };
-        Self::new(accepting, self.websocket, self.peer)
+        Self {
+            proxies: self.proxies,
+            ..Self::new(accepting, self.websocket, self.peer)
+        }
     }
 
     /// What each connection is configured with.
     #[must_use]
     pub fn with_websocket(self, websocket: Config) -> Self {
         let accepting = Accepting::clone(self.endpoint.handler());
-        Self::new(accepting, websocket, self.peer)
+        Self {
+            proxies: self.proxies,
+            ..Self::new(accepting, websocket, self.peer)
+        }
     }
 
     /// Where a request's extensions say which address it came from. Default: a [`SocketAddr`] that
@@ -116,7 +124,18 @@ impl Mounted {
         F: Fn(&Extensions) -> Option<SocketAddr> + Send + Sync + 'static,
     {
         let accepting = Accepting::clone(self.endpoint.handler());
-        Self::new(accepting, self.websocket, Arc::new(peer))
+        Self {
+            proxies: self.proxies,
+            ..Self::new(accepting, self.websocket, Arc::new(peer))
+        }
+    }
+
+    /// The proxies whose `X-Forwarded-For` is believed, by the address that
+    /// [`with_peer`](Self::with_peer) finds. Default: none. Leave it so where the host has made that
+    /// address the client's already.
+    #[must_use]
+    pub fn with_proxies(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 
     /// Answers one request, whatever its path: for HTTP servers that know nothing of tower, such as
@@ -135,7 +154,13 @@ impl Mounted {
                 );
             });
         }
-        self.endpoint.answer(request, peer).map(AnswerBody)
+        let client = peer.map(|peer| self.proxies.client(peer, request.headers()));
+        if let Some(client) = client
+            && let Err(turned) = self.endpoint.handler().knock(client.ip())
+        {
+            return turned.into_response().map(AnswerBody);
+        }
+        self.endpoint.answer(request, client).map(AnswerBody)
     }
 }
 

@@ -39,6 +39,7 @@ impl Dialer for NetDialer {
             peer: shared.traffic.lock().peer,
             uri: target(&request.url),
             headers: request.headers.clone(),
+            place: None,
         };
         let server = shared.server.clone();
         tokio::spawn(async move { server.accept(far, arrival).await });

@@ -5,6 +5,7 @@
 
 mod certificate;
 mod credentials;
+mod floods;
 mod handshake;
 mod healthy;
 mod house;
@@ -12,6 +13,7 @@ mod log;
 mod mounted;
 mod origins;
 mod peer;
+mod proxies;
 mod resume;
 mod session;
 mod slow_peer;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use trunkline::protocol::Limits;
-use trunkline::server::{Server, Socket};
+use trunkline::server::{FloodLimits, Server, Socket};
 
 use crate::house::House;
 use crate::log;
@@ -211,7 +211,7 @@ async fn more_namespaces_than_allowed_are_refused() {
 
 #[tokio::test]
 async fn storms_of_connect_and_disconnect_leave_one_socket() {
-    let house = House::open().await;
+    let house = House::with(Server::builder().flood_limits(FloodLimits::OFF), |_| {}).await;
     let mut peer = house.peer(Encoding::MessagePack).await;
     for _ in 0..500 {
         peer.numbered(|seq| json!([16, seq, "/chat", null])).await;
