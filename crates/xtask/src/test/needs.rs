@@ -1,5 +1,6 @@
 //! What the steps need from the machine, and how to get it.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -78,10 +79,13 @@ const NEEDS: &[Need] = &[
         get: Source::Packages(&["python3", "python3-venv"]),
     },
     Need {
-        name: "nginx",
-        used_for: "the takeover, and the guide's configuration",
-        is_there: || answers("nginx", &["-v"]),
-        get: Source::Packages(&["nginx-light"]),
+        name: "nginx with stream",
+        used_for: "servers behind a proxy",
+        is_there: || {
+            answers("nginx", &["-v"])
+                && Path::new("/usr/lib/nginx/modules/ngx_stream_module.so").exists()
+        },
+        get: Source::Packages(&["nginx-light", "libnginx-mod-stream"]),
     },
     Need {
         name: "HAProxy",
@@ -248,6 +252,7 @@ mod tests {
             "python3",
             "python3-venv",
             "nginx-light",
+            "libnginx-mod-stream",
             "haproxy",
             "chromium",
             "tinyproxy-bin"
