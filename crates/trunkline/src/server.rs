@@ -8,6 +8,8 @@ mod accepting;
 mod bind;
 #[cfg(feature = "websocket")]
 mod cors;
+#[cfg(feature = "websocket")]
+mod descriptors;
 #[cfg(feature = "tower")]
 mod mount;
 #[cfg(feature = "websocket")]

@@ -11,6 +11,7 @@ use trunkline_server::{Drain, Drained, Server};
 use trunkline_websocket::{Listener, ListenerConfig, StopHandle};
 
 use super::accepting::Accepting;
+use super::descriptors;
 use super::origin::Origins;
 
 /// Listening, for a [`Server`].
@@ -62,6 +63,7 @@ impl Bind for Server {
         config: ListenerConfig,
     ) -> io::Result<Bound> {
         let listener = Listener::bind(address, config).await?;
+        descriptors::warn_if_too_few(self.flood_limits().connections);
         Ok(Bound {
             accepting: Accepting {
                 server: self.clone(),
