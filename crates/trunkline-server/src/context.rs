@@ -18,7 +18,7 @@ use crate::flood::Wishes;
 use crate::presence::Entering;
 use crate::refresh::Standing;
 use crate::server::{Found, ServerInner};
-use crate::socket::{DisconnectReason, Socket, Undelivered};
+use crate::socket::{Connecting, DisconnectReason, Socket, Undelivered};
 use crate::worker::Worker;
 use crate::{Admission, EmitError, Failure};
 
@@ -491,8 +491,20 @@ impl SessionContext {
             return socket.refused();
         }
         let waits = auth.as_message_pack().len();
-        self.queued(waits, 0);
         let hook = namespace.run_connect(&socket, auth);
+        self.judge(socket, (name, connect), waits, hook, cx);
+    }
+
+    /// Awaits the verdict on a CONNECT whose auth is of `waits` bytes: inline as far as it gets.
+    fn judge(
+        self: &Arc<Self>,
+        socket: Socket,
+        (name, connect): (NamespaceName, u64),
+        waits: usize,
+        hook: Connecting,
+        cx: &mut Context<'_>,
+    ) {
+        self.queued(waits, 0);
         let entering = Entering::of(&self.server);
         let context = Arc::clone(self);
         let mut connecting = Box::pin(async move {

@@ -22,7 +22,7 @@ use crate::{EmitError, Emitter, Handshake, Principal, Volatile};
 
 pub use life::FAREWELL_LIMIT;
 use life::Mailbox;
-pub(crate) use life::as_args;
+pub(crate) use life::{Connecting, as_args};
 
 /// A session in a namespace: what events come from and go to.
 ///

@@ -20,3 +20,4 @@ chapter!(Testing, "how-to/testing.md");
 chapter!(Observing, "how-to/observing.md");
 chapter!(Order, "explanation/order.md");
 chapter!(Sizing, "explanation/sizing.md");
+chapter!(Limits, "reference/limits.md");
