@@ -5,7 +5,8 @@ use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use trunkline::server::{
-    Bind, Data, DisconnectReason, Drain, Failure, Server, Socket, SocketState, State, terminated,
+    Bind, Data, DisconnectReason, Drain, Failure, FloodLimits, Server, Socket, SocketState, State,
+    terminated,
 };
 
 use crate::words::{Fate, Heard, Say};
@@ -24,7 +25,11 @@ impl Present {
 struct Number(u32);
 
 pub(crate) async fn serve() -> Result<(), Box<dyn Error>> {
-    let server = Server::builder().state(Present::default()).build();
+    let server = Server::builder()
+        .state(Present::default())
+        // To the server, all the crowd comes from nginx's one address.
+        .flood_limits(FloodLimits::OFF)
+        .build();
     let root = server.namespace("/");
     root.on("enter", enter);
     root.on("say", say);

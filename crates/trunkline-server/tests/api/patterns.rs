@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 use trunkline_server::{
-    AUTHENTICATION_LIMIT, Ack, Data, FAREWELL_LIMIT, Failure, Limits, Namespaces, Params, Server,
-    Socket, State,
+    AUTHENTICATION_LIMIT, Ack, Builder, Data, FAREWELL_LIMIT, Failure, FloodLimits, Limits,
+    Namespaces, Params, Server, Socket, State,
 };
 
 use crate::peer::{Answer, Peer};
 
 /// A server with one pattern that lets everybody in.
 fn open_server() -> (Server, Namespaces) {
-    let server = Server::new();
+    let server = unhurried().build();
     let orgs = server.namespaces("/org/{id}");
     orgs.on("which", |Params(id): Params<u32>| async move { Ack(id) });
     (server, orgs)
@@ -25,6 +25,11 @@ async fn gone(orgs: &Namespaces) {
     while orgs.count() > 0 {
         tokio::task::yield_now().await;
     }
+}
+
+/// A server that does not mind how often its clients ask: another limit is to be seen.
+fn unhurried() -> Builder {
+    Server::builder().flood_limits(FloodLimits::OFF)
 }
 
 #[tokio::test]
@@ -205,7 +210,7 @@ async fn names_by_the_ten_thousand_leave_nothing_behind() {
         inbound: 64 << 20,
         ..Limits::default()
     };
-    let server = Server::builder().limits(limits).build();
+    let server = unhurried().limits(limits).build();
     let orgs = server.namespaces("/org/{id}");
     orgs.on_connect(|| async { Err::<(), _>(Failure::unauthorized("nobody may")) });
     let mut peer = Peer::greet(&server).await;
@@ -339,7 +344,7 @@ async fn come_and_go(server: Server, rounds: u64, seed: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn comings_and_goings_at_once_leave_every_socket_in_the_one_namespace_of_its_name() {
-    let server = Server::builder().state(AtomicU64::new(0)).build();
+    let server = unhurried().state(AtomicU64::new(0)).build();
     let orgs = server.namespaces("/org/{id}");
     orgs.on_connect(|socket: Socket, count: State<AtomicU64>| async move {
         if count.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
