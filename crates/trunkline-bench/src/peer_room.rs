@@ -89,17 +89,23 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>) -> io::Result<(
     for id in 0.. {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let (room, tls) = (Arc::clone(&room), tls.clone());
-        tokio::spawn(async move {
-            // A connection that fails is over; its guard has taken it out of the room.
-            let _ = match tls {
-                None => serve(stream, id, &room).await,
-                Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => serve(stream, id, &room).await,
-                    Err(error) => Err(error.into()),
-                },
-            };
-        });
+        let room = Arc::clone(&room);
+        // A connection that fails is over; its guard has taken it out of the room. A task is as large as
+        // its largest part: one without TLS is not to pay for it.
+        match tls.clone() {
+            None => {
+                tokio::spawn(async move {
+                    let _ = serve(stream, id, &room).await;
+                });
+            }
+            Some(tls) => {
+                tokio::spawn(async move {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        let _ = serve(stream, id, &room).await;
+                    }
+                });
+            }
+        }
     }
     Ok(())
 }
