@@ -229,15 +229,13 @@ impl Arrival<'_> {
                 }
                 Resumption::Closed(close, refused) => return Err((close, refused)),
                 Resumption::Refused(why, refused) if resume.strict => {
-                    self.server.activity.resume_refused(&why);
-                    self.note_failed_resume(&why);
+                    self.note_refused_resume(&why);
                     let close = Close::new(Code::SESSION_UNKNOWN, why.as_str());
                     return Err((close, refused));
                 }
                 Resumption::Refused(why, refused) => {
-                    self.note_failed_resume(&why);
+                    self.note_refused_resume(&why);
                     tracing::debug!(peer = ?self.request.peer, reason = why.as_str(), "resume refused");
-                    self.server.activity.resume_refused(&why);
                     reason = Some(why);
                     connection = refused;
                 }
@@ -249,8 +247,10 @@ impl Arrival<'_> {
         Ok(self.begin(connection, handshake, admission, &hello, reason))
     }
 
-    /// A guess looks just like this; a session that expired or overflowed was its owner's.
-    fn note_failed_resume(&self, why: &ResumeRefusal) {
+    /// Counts it; and for its address, where it could be a guess: a session that expired or overflowed
+    /// was its owner's.
+    fn note_refused_resume(&self, why: &ResumeRefusal) {
+        self.server.activity.resume_refused(why);
         if *why == ResumeRefusal::Unknown {
             let address = self.request.peer.map(|peer| peer.ip());
             self.server.door.resume_failed(address);
