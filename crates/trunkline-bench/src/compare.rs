@@ -41,6 +41,8 @@ pub enum Peer {
     RoomTls,
     /// Trunkline's own listener with TLS. Its ratios are to the room over TLS, if that is measured.
     TrunklineTls,
+    /// Trunkline's own listener, with the very app of the next one.
+    TrunklineListener,
     /// Trunkline mounted in axum. Its ratios are to Trunkline's own listener, if that is measured.
     TrunklineAxum,
 }
@@ -55,6 +57,7 @@ impl Peer {
             Self::Socketioxide => "socketioxide",
             Self::RoomTls => "room over TLS",
             Self::TrunklineTls => "trunkline over TLS",
+            Self::TrunklineListener => "trunkline, own listener",
             Self::TrunklineAxum => "trunkline in axum",
         }
     }
@@ -63,7 +66,7 @@ impl Peer {
     fn counterpart(self) -> Option<Self> {
         match self {
             Self::RoomTls | Self::TrunklineTls => Some(Self::RoomTls),
-            Self::TrunklineAxum => Some(Self::Trunkline),
+            Self::TrunklineAxum => Some(Self::TrunklineListener),
             _ => None,
         }
     }
@@ -75,7 +78,10 @@ impl Peer {
     fn dialect(self) -> Dialect {
         match self {
             Self::Room | Self::RoomCurrentThread | Self::RoomTls => Dialect::Room,
-            Self::Trunkline | Self::TrunklineTls | Self::TrunklineAxum => Dialect::Trunkline,
+            Self::Trunkline
+            | Self::TrunklineTls
+            | Self::TrunklineListener
+            | Self::TrunklineAxum => Dialect::Trunkline,
             Self::Socketioxide => Dialect::SocketIo,
         }
     }
@@ -283,7 +289,7 @@ impl Programs {
             (Peer::Room | Peer::RoomTls, _) => own(&["peer-room", "--runtime", "multi-thread"])?,
             (Peer::RoomCurrentThread, _) => own(&["peer-room", "--runtime", "current-thread"])?,
             (Peer::Socketioxide, _) => own(&["peer-socketioxide"])?,
-            (Peer::TrunklineTls, _) => own(&["peer-trunkline"])?,
+            (Peer::TrunklineTls | Peer::TrunklineListener, _) => own(&["peer-trunkline"])?,
             (Peer::TrunklineAxum, _) => own(&["peer-trunkline", "--host", "axum"])?,
         };
         command.args(["--port", "0"]);
