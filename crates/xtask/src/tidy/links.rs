@@ -1,9 +1,17 @@
-//! Links between documents lead somewhere.
+//! Links between documents lead somewhere: the relative ones, and those to the repository's address.
 
 use std::collections::HashSet;
 
 use crate::problem::Problem;
 use crate::repository::Repository;
+
+/// The guide is a book too, which holds no file from outside of this folder.
+const BOOK: &str = "docs/guide/src/";
+/// Where the repository is published, ahead of a path from its root.
+const PUBLISHED: [&str; 2] = [
+    "https://github.com/trunkline/trunkline/blob/main/",
+    "https://github.com/trunkline/trunkline/tree/main/",
+];
 
 pub(super) fn check(repository: &Repository) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -47,13 +55,19 @@ fn without_code(line: &str) -> String {
 }
 
 fn fault(repository: &Repository, from: &str, link: &str) -> Option<&'static str> {
-    if link.contains("://") || link.starts_with("mailto:") {
+    let published = PUBLISHED.iter().find_map(|base| link.strip_prefix(base));
+    if published.is_none() && (link.contains("://") || link.starts_with("mailto:")) {
         return None;
     }
+    let link = published.unwrap_or(link);
     let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+    let from = if published.is_some() { "" } else { from };
     let Some(target) = resolve(from, file) else {
         return Some("leads out of the repository");
     };
+    if from.starts_with(BOOK) && !target.starts_with(BOOK) {
+        return Some("leads out of the book: give the repository's address");
+    }
     if !repository.holds(&target) {
         return Some("no such file");
     }
@@ -158,6 +172,37 @@ mod tests {
         assert_eq!(problems("[b](b.md#nowhere)"), 1);
         assert_eq!(problems("[b](../../b.md)"), 1);
         assert_eq!(problems("[b](#nowhere)"), 1);
+    }
+
+    #[test]
+    fn links_to_the_repositorys_address_are_followed() {
+        let published = |path: &str| problems(&format!("[b]({}{path})", PUBLISHED[0]));
+        assert_eq!(published("docs/b.md"), 0);
+        assert_eq!(published("docs/b.md#twice"), 0);
+        assert_eq!(published("docs/c.md"), 1);
+        assert_eq!(published("docs/b.md#nowhere"), 1);
+        assert_eq!(
+            problems("[d](https://github.com/trunkline/trunkline/tree/main/docs)"),
+            0
+        );
+    }
+
+    #[test]
+    fn no_relative_link_leads_out_of_the_book() {
+        let chapter = |text| {
+            let files = [
+                ("docs/guide/src/a.md", text),
+                ("docs/guide/src/b.md", ""),
+                ("README.md", ""),
+            ];
+            check(&Repository::of(&files)).len()
+        };
+        assert_eq!(chapter("[b](b.md)"), 0);
+        assert_eq!(chapter("[r](../../../README.md)"), 1);
+        assert_eq!(
+            chapter("[r](https://github.com/trunkline/trunkline/blob/main/README.md)"),
+            0
+        );
     }
 
     #[test]
