@@ -1,9 +1,10 @@
 // A TCP relay that can turn into a black hole: everything is accepted, nothing comes through, and
-// nobody is told.
+// nobody is told. It can also lead new connections elsewhere, as a proxy does.
 
 import net from "node:net";
 
-export function startRelay(port) {
+export function startRelay(first) {
+  let port = first;
   let swallowing = false;
   const pairs = new Set();
   const relay = net.createServer((near) => {
@@ -34,6 +35,9 @@ export function startRelay(port) {
         },
         heal() {
           swallowing = false;
+        },
+        lead(to) {
+          port = to;
         },
         close() {
           for (const { near, far } of pairs) {

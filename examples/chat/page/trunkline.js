@@ -3,7 +3,7 @@
 
 const KIND = {
   HELLO: 0, WELCOME: 1, PING: 2, PONG: 3, RECEIVED: 4, GOAWAY: 5, CLOSE: 6,
-  CONNECT: 16, CONNECTED: 17, REFUSED: 18, DISCONNECT: 19, EVENT: 20, ACK: 21, FAILED: 22,
+  CONNECT: 16, CONNECTED: 17, REFUSED: 18, DISCONNECT: 19, EVENT: 20, ACK: 21, FAILED: 22, DATAGRAM: 32,
 };
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 30_000;
@@ -31,13 +31,18 @@ export class Trunkline {
   #window = LIMIT_BYTES;
   #heartbeat = { interval: 25_000, timeout: 20_000 };
   #alive = 0; #probed = null; #tick = 0; #nextAck = 1;
-  #welcomed = false; #connected = false; #draining = false; #over = false;
+  #welcomed = false; #connected = false; #over = false;
+  #leaving = null;      // { slot, deadline }, once GOAWAY has come
+  #left = null;         // the connection that is left for another one
+  #answering = 0;       // handlers whose answer is still due
+  #ahead = null;        // how many frames were put ahead of the queue, while that may be done
 
   // Called with "connecting", "connected", "reconnecting", "closed".
   onstate = () => {};
   // A session was lost: these events may or may not have arrived.
   onlost = () => {};
-  // CONNECTED of a fresh session: the place to introduce oneself.
+  // CONNECTED of a fresh session: the place to introduce oneself. What is sent from here, before
+  // anything is awaited, goes ahead of what has waited.
   onconnect = () => {};
 
   constructor(url, auth = null) {
@@ -52,6 +57,11 @@ export class Trunkline {
   on(event, handler) { this.#handlers.set(event, handler); }
 
   emit(event, ...args) { this.#push([KIND.EVENT, null, null, event, args]); }
+
+  // Sent now, or not at all.
+  volatile(event, ...args) {
+    if (this.#welcomed && this.#connected && this.#queue.length === 0 && this.#ws.bufferedAmount === 0) this.#write([KIND.DATAGRAM, null, event, args]);
+  }
 
   // Resolves with the first arg of the answer; rejects with FAILED's code and message.
   ask(event, ...args) {
@@ -68,7 +78,7 @@ export class Trunkline {
   }
 
   connect() {
-    this.onstate(this.#attempt || this.#session ? "reconnecting" : "connecting");
+    if (!this.#left) this.onstate(this.#attempt || this.#session ? "reconnecting" : "connecting");
     const ws = new WebSocket(this.#url, ["trunkline.v1.json"]);
     this.#ws = ws;
     this.#welcomed = false;
@@ -99,8 +109,12 @@ export class Trunkline {
   #welcome(welcome) {
     clearTimeout(this.#timers.connect);
     this.#attempt = 0;
-    this.#draining = false;
+    this.#leaving = null;
     this.#heartbeat = { interval: welcome.ping_interval, timeout: welcome.ping_timeout };
+    const left = this.#left;
+    this.#left = null;
+    if (left && !welcome.resumed) left.send(JSON.stringify([KIND.CLOSE, { code: 1000, reason: "" }]));
+    left?.close();
     if (welcome.resumed) {
       this.#trim(welcome.received);
       for (const { text } of this.#log) this.#ws.send(text);
@@ -146,7 +160,8 @@ export class Trunkline {
       case KIND.PING: this.#trim(rest[0]); this.#confirmed = this.#received; this.#unconfirmedBytes = 0; return this.#write([KIND.PONG, first, this.#received]);
       case KIND.PONG: return this.#trim(rest[0]);
       case KIND.RECEIVED: return this.#trim(first);
-      case KIND.GOAWAY: this.#draining = true; this.#timers.slot = setTimeout(() => this.#gone(this.#ws), first.slot); return;
+      case KIND.GOAWAY: return this.#leave(first);
+      case KIND.DATAGRAM: if (first === null) this.#handlers.get(rest[0])?.(...rest[1]); return;
       case KIND.CLOSE: return this.#closed(first);
     }
   }
@@ -161,12 +176,12 @@ export class Trunkline {
     }
     this.#received = seq;
     this.#unconfirmedBytes += bytes;
-    if (this.#confirmed === 0 || this.#unconfirmedBytes >= this.#window / 16) this.#confirm();
+    if (this.#confirmed === 0 || this.#leaving || this.#unconfirmedBytes >= this.#window / 16) this.#confirm();
     else this.#timers.receipt ??= setTimeout(() => this.#confirm(), RECEIPT_DELAY_MS);
     const [ns, ...fields] = rest;
     if (ns !== null) return;
     switch (kind) {
-      case KIND.CONNECTED: this.#connected = true; this.onstate("connected"); this.onconnect(fields[2]); this.#pump(); break;
+      case KIND.CONNECTED: this.#introduce(fields[2]); break;
       case KIND.REFUSED: this.#over = true; this.onstate("closed"); break;
       case KIND.DISCONNECT: this.close(); break;
       case KIND.EVENT: this.#event(...fields); break;
@@ -175,9 +190,19 @@ export class Trunkline {
     }
   }
 
+  #introduce(data) {
+    this.#connected = true;
+    this.onstate("connected");
+    this.#ahead = 0;
+    this.onconnect(data);
+    this.#ahead = null;
+    this.#pump();
+  }
+
   async #event(id, event, args) {
     const handler = this.#handlers.get(event);
     if (!handler) return id === null || this.#push([KIND.FAILED, null, id, 3009, "unknown event", null]);
+    this.#answering += 1;
     try {
       const answer = await handler(...args);
       if (id !== null) this.#push([KIND.ACK, null, id, answer === undefined ? [] : [answer]]);
@@ -185,6 +210,8 @@ export class Trunkline {
       console.error(error);
       if (id !== null) this.#push([KIND.FAILED, null, id, 3011, "", null]);
     }
+    this.#answering -= 1;
+    this.#move();
   }
 
   #settle(id, settle) {
@@ -196,15 +223,18 @@ export class Trunkline {
   #push(frame) {
     const bytes = size(JSON.stringify(frame));
     if (this.#queueBytes + bytes > QUEUE_BYTES) throw new Error(`${this.#queueBytes} bytes wait to be sent, which is the limit`);
-    this.#queue.push(frame);
+    if (this.#ahead === null) this.#queue.push(frame);
+    else this.#queue.splice(this.#ahead++, 0, frame);
     this.#queueBytes += bytes;
-    this.#pump();
+    if (this.#ahead === null) this.#pump();
   }
 
-  // Numbers and sends what the window allows.
+  // Numbers and sends what the window allows. From GOAWAY on that is answers only.
   #pump() {
-    while (this.#welcomed && this.#connected && !this.#draining && this.#queue.length && (this.#log.length === 0 || this.#logBytes < this.#window)) {
-      const frame = this.#queue.shift();
+    while (this.#welcomed && this.#connected && (this.#log.length === 0 || this.#logBytes < this.#window)) {
+      const next = this.#queue.findIndex(([kind]) => !this.#leaving || kind !== KIND.EVENT);
+      if (next < 0) return;
+      const [frame] = this.#queue.splice(next, 1);
       this.#queueBytes -= size(JSON.stringify(frame));
       this.#number(frame);
     }
@@ -220,6 +250,7 @@ export class Trunkline {
   #trim(received) {
     while (this.#log.length && this.#log[0].seq <= received) this.#logBytes -= size(this.#log.shift().text);
     this.#pump();
+    this.#move();
   }
 
   #confirm() {
@@ -233,6 +264,29 @@ export class Trunkline {
 
   #write(frame) {
     if (this.#ws?.readyState === WebSocket.OPEN) this.#ws.send(JSON.stringify(frame));
+  }
+
+  // GOAWAY: leave in the slot, when all that was sent is confirmed and no answer is due; at the deadline
+  // in any case.
+  #leave({ slot, deadline }) {
+    const now = Date.now();
+    this.#leaving = { slot: now + slot, deadline: now + deadline };
+    this.#confirm();
+    clearTimeout(this.#timers.slot);
+    clearTimeout(this.#timers.deadline);
+    this.#timers.slot = setTimeout(() => this.#move(), slot);
+    this.#timers.deadline = setTimeout(() => this.#move(), deadline);
+  }
+
+  // To another connection, while this one is still there: nobody sees this page go away.
+  #move() {
+    if (!this.#leaving || !this.#welcomed || this.#over) return;
+    const now = Date.now();
+    const settled = this.#log.length === 0 && this.#answering === 0;
+    if (now < this.#leaving.slot || (!settled && now < this.#leaving.deadline)) return;
+    this.#left = this.#ws;
+    this.#left.onclose = this.#left.onmessage = null;
+    this.connect();
   }
 
   // The heartbeat: the server PINGs; silence for longer than interval and time-out is death. A timer
@@ -278,6 +332,9 @@ export class Trunkline {
     this.#welcomed = false;
     clearTimeout(this.#timers.connect);
     clearTimeout(this.#timers.slot);
+    clearTimeout(this.#timers.deadline);
+    this.#left?.close();
+    this.#left = null;
     ws.onclose = ws.onmessage = ws.onopen = null;
     ws.close();
     if (this.#over || this.#timers.retry) return;

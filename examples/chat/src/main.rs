@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
-use trunkline::server::{Bind, Drain, Server, terminated};
+use trunkline::server::{Bind, Drain, FloodLimits, Server, terminated};
 
 /// A chat room, served to browsers and terminals.
 #[derive(Debug, Parser)]
@@ -63,7 +63,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve(serving: Serving) -> Result<(), Box<dyn Error>> {
+    let limits = FloodLimits {
+        connections: CONNECTIONS_MAX,
+        ..FloodLimits::default()
+    };
     let server = Server::builder()
+        .flood_limits(limits)
         .ping_interval(Duration::from_millis(serving.ping_interval))
         .ping_timeout(Duration::from_millis(serving.ping_timeout))
         .resume_window(Duration::from_millis(serving.resume_window))
@@ -74,12 +79,17 @@ async fn serve(serving: Serving) -> Result<(), Box<dyn Error>> {
     println!("Chat on http://{}", bound.local_addr());
     println!("Open it in two tabs, or enter from a terminal: cargo run -p example-chat -- join");
     let counted = serving.counts.then(|| server.clone());
+    // All are asked at once: a room is no crowd.
+    let farewell = Drain::new().spread(Duration::ZERO).deadline(PATIENCE);
     bound
         .with_http(move |request| page::answer(request, counted.as_ref()))
-        .serve_until(terminated(), Drain::new().deadline(PATIENCE))
+        .serve_until(terminated(), farewell)
         .await?;
     Ok(())
 }
 
-/// How long those who chat may take to leave: there is no other server that they could go to.
+/// How long those who chat may take to leave, for another server if one has the address by now.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a process may have open without asking its system for more, and more than a room holds.
+const CONNECTIONS_MAX: usize = 500;

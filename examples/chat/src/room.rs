@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use trunkline::server::{Data, Failure, Namespace, Socket, SocketState, State};
 
@@ -11,11 +12,24 @@ use crate::words::{Join, Joined, LOBBY, Member, Receipt, Said, Say, Who};
 #[derive(Default)]
 pub(crate) struct Lobby(Mutex<Inner>);
 
-#[derive(Default)]
 struct Inner {
     members: BTreeMap<String, Member>,
     lines: VecDeque<Said>,
     newest: u64,
+}
+
+impl Default for Inner {
+    /// Ids begin with the time, so that those who come from a server before this one, with the newest
+    /// line that they saw there, are told what was said here.
+    fn default() -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let newest = now.map_or(0, |since| since.as_millis().try_into().unwrap_or(0));
+        Self {
+            members: BTreeMap::new(),
+            lines: VecDeque::new(),
+            newest,
+        }
+    }
 }
 
 /// A socket's state: the name it has in the room.
@@ -27,9 +41,9 @@ pub(crate) fn register(chat: &Namespace) {
     chat.on(
         "typing",
         |socket: Socket, SocketState(me): SocketState<Name>| async move {
-            socket
-                .to(LOBBY)
-                .emit("typing", &Who { name: me.0.clone() })?;
+            // Of no use later: whoever cannot be told now is not told.
+            let room = socket.to(LOBBY).volatile();
+            room.emit("typing", &Who { name: me.0.clone() })?;
             Ok::<_, Failure>(())
         },
     );
@@ -120,6 +134,11 @@ fn show_away(socket: &Socket, lobby: &Lobby, me: &Name, away: bool) {
         let Some(member) = lobby.members.get_mut(&me.0) else {
             return;
         };
+        // A session is resumed without having been away when a server that is leaving has asked its
+        // client for another connection.
+        if member.away == away {
+            return;
+        }
         member.away = away;
         member.clone()
     };

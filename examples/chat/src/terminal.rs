@@ -46,7 +46,7 @@ pub(crate) async fn join(joining: Joining) -> Result<(), Box<dyn Error>> {
         match sent {
             Ok(Receipt { id }) => {
                 visit.saw(id);
-                println!("* delivered, line {id}");
+                println!("* delivered");
             }
             Err(AckError::Timeout) => println!("* no answer yet; it is still on its way"),
             Err(error) => println!("* not delivered: {error}"),
