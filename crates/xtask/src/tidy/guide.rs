@@ -1,4 +1,5 @@
-//! The guide: every chapter is in its table of contents and compiled, every test it names is there.
+//! The guide: every chapter is in its table of contents and compiled, every test and every place of the
+//! repository that it names is there.
 
 use crate::problem::Problem;
 use crate::repository::Repository;
@@ -7,6 +8,14 @@ const FOLDER: &str = "docs/guide/src/";
 const SUMMARY: &str = "docs/guide/src/SUMMARY.md";
 /// Where the chapters' code becomes doctests.
 const COMPILED: &str = "crates/trunkline/src/guide.rs";
+/// What begins so between backticks is a path from the root.
+const PLACES: [&str; 5] = [
+    "crates/",
+    "docs/",
+    "examples/",
+    "interop-tests/",
+    "protocol/",
+];
 
 pub(super) fn check(repository: &Repository) -> Vec<Problem> {
     let summary = repository.text(SUMMARY).unwrap_or_default();
@@ -27,36 +36,44 @@ pub(super) fn check(repository: &Repository) -> Vec<Problem> {
             let message = format!("has Rust in it that {COMPILED} does not compile");
             problems.push(Problem::of_file(path, message));
         }
-        problems.extend(missing_tests(repository, path, text));
+        problems.extend(named(path, text, |code| missing_test(repository, code)));
+        problems.extend(named(path, text, |code| missing_place(repository, code)));
+    }
+    problems
+}
+
+/// What is at fault with that which stands between backticks.
+fn named(path: &str, text: &str, fault: impl Fn(&str) -> Option<String>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let faults = line.split('`').skip(1).step_by(2).filter_map(&fault);
+        problems.extend(faults.map(|fault| Problem::at_line(path, index + 1, fault)));
     }
     problems
 }
 
 /// What stands as `path/to/file.rs::name` is a function of that name in that file, whose path is
 /// from the root or from `crates/`.
-fn missing_tests<'a>(
-    repository: &'a Repository,
-    path: &'a str,
-    text: &'a str,
-) -> impl Iterator<Item = Problem> + 'a {
-    text.lines().enumerate().flat_map(move |(index, line)| {
-        let named = line.split('`').skip(1).step_by(2);
-        named.filter_map(move |code| {
-            let (file, name) = code.split_once(".rs::")?;
-            let file = format!("{file}.rs");
-            let source = repository
-                .text(&file)
-                .or_else(|| repository.text(&format!("crates/{file}")));
-            let fault = match source {
-                None => format!("{file} is no file"),
-                Some(source) if !source.contains(&format!("fn {name}(")) => {
-                    format!("{file} has no test {name}")
-                }
-                Some(_) => return None,
-            };
-            Some(Problem::at_line(path, index + 1, fault))
-        })
-    })
+fn missing_test(repository: &Repository, code: &str) -> Option<String> {
+    let (file, name) = code.split_once(".rs::")?;
+    let file = format!("{file}.rs");
+    let source = repository
+        .text(&file)
+        .or_else(|| repository.text(&format!("crates/{file}")));
+    match source {
+        None => Some(format!("{file} is no file")),
+        Some(source) if !source.contains(&format!("fn {name}(")) => {
+            Some(format!("{file} has no test {name}"))
+        }
+        Some(_) => None,
+    }
+}
+
+fn missing_place(repository: &Repository, code: &str) -> Option<String> {
+    let is_path = PLACES.iter().any(|place| code.starts_with(place))
+        && !code.contains("::")
+        && !code.contains(char::is_whitespace);
+    (is_path && !repository.holds(code)).then(|| format!("there is no {code}"))
 }
 
 #[cfg(test)]
@@ -99,5 +116,12 @@ mod tests {
         assert_eq!(problems(LISTED, "", both), 0);
         assert_eq!(problems(LISTED, "", "`a/tests/b.rs::it_does_not`\n"), 1);
         assert_eq!(problems(LISTED, "", "`a/tests/c.rs::it_works`\n"), 1);
+    }
+
+    #[test]
+    fn the_places_that_are_named_are_there() {
+        let there = "`examples/c`, `examples/c/tests/d.rs`, `crates/`, `examples/x y`\n";
+        assert_eq!(problems(LISTED, "", there), 0);
+        assert_eq!(problems(LISTED, "", "`interop-tests/e/run.sh`\n"), 1);
     }
 }
