@@ -82,6 +82,16 @@ async function takesAnotherName(context, url) {
   await page.close();
 }
 
+// Nobody listens there: the terminal says so, and goes on trying.
+async function saysThatNobodyIsThere() {
+  const lonely = start(["join", "http://127.0.0.1:1"]);
+  try {
+    await until("the terminal misses a server", () => lonely.lines.some((line) => line.startsWith("* no connection: ")));
+  } finally {
+    lonely.child.kill();
+  }
+}
+
 // A server that is asked to end while another one has its address: the page goes there by itself, and
 // neither is seen as cut off nor loses a line.
 async function moves(context, from) {
@@ -208,6 +218,7 @@ try {
   await once(terminal.child, "exit");
   const after = await settles("nothing is left", port, before);
   console.log(`ok chat: before ${JSON.stringify(before)}, after ${JSON.stringify(after)}`);
+  await saysThatNobodyIsThere();
   await moves(browser, server);
   console.log("ok chat: a page goes from one server to the next");
   console.log("2 passed, 0 failed");

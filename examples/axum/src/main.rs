@@ -31,8 +31,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let server = Server::new();
     example_axum::handlers(&server);
     let app = example_axum::routes(&server);
-    let listener = TcpListener::bind(&*options.listen).await?;
+    let taken = |error| format!("cannot listen on {}: {error}; see --listen", options.listen);
+    let listener = TcpListener::bind(&*options.listen).await.map_err(taken)?;
     println!("Serving http://{}", listener.local_addr()?);
+    println!(
+        "Its routes: / /healthz /readyz /metrics, and POST /say, which everybody in the lobby hears"
+    );
     let (handle, patience) = (server.clone(), Duration::from_secs(options.patience));
     tokio::spawn(async move {
         if terminated().await.is_ok() {

@@ -75,9 +75,14 @@ async fn serve(serving: Serving) -> Result<(), Box<dyn Error>> {
         .state(room::Lobby::default())
         .build();
     room::register(&server.namespace("/"));
-    let bound = server.bind(&*serving.listen).await?;
+    let taken = |error| format!("cannot listen on {}: {error}; see --listen", serving.listen);
+    let bound = server.bind(&*serving.listen).await.map_err(taken)?;
     println!("Chat on http://{}", bound.local_addr());
-    println!("Open it in two tabs, or enter from a terminal: cargo run -p example-chat -- join");
+    println!("Open it in two tabs, or enter from a terminal:");
+    println!(
+        "  cargo run --release -p example-chat -- join http://{}",
+        bound.local_addr()
+    );
     let counted = serving.counts.then(|| server.clone());
     // All are asked at once: a room is no crowd.
     let farewell = Drain::new().spread(Duration::ZERO).deadline(PATIENCE);

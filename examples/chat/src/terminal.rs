@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use trunkline::client::{AckError, Client, Data, Dial, Socket};
+use trunkline::client::{AckError, Client, Data, Dial, Socket, State, Watch};
 
 use crate::words::{Join, Joined, Member, Receipt, Said, Say, Who};
 
@@ -32,6 +32,7 @@ pub(crate) async fn join(joining: Joining) -> Result<(), Box<dyn Error>> {
     });
     listen(&socket, &visit);
     come_back(&socket, &visit);
+    tokio::spawn(tell_connection(client.state()));
     socket.connect().await?;
     visit.enter(&socket).await?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
@@ -102,6 +103,24 @@ fn come_back(socket: &Socket, visit: &Arc<Visit>) {
             }
         }
     });
+}
+
+/// Says when there is no connection any more, or none yet, and when it is back.
+async fn tell_connection(mut states: Watch<State>) {
+    let mut is_away = false;
+    while let Some(state) = states.changed().await {
+        match state {
+            State::Reconnecting { cause, .. } if !is_away => {
+                is_away = true;
+                println!("* no connection: {cause}. What you type waits for it");
+            }
+            State::Connected { .. } if is_away => {
+                is_away = false;
+                println!("* connected");
+            }
+            _ => {}
+        }
+    }
 }
 
 fn listen(socket: &Socket, visit: &Arc<Visit>) {

@@ -1,6 +1,7 @@
 //! What was said, heard, and told to be lost; and whether it comes out even.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::words::{Fate, Heard};
@@ -29,6 +30,25 @@ struct Sum {
     undelivered: usize,
     unknown: usize,
     in_silence: usize,
+}
+
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            said,
+            heard,
+            absent,
+            undelivered,
+            unknown,
+            in_silence,
+        } = self;
+        writeln!(f, "{said} events were said. Of these:")?;
+        writeln!(f, "{heard:>8} were heard, once and in order")?;
+        writeln!(f, "{absent:>8} were for somebody on the other server")?;
+        writeln!(f, "{undelivered:>8} were told to be undelivered")?;
+        writeln!(f, "{unknown:>8} were told to be unknown")?;
+        write!(f, "{in_silence:>8} were lost in silence")
+    }
 }
 
 impl Ledger {
@@ -79,7 +99,7 @@ impl Ledger {
                 .map_err(|wrong| format!("{from} to {to}: {wrong}"))?;
             line.add_to(&mut sum);
         }
-        println!("{sum:?}");
+        println!("{sum}");
         match (lines.len() == clients as usize, sum.in_silence) {
             (false, _) => Err(format!(
                 "{} of {clients} clients were heard of",
