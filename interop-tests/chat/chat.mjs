@@ -92,6 +92,30 @@ async function saysThatNobodyIsThere() {
   }
 }
 
+// A server that crashes: what is written until there is another one waits, and follows the page into
+// the room there. In the end both leave it.
+async function survives(page, from, relay, visitor) {
+  const dead = once(from.child, "exit");
+  from.child.kill("SIGKILL");
+  await dead;
+  await until("the page misses the server", async () => (await page.textContent("#state")) === "reconnecting");
+  await page.fill("#text", "written in between");
+  await page.click("#say button");
+  const to = await startServer();
+  try {
+    relay.lead(to.port);
+    await until("the line has its tick", async () => (await page.locator('.tick[data-sent="yes"]').count()) === 2);
+    // Who of the two enters first is open: the other one hears the line live, or is told of it.
+    await until("the terminal hears the line", () => visitor.lines.includes("Ada: written in between"));
+    await page.close();
+    visitor.child.stdin.end();
+    await once(visitor.child, "exit");
+    await settles("all have left", to.port, { sessions: 0, pending_acks: 0 });
+  } finally {
+    to.child.kill();
+  }
+}
+
 // A server that is asked to end while another one has its address: the page goes there by itself, and
 // neither is seen as cut off nor loses a line.
 async function moves(context, from) {
@@ -117,10 +141,7 @@ async function moves(context, from) {
     assert.equal(await page.locator(".note.warn").count(), 0);
     assert.ok(!visitor.lines.includes("* Ada was cut off"), "the page was there all the while");
     assert.deepEqual((await namesIn(page)).sort(), ["Ada (you)", "Rust"]);
-    await page.close();
-    visitor.child.stdin.end();
-    await once(visitor.child, "exit");
-    await settles("all have left", to.port, { sessions: 0, pending_acks: 0 });
+    await survives(page, to, relay, visitor);
   } finally {
     visitor.child.kill();
     to.child.kill();
