@@ -210,7 +210,16 @@ impl Prepared {
     /// The id of the ack that it asks for, if it is an EVENT that asks for one.
     #[must_use]
     pub fn ack_id(&self) -> Option<AckId> {
-        self.to_event(u32::MAX)?.ack_id
+        if self.kind() != Kind::EVENT {
+            return None;
+        }
+        // Its fields begin with the namespace and the id, whatever the length of its args.
+        let mut fields = Reader::new(&self.0.message_pack);
+        fields.token().ok()?;
+        match fields.token() {
+            Ok(Token::Unsigned(number)) => AckId::new(number),
+            _ => None,
+        }
     }
 
     /// The EVENT that it is, to be told to whoever emitted it; nothing for other kinds.
@@ -546,10 +555,13 @@ impl Deref for Prefix {
 mod tests {
     use super::*;
 
+    fn event_name(name: &str) -> EventName {
+        EventName::try_from(name).unwrap()
+    }
+
     fn event() -> Prepared {
         let args = Payload::from_message_pack(vec![0x91, 0xc4, 0x01, 0xff].into()).unwrap();
-        let name = EventName::try_from("said").unwrap();
-        Prepared::event(&NamespaceName::root(), None, &name, &args)
+        Prepared::event(&NamespaceName::root(), None, &event_name("said"), &args)
     }
 
     #[test]
@@ -567,6 +579,26 @@ mod tests {
         );
         assert_eq!(&*event.prefix(Encoding::Json, 300), b"[20,300");
         assert_eq!(event.len(Encoding::MessagePack), message_pack.len());
+    }
+
+    #[test]
+    fn the_id_of_the_ack_that_is_asked_for_is_read_from_the_header() {
+        let (name, other) = (event_name("said"), NamespaceName::try_from("/b").unwrap());
+        let args = Payload::from_message_pack(vec![0x91, 0x07].into()).unwrap();
+        for number in [0, 7, 200, 70_000, crate::MAX_INTEGER] {
+            let id = AckId::new(number);
+            for namespace in [&NamespaceName::root(), &other] {
+                let asking = Prepared::event(namespace, id, &name, &args);
+                assert_eq!(asking.ack_id(), id, "{number} in {namespace}");
+                let asked = asking.to_event(64).unwrap();
+                assert_eq!(asked.ack_id, id, "{number} in {namespace}");
+            }
+        }
+        assert_eq!(event().ack_id(), None, "nobody asks");
+        let answer = Prepared::ack(&other, AckId::new(7).unwrap(), &args);
+        assert_eq!(answer.ack_id(), None, "it is the answer");
+        let refused = Prepared::refused(&other, 7, Code::NORMAL, "", &Value::nil());
+        assert_eq!(refused.ack_id(), None);
     }
 
     #[test]
