@@ -1,5 +1,6 @@
 //! Events that ask one socket for an answer.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -187,14 +188,10 @@ impl<T: DeserializeOwned> IntoFuture for EmitWithAck<T> {
     }
 }
 
-impl<T> std::fmt::Debug for EmitWithAck<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let event = self.encoded.as_ref().map(|(event, _)| event);
-        f.debug_struct("EmitWithAck")
-            .field("socket", &self.socket)
-            .field("event", &event)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
+impl<T> fmt::Debug for EmitWithAck<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = f.debug_struct("EmitWithAck");
+        show_asking(shown, &self.socket, &self.encoded, self.timeout)
     }
 }
 
@@ -217,8 +214,8 @@ impl<T: DeserializeOwned> Future for Acked<T> {
     }
 }
 
-impl<T> std::fmt::Debug for Acked<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<T> fmt::Debug for Acked<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Acked").finish_non_exhaustive()
     }
 }
@@ -298,6 +295,22 @@ fn ask(socket: &Socket, event: &EventName, args: &Payload) -> Result<(Forget, An
     };
     socket.deliver(Prepared::event(namespace, Some(ack_id), event, args))?;
     Ok((forget, answer))
+}
+
+/// What an event that asks shows for debugging: whom and for how long, and nothing of its args, since
+/// content does not belong into logs.
+pub(crate) fn show_asking(
+    mut shown: fmt::DebugStruct<'_, '_>,
+    to: &dyn fmt::Debug,
+    encoded: &Result<(EventName, Payload), EmitError>,
+    timeout: Duration,
+) -> fmt::Result {
+    let event = encoded.as_ref().map(|(event, _)| event);
+    shown
+        .field("to", to)
+        .field("event", &event)
+        .field("timeout", &timeout)
+        .finish_non_exhaustive()
 }
 
 /// Ids count through the whole process, so that none is ever reused in a session.

@@ -12,7 +12,7 @@ use trunkline_driver::Turn;
 use trunkline_driver::sync::{Arc, Mutex};
 use trunkline_protocol::{AckId, EventName, Payload, Prepared};
 
-use crate::ack::{ACK_TIMEOUT, AckWaiter, LONGEST_TIMEOUT, next_ack_id};
+use crate::ack::{ACK_TIMEOUT, AckWaiter, LONGEST_TIMEOUT, next_ack_id, show_asking};
 use crate::{AckError, EmitError, Emitter, Socket};
 
 /// An event for many sockets that asks each for an ack, ready to go: awaiting it sends it, and waits
@@ -107,12 +107,8 @@ impl<T: DeserializeOwned> IntoFuture for EmitWithAcks<'_, T> {
 
 impl<T> fmt::Debug for EmitWithAcks<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let event = self.encoded.as_ref().map(|(event, _)| event);
-        f.debug_struct("EmitWithAcks")
-            .field("to", &self.emitter)
-            .field("event", &event)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
+        let shown = f.debug_struct("EmitWithAcks");
+        show_asking(shown, &self.emitter, &self.encoded, self.timeout)
     }
 }
 

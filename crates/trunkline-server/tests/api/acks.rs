@@ -158,3 +158,21 @@ async fn what_a_socket_asked_before_it_was_refused_is_settled_at_once() {
     assert_eq!(peer.receive().await[0], 18, "the event was never sent");
     assert_eq!(server.stats().pending_acks, 0);
 }
+
+#[tokio::test]
+async fn a_question_shows_whom_it_asks_and_not_what() {
+    let (_peer, socket) = connected(&Server::new()).await;
+    let one = socket.emit_with_ack::<(), _>("agree?", "s3cret");
+    let shown = format!("{one:?}");
+    assert!(shown.starts_with("EmitWithAck {"), "{shown}");
+    let many = socket
+        .within("lobby")
+        .emit_with_ack::<(), _>("agree?", "s3cret");
+    let shown = [shown, format!("{many:?}")];
+    assert!(shown[1].starts_with("EmitWithAcks {"), "{shown:?}");
+    for shown in shown {
+        let told = ["to: ", "agree?", "timeout: 10s"];
+        assert!(told.iter().all(|it| shown.contains(it)), "{shown}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+}
