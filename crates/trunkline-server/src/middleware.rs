@@ -27,7 +27,8 @@ pub struct Next {
 
 impl Next {
     /// Runs the rest, and gives its answer: the args of the ack (none are encoded if nobody asked),
-    /// or the failure that the peer is told. A panic there is an internal failure here.
+    /// or the failure that the peer is told. A panic there is an internal failure here. A handler that
+    /// answers later, by its [`Responder`](crate::Responder), gives empty args.
     ///
     /// # Errors
     /// What the rest failed with.
@@ -176,7 +177,16 @@ impl Passage {
             return Err(Failure::internal());
         };
         let call = Call::event_arrived(&self.socket, job.event(), &self.args, deferral);
-        job.route.handler().call(&call, self.asked)
+        let answering = job.route.handler().call(&call, self.asked)?;
+        let Some(due) = deferral.due() else {
+            return Ok(answering);
+        };
+        let due = Arc::clone(due);
+        Ok(Box::pin(async move {
+            let args = answering.await?;
+            due.returned()?;
+            Ok(args)
+        }))
     }
 
     /// Shows the event to whoever sees all. Whatever becomes of that is nobody's answer.

@@ -20,7 +20,8 @@ use crate::{Failure, Socket};
 ///
 /// A handler that asks for one returns `()`: what it returns is no answer any more. If it fails, or
 /// panics, while no answer was given, that is the answer. Dropped without one, it fails the ack with
-/// `no-answer`. The socket's next event does not wait for it.
+/// `no-answer`, which is what middleware around the handler sees if it was dropped by then: an answer
+/// that it gives in place of that is sent. The socket's next event does not wait for it.
 ///
 /// Each counts 64 bytes towards `limits.inbound` of its session, as events do that wait for a
 /// handler: past it receipts are withheld, so that a client that asks and asks waits on its side.
@@ -155,10 +156,15 @@ impl Deferral {
 /// An answer that is due.
 ///
 /// ```text
-///   running ──the handler ends──> handled
-///      │ └──responder dropped──> dropped ──the handler ends──> answered
-///      └──answered by either ───────────────> answered
+///   running ──the handler returns──> returned ──all around it ended──> handled
+///      │                                │                                │
+///      └──responder dropped──> dropped  └──dropped──> unanswered         └──dropped──> answered
+///
+///   dropped, unanswered ──all around it ended──> answered
+///   any ──answered by the responder────────────> answered
 /// ```
+///
+/// What is around the handler is the middleware. Without any, both ends are one.
 pub(crate) struct Due {
     socket: Socket,
     event: EventName,
@@ -170,9 +176,15 @@ pub(crate) struct Due {
 enum State {
     /// The handler runs, and its responder is there.
     Running,
-    /// The handler runs, or failed, or is about to: how it ends is the answer.
+    /// The handler returned, and its responder is there; middleware still runs.
+    Returned,
+    /// The responder is gone, and the handler did not return ahead of that: it failed, or was given
+    /// up, or middleware has been told that there is no answer. How that ends is the answer.
     Dropped,
-    /// The handler is done, and its responder is there.
+    /// The responder is gone after the handler returned: middleware can know nothing of that, so
+    /// only its failure is an answer.
+    Unanswered,
+    /// All is done, and the responder is there.
     Handled,
     Answered,
 }
@@ -193,6 +205,7 @@ impl Due {
             let state = &mut *self.state.lock();
             let next = match *state {
                 State::Running => State::Dropped,
+                State::Returned => State::Unanswered,
                 _ => State::Answered,
             };
             mem::replace(state, next)
@@ -208,31 +221,60 @@ impl Due {
         &self.event
     }
 
-    /// The handler ended.
+    /// The handler returned, and what is around it goes on.
+    ///
+    /// # Errors
+    /// `no-answer`, if the responder is gone without one: whoever is around may make something of it.
+    pub(crate) fn returned(&self) -> Result<(), Failure> {
+        let state = &mut *self.state.lock();
+        match *state {
+            State::Running => *state = State::Returned,
+            State::Dropped => return Err(Failure::no_answer()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The handler ended, with nothing around it.
     pub(crate) fn handler_ended(&self, outcome: Outcome) {
-        let failure = match outcome {
-            Outcome::Done(_) => None,
-            Outcome::Failed(failure) => Some(failure),
+        let outcome = match outcome {
+            Outcome::Done(args) => match self.returned() {
+                Ok(()) => Outcome::Done(args),
+                Err(failure) => Outcome::Failed(failure),
+            },
+            ended => ended,
+        };
+        self.ended(outcome);
+    }
+
+    /// The handler ended, and all that was around it.
+    pub(crate) fn ended(&self, outcome: Outcome) {
+        let ended = match outcome {
+            Outcome::Done(args) => Ok(args),
+            Outcome::Failed(failure) => Err(failure),
             Outcome::Panicked(panic) => {
                 log_panic(&self.socket, &self.event, &panic);
-                Some(Failure::internal())
+                Err(Failure::internal())
             }
         };
         let before = {
             let state = &mut *self.state.lock();
-            let next = match (*state, &failure) {
-                (State::Running, None) => State::Handled,
+            let next = match (*state, &ended) {
+                (State::Running | State::Returned, Ok(_)) => State::Handled,
                 _ => State::Answered,
             };
             mem::replace(state, next)
         };
-        match (before, failure) {
-            (State::Answered | State::Handled, Some(failure)) => {
+        match (before, ended) {
+            (State::Answered | State::Handled, Err(failure)) => {
                 log_failure(&self.socket, &self.event, &failure);
             }
-            (State::Running | State::Dropped, Some(failure)) => self.send(Err(failure)),
-            (State::Dropped, None) => self.send(Err(Failure::no_answer())),
-            (State::Running | State::Handled | State::Answered, None) => {}
+            (State::Running | State::Returned | State::Unanswered, Err(failure)) => {
+                self.send(Err(failure));
+            }
+            (State::Dropped, answer) => self.send(answer),
+            (State::Unanswered, Ok(_)) => self.send(Err(Failure::no_answer())),
+            (State::Running | State::Returned | State::Handled | State::Answered, Ok(_)) => {}
         }
     }
 

@@ -191,7 +191,7 @@ impl Worker {
                 ack_id,
                 passage,
             } => match passage.due() {
-                Some(due) => due.handler_ended(outcome),
+                Some(due) => due.ended(outcome),
                 None => answer(&self.socket, &event, ack_id, outcome),
             },
             After::Nothing(hook) => log_hook(&self.socket, hook, &outcome),

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use trunkline_server::{
-    AUTHENTICATION_LIMIT, Ack, Data, EventName, Failure, Namespace, Next, Params, Payload,
-    Responder, Server, Socket,
+    AUTHENTICATION_LIMIT, Ack, Code, Data, EventName, Failure, IntoArgs, Namespace, Next, Params,
+    Payload, Responder, Server, Socket,
 };
 
 use crate::peer::{Answer, Peer};
@@ -177,6 +178,88 @@ async fn an_answer_given_later_passes_the_middleware_by() {
         Answer::read(&peer.receive().await),
         Answer::Acked(json!([2]))
     );
+}
+
+/// Middleware that answers "instead" where the rest has no answer, or none in time.
+fn answering_instead(chat: &Namespace) {
+    chat.middleware(|next: Next| async move {
+        match tokio::time::timeout(Duration::from_secs(1), next.run()).await {
+            Ok(Err(failure)) if failure.code() != Code::NO_ANSWER => Err(failure),
+            Ok(Ok(args)) => Ok(args),
+            Ok(Err(_)) | Err(_) => Ok("instead".into_args()?),
+        }
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn middleware_answers_in_place_of_a_responder_that_was_dropped() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    answering_instead(&chat);
+    chat.on("drop", |responder: Responder<u8>| async move {
+        drop(responder);
+    });
+    chat.on("hang", |_responder: Responder<u8>| async {
+        std::future::pending::<()>().await;
+    });
+    chat.on("fail", |responder: Responder<u8>| async move {
+        drop(responder);
+        Err::<(), _>(Failure::new(4005, "on purpose"))
+    });
+    let mut peer = Peer::connect(&server).await;
+    let instead = || Answer::Acked(json!(["instead"]));
+    assert_eq!(peer.call("drop", json!([])).await, instead());
+    assert_eq!(peer.call("hang", json!([])).await, instead());
+    let failed = Answer::failed(4005, "on purpose");
+    assert_eq!(peer.call("fail", json!([])).await, failed);
+}
+
+#[tokio::test]
+async fn middleware_that_passes_on_what_a_responder_left_gives_no_answer() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let (handed, mut hands) = mpsc::unbounded_channel::<Responder<u8>>();
+    chat.middleware(|next: Next| async move {
+        let answer = next.run().await;
+        tokio::task::yield_now().await;
+        answer
+    });
+    chat.on("drop", |responder: Responder<u8>| async move {
+        drop(responder);
+    });
+    chat.on("later", move |responder: Responder<u8>| {
+        let handed = handed.clone();
+        async move { handed.send(responder).unwrap() }
+    });
+    let mut peer = Peer::connect(&server).await;
+    let none = || Answer::failed(3012, "no-answer");
+    assert_eq!(peer.call("drop", json!([])).await, none());
+    peer.ask(7, "later", json!([])).await;
+    drop(hands.recv().await.unwrap());
+    assert_eq!(Answer::read(&peer.receive().await), none());
+}
+
+#[tokio::test]
+async fn a_responder_that_is_dropped_behind_its_handlers_back_gives_no_answer() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let (handed, hands) = std::sync::mpsc::channel::<Responder<u8>>();
+    let hands = Arc::new(std::sync::Mutex::new(hands));
+    chat.middleware(move |next: Next| {
+        let hands = Arc::clone(&hands);
+        async move {
+            let answer = next.run().await;
+            drop(hands.lock().unwrap().recv());
+            answer
+        }
+    });
+    chat.on("later", move |responder: Responder<u8>| {
+        let handed = handed.clone();
+        async move { handed.send(responder).unwrap() }
+    });
+    let mut peer = Peer::connect(&server).await;
+    let answer = peer.call("later", json!([])).await;
+    assert_eq!(answer, Answer::failed(3012, "no-answer"));
 }
 
 #[tokio::test]
