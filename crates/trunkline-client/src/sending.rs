@@ -167,7 +167,7 @@ impl Shared {
         };
         let open = member.is_open(ahead);
         match &book.session {
-            Some(session) if open => session.push(frame).map(|_dropped| ()).map_err(overflow),
+            Some(session) if open => session.push(frame).map_err(overflow),
             _ => {
                 book.offline_bytes += offline_len(&frame);
                 member.offline.push_back(frame);

@@ -191,19 +191,19 @@ impl Session {
     ///
     /// A queue past `limits.queue` first loses what may be dropped (see
     /// [`Overflow`](trunkline_protocol::Overflow)); if that is not enough, the connection is closed as
-    /// a slow consumer's. The session stays. Returns how many events were dropped.
+    /// a slow consumer's. The session stays. [`traffic`](Self::traffic) counts what is dropped.
     ///
     /// # Errors
     /// The session is over, or its queue holds twice its limit: it cannot keep its promise, and the
     /// caller ends it with `overflow`.
-    pub fn push(self: &Arc<Self>, frame: Prepared) -> Result<u64, PushError> {
+    pub fn push(self: &Arc<Self>, frame: Prepared) -> Result<(), PushError> {
         // JSON is made on first use: before the lock, not under it.
         let _ = frame.suffix(self.encoding);
         self.push_locked(self.outbound.lock(), frame)
     }
 
-    /// As [`push`](Self::push), unless `is_over` is set: then none. Whatever is pushed after it was
-    /// set is followed by nothing of what it stands for.
+    /// As [`push`](Self::push), unless `is_over` is set: then it is false. Whatever is pushed after it
+    /// was set is followed by nothing of what it stands for.
     ///
     /// # Errors
     /// As [`push`](Self::push).
@@ -211,25 +211,22 @@ impl Session {
         self: &Arc<Self>,
         is_over: &AtomicBool,
         frame: Prepared,
-    ) -> Result<Option<u64>, PushError> {
+    ) -> Result<bool, PushError> {
         let _ = frame.suffix(self.encoding);
         let sending = self.outbound.lock();
         // The lock orders it with the pushes of whoever has set it.
         if is_over.load(Ordering::Relaxed) {
-            return Ok(None);
+            return Ok(false);
         }
-        self.push_locked(sending, frame).map(Some)
+        self.push_locked(sending, frame).map(|()| true)
     }
 
     fn push_locked(
         self: &Arc<Self>,
         mut sending: MutexGuard<'_, Sending>,
         frame: Prepared,
-    ) -> Result<u64, PushError> {
-        let before = sending.machine.dropped_events();
-        let kind = frame.kind();
+    ) -> Result<(), PushError> {
         sending.machine.push(frame)?;
-        sending.flow.count(kind);
         if sending.machine.is_over_limit() {
             sending.transmit();
             sending.machine.shed();
@@ -239,12 +236,11 @@ impl Session {
                 sending.slow = true;
                 sending.wake();
             }
-            return Ok(sending.machine.dropped_events() - before);
+            return Ok(());
         }
         sending.slow = false;
-        let dropped = sending.machine.dropped_events() - before;
         self.written_soon(sending);
-        Ok(dropped)
+        Ok(())
     }
 
     /// Drops the EVENTs of a namespace that have no number yet; gives how many there were (NSP-010).
@@ -277,7 +273,6 @@ impl Session {
         let is_blocked = sending.link.as_ref().is_none_or(Link::is_blocked);
         let taken = sending.machine.push_best_effort(frame, is_blocked);
         if taken {
-            sending.flow.best_effort += 1;
             self.written_soon(sending);
         }
         taken
@@ -525,10 +520,12 @@ impl Session {
             bytes: self.received_bytes.load(Ordering::Relaxed),
             ..self.inbound.lock().flow
         };
-        let sent = self.outbound.lock().flow();
+        let sending = self.outbound.lock();
         Traffic {
             received,
-            sent,
+            sent: sending.flow(),
+            dropped_events: sending.machine.dropped_events(),
+            lost_best_effort: sending.machine.lost_best_effort(),
             stale_best_effort: self.stale_best_effort(),
         }
     }

@@ -9,8 +9,12 @@ use trunkline_protocol::Kind;
 pub struct Traffic {
     /// What came from the peer.
     pub received: Flow,
-    /// What was sent to the peer, or waits to be.
+    /// What was handed to connections for the peer: not what waits, nor what was dropped before.
     pub sent: Flow,
+    /// Events for the peer that were dropped while they waited, since more waited than may.
+    pub dropped_events: u64,
+    /// Best-effort frames for the peer that had been taken, and were lost with their connection.
+    pub lost_best_effort: u64,
     /// LATEST frames received and dropped, because the connection had brought the same version or a
     /// higher one.
     pub stale_best_effort: u64,
@@ -53,6 +57,8 @@ impl AddAssign for Traffic {
     fn add_assign(&mut self, other: Self) {
         self.received += other.received;
         self.sent += other.sent;
+        self.dropped_events += other.dropped_events;
+        self.lost_best_effort += other.lost_best_effort;
         self.stale_best_effort += other.stale_best_effort;
     }
 }

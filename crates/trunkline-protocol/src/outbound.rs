@@ -37,8 +37,23 @@ pub struct Outbound {
     connects: Vec<(u64, Prepared)>,
     /// The receipt that PING, PONG and RECEIVED tell.
     receipt: u64,
+    sent: Sent,
     dropped_best_effort: u64,
+    lost_best_effort: u64,
     dropped_events: u64,
+}
+
+/// How many frames were handed to connections. What waits is not among them, nor is what was dropped
+/// while it waited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sent {
+    /// EVENTs that took a number; replays are not counted.
+    pub events: u64,
+    /// ACKs and FAILEDs, likewise.
+    pub answers: u64,
+    /// DATAGRAMs and LATESTs.
+    pub best_effort: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +121,9 @@ impl Outbound {
             control: Control::default(),
             connects: Vec::new(),
             receipt: 0,
+            sent: Sent::default(),
             dropped_best_effort: 0,
+            lost_best_effort: 0,
             dropped_events: 0,
         }
     }
@@ -225,7 +242,7 @@ impl Outbound {
         if !matches!(self.state, State::Ended(_)) {
             self.state = State::Ended(code);
         }
-        self.loose = Vec::new();
+        self.lose_loose();
         self.connects = Vec::new();
         let (unconfirmed, unconfirmed_answers) = self.log.take();
         Lost {
@@ -389,10 +406,23 @@ impl Outbound {
         self.confirmed + self.log.len() as u64
     }
 
+    /// What was handed to connections since the session began.
+    #[must_use]
+    pub const fn sent(&self) -> Sent {
+        self.sent
+    }
+
     /// Best-effort frames dropped since the session began.
     #[must_use]
     pub const fn dropped_best_effort(&self) -> u64 {
         self.dropped_best_effort
+    }
+
+    /// Of the best-effort frames that were dropped, those that [`push_best_effort`](Self::push_best_effort)
+    /// had taken: their connection, or the session, ended before they could be written.
+    #[must_use]
+    pub const fn lost_best_effort(&self) -> u64 {
+        self.lost_best_effort
     }
 
     /// Events dropped since the session began, because more waited than may.
@@ -442,8 +472,11 @@ impl Outbound {
 
     fn number(&mut self, frame: Prepared) {
         let seq = self.numbered() + 1;
-        if frame.kind() == Kind::CONNECT {
-            self.connects.push((seq, frame.clone()));
+        match frame.kind() {
+            Kind::CONNECT => self.connects.push((seq, frame.clone())),
+            Kind::EVENT => self.sent.events += 1,
+            Kind::ACK | Kind::FAILED => self.sent.answers += 1,
+            _ => {}
         }
         self.log.push(frame, self.encoding, seq);
     }
@@ -461,6 +494,7 @@ impl Outbound {
         if self.loose.is_empty() {
             return false;
         }
+        self.sent.best_effort += self.loose.len() as u64;
         for frame in self.loose.drain(..) {
             write(&[&frame.prefix(self.encoding, 0), frame.suffix(self.encoding)]);
         }
@@ -480,8 +514,14 @@ impl Outbound {
     fn forget_connection(&mut self) {
         self.log.rewind();
         self.control = Control::default();
-        self.dropped_best_effort += self.loose.len() as u64;
-        self.loose = Vec::new();
+        self.lose_loose();
+    }
+
+    /// What was taken for the connection, and did not come to it.
+    fn lose_loose(&mut self) {
+        let lost = std::mem::take(&mut self.loose).len() as u64;
+        self.dropped_best_effort += lost;
+        self.lost_best_effort += lost;
     }
 }
 

@@ -355,7 +355,8 @@ impl Arrival<'_> {
         // The life of the session is held too: it must not end between the decision and the swap.
         let mut life = context.life.lock();
         if *life == Life::Ended {
-            return Resumption::Refused(ResumeRefusal::Unknown, attach.connection);
+            drop((life, attachment, moment));
+            return self.bereaved(attach.connection, resume, admission.principal.as_ref());
         }
         let driver = match context.session.attach(attach, inbox, now, welcome) {
             Ok(driver) => driver,

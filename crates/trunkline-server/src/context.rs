@@ -115,13 +115,8 @@ impl SessionContext {
     /// Pushes a sequenced frame. A session that cannot hold it ends here, with `overflow`: that is
     /// its own affair and never the business of others in a room.
     pub(crate) fn push(self: &Arc<Self>, frame: Prepared) -> Result<(), EmitError> {
-        match self.session.push(frame) {
-            Ok(dropped) => {
-                self.server.count_dropped_events(dropped);
-                Ok(())
-            }
-            Err(error) => Err(self.not_taken(error)),
-        }
+        let pushed = self.session.push(frame);
+        pushed.map_err(|error| self.not_taken(error))
     }
 
     /// As [`push`](Self::push), for a socket that has not left its namespace.
@@ -131,11 +126,8 @@ impl SessionContext {
         frame: Prepared,
     ) -> Result<(), EmitError> {
         match self.session.push_unless(is_over, frame) {
-            Ok(Some(dropped)) => {
-                self.server.count_dropped_events(dropped);
-                Ok(())
-            }
-            Ok(None) => Err(EmitError::Disconnected),
+            Ok(true) => Ok(()),
+            Ok(false) => Err(EmitError::Disconnected),
             Err(error) => Err(self.not_taken(error)),
         }
     }
@@ -311,12 +303,13 @@ impl SessionContext {
     /// What follows a session's end: whatever waits learns of it.
     fn wind_up(self: &Arc<Self>, code: Code, reason: &str, farewell: Option<Close>) {
         // Nobody will come back for a session that would not have been kept.
-        let grave = self.is_worth_keeping() || farewell.is_some();
-        let until = clock::now() + self.server.config.resume_window;
-        self.server
-            .registry
-            .remove(self, grave.then_some((code, until)));
+        if self.is_worth_keeping() || farewell.is_some() {
+            let until = clock::now() + self.server.config.resume_window;
+            self.server.registry.bury(self, code, until);
+        }
         let lost = self.session.end(code, farewell);
+        // Only now is it known what the session has moved, and lost.
+        self.server.registry.remove(self);
         self.server.count_lost(&lost);
         self.server.presence.session_ended();
         let waiters = self.acks.lock().drain();

@@ -53,16 +53,16 @@ impl Registry {
         owner.then_some(grave.code)
     }
 
-    /// Takes a session out that ended; if a grave is wanted, it tells the code until then.
-    pub(crate) fn remove(&self, context: &SessionContext, grave: Option<(Code, Time)>) {
-        {
-            let mut ended = self.ended.lock();
-            if self.sessions.remove(&context.id).is_none() {
-                return;
-            }
+    /// Takes a session out that ended.
+    pub(crate) fn remove(&self, context: &SessionContext) {
+        let mut ended = self.ended.lock();
+        if self.sessions.remove(&context.id).is_some() {
             *ended += context.session.traffic();
         }
-        let Some((code, until)) = grave else { return };
+    }
+
+    /// Notes the code of a session that ends, for whoever comes late, until then.
+    pub(crate) fn bury(&self, context: &SessionContext, code: Code, until: Time) {
         let grave = Grave {
             secret: context.secret,
             principal: context.principal(),

@@ -67,7 +67,6 @@ struct Counters {
     lost_queued: AtomicU64,
     discarded_events: AtomicU64,
     dropped_best_effort: AtomicU64,
-    dropped_events: AtomicU64,
     dropped_volatile: AtomicU64,
     aborted_handlers: AtomicU64,
     upgrades_refused: AtomicU64,
@@ -139,7 +138,8 @@ pub struct Stats {
     pub resumes_refused: Vec<(&'static str, u64)>,
     /// What came from clients.
     pub received: Flow,
-    /// What was sent to clients, or waits to be.
+    /// What was sent to clients: handed to a connection. What waits is counted when it leaves, and what
+    /// is dropped before that is counted as that.
     pub sent: Flow,
     /// Handlers and hooks that failed without meaning to: with an error that was no
     /// [`Failure`](crate::Failure) made on purpose.
@@ -159,7 +159,8 @@ pub struct Stats {
     /// Events to clients that were dropped while they waited, since more waited than may: of
     /// namespaces whose [`Overflow`](crate::Overflow) says so.
     pub dropped_events: u64,
-    /// Volatile events to clients that were dropped: their connection was busy, or there was none.
+    /// Volatile events to clients that were dropped: their connection was busy, or there was none, or it
+    /// ended before they were written.
     pub dropped_volatile: u64,
     /// LATEST frames of clients that were dropped, since their connection had brought the same version
     /// or a higher one. Specification: best-effort.md, BEF-007.
@@ -391,8 +392,9 @@ impl Server {
             lost_queued: counters.lost_queued.load(Ordering::Relaxed),
             discarded_events: counters.discarded_events.load(Ordering::Relaxed),
             dropped_best_effort: counters.dropped_best_effort.load(Ordering::Relaxed),
-            dropped_events: counters.dropped_events.load(Ordering::Relaxed),
-            dropped_volatile: counters.dropped_volatile.load(Ordering::Relaxed),
+            dropped_events: traffic.dropped_events,
+            dropped_volatile: counters.dropped_volatile.load(Ordering::Relaxed)
+                + traffic.lost_best_effort,
             stale_best_effort: traffic.stale_best_effort,
             aborted_handlers: counters.aborted_handlers.load(Ordering::Relaxed),
             upgrades_refused: counters.upgrades_refused.load(Ordering::Relaxed),
@@ -484,13 +486,6 @@ impl ServerInner {
 
     pub(crate) fn count_credentials_expired(&self) {
         count(&self.counters.credentials_expired);
-    }
-
-    pub(crate) fn count_dropped_events(&self, dropped: u64) {
-        if dropped > 0 {
-            let counter = &self.counters.dropped_events;
-            counter.fetch_add(dropped, Ordering::Relaxed);
-        }
     }
 
     pub(crate) fn count_dropped_volatile(&self) {

@@ -24,8 +24,8 @@ pub(super) struct Sending {
     /// Closed as a slow consumer's: not again before the queue has been within its limit, or the
     /// connection that is to drain it would be closed too.
     pub(super) slow: bool,
-    /// What was pushed; of bytes, those of connections before the present one.
-    pub(super) flow: Flow,
+    /// Bytes written to connections before the present one.
+    written: u64,
 }
 
 #[derive(Debug)]
@@ -47,12 +47,7 @@ impl Sending {
             marked: false,
             lightened: None,
             slow: false,
-            flow: Flow {
-                events: 0,
-                answers: 0,
-                best_effort: 0,
-                bytes: 0,
-            },
+            written: 0,
         }
     }
 
@@ -65,16 +60,18 @@ impl Sending {
 
     /// What was sent so far, the present connection's bytes included.
     pub(super) fn flow(&self) -> Flow {
-        let written = self.link.as_ref().map_or(0, Link::written);
+        let sent = self.machine.sent();
         Flow {
-            bytes: self.flow.bytes + written,
-            ..self.flow
+            events: sent.events,
+            answers: sent.answers,
+            best_effort: sent.best_effort,
+            bytes: self.written + self.link.as_ref().map_or(0, Link::written),
         }
     }
 
     /// Keeps the count of a connection that is about to be let go.
     pub(super) fn count_written(&mut self) {
-        self.flow = self.flow();
+        self.written = self.flow().bytes;
     }
 
     /// Has those look again who wait for less to wait.

@@ -1,7 +1,7 @@
 //! What is dropped when more waits than may, and what never is.
 
 use trunkline_protocol::{
-    EventName, FRAME_BYTES, NamespaceName, Outbound, Overflow, Payload, Prepared,
+    Code, EventName, FRAME_BYTES, NamespaceName, Outbound, Overflow, Payload, Prepared,
 };
 
 use crate::frames::{ack, attached, event, event_of, told, words};
@@ -130,4 +130,52 @@ fn a_large_event_makes_its_own_room_rather_than_end_the_session() {
     outbound.push(event_of("large", 7 * EACH)).unwrap();
     assert!(outbound.dropped_events() > 0);
     assert_eq!(rest(&mut outbound).last().unwrap(), "large");
+}
+
+#[test]
+fn what_is_dropped_or_waits_is_not_among_what_was_sent() {
+    let mut outbound = closed_window(3);
+    for name in ["a", "b", "c", "d", "e"] {
+        outbound
+            .push(droppable(name, Overflow::DropOldest))
+            .unwrap();
+        outbound.shed();
+    }
+    outbound.push(ack(7)).unwrap();
+    assert_eq!(outbound.sent().events, 1, "what fills the window");
+    rest(&mut outbound);
+    let sent = outbound.sent();
+    assert_eq!((sent.events, outbound.dropped_events()), (1 + 3, 2));
+    assert_eq!((sent.answers, sent.best_effort), (1, 0));
+    outbound.detach();
+    outbound.attach(1).unwrap();
+    told(&mut outbound);
+    assert_eq!(outbound.sent(), sent, "what is replayed was sent before");
+}
+
+#[test]
+fn best_effort_frames_that_are_lost_with_their_connection_are_dropped_and_not_sent() {
+    let datagram = || {
+        let name = EventName::try_from("at").unwrap();
+        Prepared::datagram(&NamespaceName::root(), &name, &Payload::empty())
+    };
+    let mut outbound = attached(1_000, 1_000);
+    assert!(outbound.push_best_effort(datagram(), false));
+    outbound.detach();
+    assert!(!outbound.push_best_effort(datagram(), false), "refused");
+    outbound.attach(0).unwrap();
+    assert_eq!(outbound.sent().best_effort, 0);
+    assert_eq!(
+        (outbound.lost_best_effort(), outbound.dropped_best_effort()),
+        (1, 2)
+    );
+    assert!(outbound.push_best_effort(datagram(), false));
+    assert_eq!(told(&mut outbound).len(), 1);
+    assert_eq!(outbound.sent().best_effort, 1);
+    assert!(outbound.push_best_effort(datagram(), false));
+    outbound.end(Code::ENDED);
+    assert_eq!(
+        (outbound.lost_best_effort(), outbound.dropped_best_effort()),
+        (2, 3)
+    );
 }

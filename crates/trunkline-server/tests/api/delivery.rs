@@ -1,6 +1,7 @@
 //! Other ways to deliver than exactly once: volatile events, and what a full queue loses.
 
 use serde_json::{Value, json};
+use trunkline_driver::Turn;
 use trunkline_server::{Limits, Namespace, Overflow, Server, Socket};
 
 use crate::peer::Peer;
@@ -161,6 +162,55 @@ async fn a_volatile_event_is_dropped_and_counted_when_it_would_have_to_wait() {
     let mut peer = peer.resume(&server, 1).await;
     chat.emit("after", ()).unwrap();
     assert_eq!(peer.expect("after").await, json!([]), "neither was kept");
+}
+
+#[tokio::test]
+async fn what_was_sent_what_was_dropped_and_what_was_lost_add_up() {
+    let server = narrow();
+    let (chat, ticker) = (server.namespace("/"), server.namespace("/ticker"));
+    ticker.overflow(Overflow::DropOldest);
+    let mut peer = Peer::connect(&server).await;
+    peer.enter("/ticker", Value::Null).await;
+    peer.confirm().await;
+    peer.ping().await;
+    chat.emit("fills", &"x".repeat(300)).unwrap();
+    chat.emit("stays", ()).unwrap();
+    flood(&ticker, "tick");
+    // All that may be dropped makes room for it, which is not enough: it ends the session.
+    chat.emit("ends", &"x".repeat(6_000)).unwrap();
+    let stats = server.stats();
+    assert_eq!(stats.sent.events, 1, "what waits was not sent: {stats:?}");
+    let socket = chat.sockets().pop().unwrap();
+    socket.closed().await;
+    let stats = server.stats();
+    assert_eq!(stats.sent.events, 1, "{stats:?}");
+    assert_eq!(stats.lost_unconfirmed, 1, "{stats:?}");
+    assert_eq!(
+        (stats.dropped_events, stats.lost_queued),
+        (1_000, 1),
+        "{stats:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_volatile_event_that_is_lost_with_its_connection_is_counted() {
+    let server = Server::new();
+    let _ = server.namespace("/");
+    let (mut peer, socket) = silent(&server).await;
+    peer.confirm().await;
+    peer.ping().await;
+    {
+        // It is taken, and at the turn's end more goes ahead of it than the connection holds.
+        let _turn = Turn::enter();
+        socket.volatile().emit("at", &1).unwrap();
+        for _ in 0..10 {
+            socket.emit("large", &"x".repeat(50_000)).unwrap();
+        }
+    }
+    let mut peer = peer.resume(&server, 1).await;
+    peer.expect("large").await;
+    let stats = server.stats();
+    assert_eq!((stats.dropped_volatile, stats.sent.best_effort), (1, 0));
 }
 
 #[tokio::test]
