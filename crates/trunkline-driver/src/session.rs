@@ -199,7 +199,7 @@ impl Session {
     pub fn push(self: &Arc<Self>, frame: Prepared) -> Result<(), PushError> {
         // JSON is made on first use: before the lock, not under it.
         let _ = frame.suffix(self.encoding);
-        self.push_locked(self.outbound.lock(), frame)
+        self.push_locked(self.outbound.lock(), |machine| machine.push(frame))
     }
 
     /// As [`push`](Self::push), unless `is_over` is set: then it is false. Whatever is pushed after it
@@ -218,15 +218,56 @@ impl Session {
         if is_over.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        self.push_locked(sending, frame).map(|()| true)
+        self.push_locked(sending, |machine| machine.push(frame))
+            .map(|()| true)
+    }
+
+    /// As [`push_unless`](Self::push_unless), for a socket whose CONNECT, number `connect`, has no answer
+    /// yet: the frame counts as waiting, and takes no number before
+    /// [`line_up_unless`](Self::line_up_unless).
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_aside_unless(
+        self: &Arc<Self>,
+        is_over: &AtomicBool,
+        connect: u64,
+        frame: Prepared,
+    ) -> Result<bool, PushError> {
+        let _ = frame.suffix(self.encoding);
+        let sending = self.outbound.lock();
+        // As in `push_unless`.
+        if is_over.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        self.push_locked(sending, |machine| machine.push_aside(connect, frame))
+            .map(|()| true)
+    }
+
+    /// Sends what was pushed aside for this CONNECT, whose CONNECTED was pushed before; unless `is_over`
+    /// is set, as in [`push_unless`](Self::push_unless).
+    pub fn line_up_unless(self: &Arc<Self>, is_over: &AtomicBool, connect: u64) {
+        let mut sending = self.outbound.lock();
+        // As in `push_unless`.
+        if !is_over.load(Ordering::Relaxed) {
+            sending.machine.line_up(connect);
+            self.written_soon(sending);
+        }
+    }
+
+    /// Takes back what was pushed aside for this CONNECT, in order.
+    #[must_use]
+    pub fn take_aside(&self, connect: u64) -> Vec<Prepared> {
+        let mut sending = self.outbound.lock();
+        sending.machine.take_aside(connect)
     }
 
     fn push_locked(
         self: &Arc<Self>,
         mut sending: MutexGuard<'_, Sending>,
-        frame: Prepared,
+        push: impl FnOnce(&mut Outbound) -> Result<(), PushError>,
     ) -> Result<(), PushError> {
-        sending.machine.push(frame)?;
+        push(&mut sending.machine)?;
         if sending.machine.is_over_limit() {
             sending.transmit();
             sending.machine.shed();
@@ -243,7 +284,7 @@ impl Session {
         Ok(())
     }
 
-    /// Drops the EVENTs of a namespace that have no number yet; gives how many there were (NSP-010).
+    /// Drops the EVENTs of a namespace that have no number yet, also those pushed aside; gives how many there were (NSP-010).
     pub fn discard_events(self: &Arc<Self>, namespace: &NamespaceName) -> usize {
         let mut sending = self.outbound.lock();
         let discarded = sending.machine.discard_events(namespace);
@@ -279,7 +320,8 @@ impl Session {
     }
 
     /// Waits until at most `bytes` of events wait for a number; with 0, until the connection has taken
-    /// all that was pushed. Also when the session is over.
+    /// all that was pushed. What was pushed aside does not count here: no connection can have it yet.
+    /// Ready also when the session is over.
     ///
     /// # Cancel safety
     /// Dropping the future has no effect.

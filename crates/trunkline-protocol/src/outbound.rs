@@ -133,20 +133,32 @@ impl Outbound {
     /// # Errors
     /// The session is over, or cannot hold any more.
     pub fn push(&mut self, frame: Prepared) -> Result<(), PushError> {
-        if let State::Ended(code) = self.state {
-            return Err(PushError::Ended(code));
-        }
-        let cost = cost(&frame, self.encoding);
-        let limit = 2 * self.queue_limit;
-        if self.queue.bytes() + cost > limit {
-            self.shed_to(limit.saturating_sub(cost));
-        }
-        let queued = self.queue.bytes() + cost;
-        if queued > limit && !self.queue.is_empty() {
-            return Err(PushError::Overflow { queued, limit });
-        }
+        self.make_room(&frame)?;
         self.queue.push(frame, self.encoding);
         Ok(())
+    }
+
+    /// Takes a sequenced frame of a socket whose CONNECT, number `connect`, has no answer yet. It counts
+    /// as waiting like any other, and takes no number before [`line_up`](Self::line_up). Specification:
+    /// namespaces.md, NSP-006; session.md, SES-025.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_aside(&mut self, connect: u64, frame: Prepared) -> Result<(), PushError> {
+        self.make_room(&frame)?;
+        self.queue.push_aside(connect, frame, self.encoding);
+        Ok(())
+    }
+
+    /// Lines up what was pushed aside for this CONNECT, behind all that waits: its CONNECTED has been
+    /// pushed.
+    pub fn line_up(&mut self, connect: u64) {
+        self.queue.line_up_aside(connect, self.encoding);
+    }
+
+    /// Takes back what was pushed aside for this CONNECT, in order: it is refused, or was left.
+    pub fn take_aside(&mut self, connect: u64) -> Vec<Prepared> {
+        self.queue.take_aside(connect, self.encoding)
     }
 
     /// Drops events that may be dropped while more waits than `limits.queue`: for when what could be
@@ -163,7 +175,7 @@ impl Outbound {
             && !is_blocked
             && !self.control.is_closing()
             && self.log.is_sent()
-            && self.queue.bytes() < BEST_EFFORT_QUEUE
+            && self.lined_up_bytes() < BEST_EFFORT_QUEUE
             && self.loose.len() < BEST_EFFORT_FRAMES;
         if taken {
             self.loose.push(frame);
@@ -173,8 +185,8 @@ impl Outbound {
         taken
     }
 
-    /// Drops the EVENTs of a namespace that wait without a number, since the socket that they are of
-    /// was left by the peer; gives how many there were. Specification: namespaces.md, NSP-010.
+    /// Drops the EVENTs of a namespace that wait without a number, also those pushed aside, since the
+    /// socket that they are of is over; gives how many there were. Specification: namespaces.md, NSP-010.
     pub fn discard_events(&mut self, namespace: &NamespaceName) -> usize {
         self.queue.discard_events(namespace, self.encoding)
     }
@@ -369,16 +381,23 @@ impl Outbound {
         self.confirmed > 0
     }
 
-    /// Whether all that was pushed has been handed to the present connection.
+    /// Whether all that was pushed has been handed to the present connection, without what was pushed
+    /// aside.
     #[must_use]
     pub fn is_handed_over(&self) -> bool {
-        self.state == State::Attached && self.log.is_sent() && self.queue.is_empty()
+        self.state == State::Attached && self.log.is_sent() && self.queue.is_lined_up_empty()
     }
 
     /// Bytes that wait for a number, with [`FRAME_BYTES`](crate::FRAME_BYTES) for each frame.
     #[must_use]
     pub const fn queued_bytes(&self) -> usize {
         self.queue.bytes()
+    }
+
+    /// Of these, bytes of what was not pushed aside: a connection that reads makes them fewer.
+    #[must_use]
+    pub const fn lined_up_bytes(&self) -> usize {
+        self.queue.bytes() - self.queue.aside_bytes()
     }
 
     /// How many frames wait for a number.
@@ -447,9 +466,26 @@ impl Outbound {
     /// Whether nothing waits for any connection: most calls of [`transmit`](Self::transmit) find that.
     fn is_idle(&self) -> bool {
         self.log.is_sent()
-            && self.queue.is_empty()
+            && self.queue.is_lined_up_empty()
             && self.loose.is_empty()
             && self.control.is_idle()
+    }
+
+    /// Whether one more frame may wait; drops what may be dropped for it.
+    fn make_room(&mut self, frame: &Prepared) -> Result<(), PushError> {
+        if let State::Ended(code) = self.state {
+            return Err(PushError::Ended(code));
+        }
+        let cost = cost(frame, self.encoding);
+        let limit = 2 * self.queue_limit;
+        if self.queue.bytes() + cost > limit {
+            self.shed_to(limit.saturating_sub(cost));
+        }
+        let queued = self.queue.bytes() + cost;
+        if queued > limit && !self.queue.is_empty() {
+            return Err(PushError::Overflow { queued, limit });
+        }
+        Ok(())
     }
 
     fn shed_to(&mut self, bytes: usize) {

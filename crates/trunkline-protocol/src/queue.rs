@@ -11,10 +11,16 @@ use crate::{Encoding, Kind, NamespaceName, Overflow, Prepared};
 /// FAILED) may pass all others, or two full windows would wait for each other (specification:
 /// session.md, "Window"). The others keep their order: an event that CONNECTED or DISCONNECT had
 /// passed would be taken for another socket's, or lost.
+///
+/// Aside wait the frames of sockets that have no CONNECTED yet. They count like all others, and come
+/// in at the end once their socket has it.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     asking: VecDeque<Queued>,
     answering: VecDeque<Queued>,
+    aside: VecDeque<Aside>,
+    /// Bytes of what waits aside, which are among `bytes` too.
+    aside_bytes: usize,
     /// Bytes of all messages, and [`FRAME_BYTES`] for each.
     bytes: usize,
     droppable: Droppable,
@@ -25,6 +31,14 @@ pub(crate) struct Queue {
 struct Queued {
     order: u64,
     frame: Prepared,
+}
+
+/// A frame that waits for the answer to a CONNECT.
+#[derive(Debug)]
+struct Aside {
+    /// The number of that CONNECT.
+    connect: u64,
+    queued: Queued,
 }
 
 /// What may be taken from a [`Queue`] now.
@@ -48,13 +62,38 @@ impl Queue {
     pub(crate) fn push(&mut self, frame: Prepared, encoding: Encoding) {
         self.bytes += cost(&frame, encoding);
         self.droppable.add(&frame);
-        let order = self.next_order;
-        self.next_order += 1;
-        let queue = match frame.kind() {
-            Kind::ACK | Kind::FAILED => &mut self.answering,
-            _ => &mut self.asking,
+        self.line_up(frame);
+    }
+
+    /// Adds a frame that waits for the answer to a CONNECT.
+    pub(crate) fn push_aside(&mut self, connect: u64, frame: Prepared, encoding: Encoding) {
+        let cost = cost(&frame, encoding);
+        self.bytes += cost;
+        self.aside_bytes += cost;
+        self.droppable.add(&frame);
+        let queued = Queued {
+            order: self.order(),
+            frame,
         };
-        queue.push_back(Queued { order, frame });
+        self.aside.push_back(Aside { connect, queued });
+    }
+
+    /// Lines up what waited for the answer to a CONNECT, behind all others.
+    pub(crate) fn line_up_aside(&mut self, connect: u64, encoding: Encoding) {
+        for frame in self.pick_aside(connect) {
+            self.aside_bytes -= cost(&frame, encoding);
+            self.line_up(frame);
+        }
+    }
+
+    /// Takes out what waited for the answer to a CONNECT, in order.
+    pub(crate) fn take_aside(&mut self, connect: u64, encoding: Encoding) -> Vec<Prepared> {
+        let taken = self.pick_aside(connect);
+        for frame in &taken {
+            self.aside_bytes -= cost(frame, encoding);
+            self.let_go(frame, encoding);
+        }
+        taken
     }
 
     /// Takes the next frame that may have a number.
@@ -64,8 +103,7 @@ impl Queue {
             Line::Answering => &mut self.answering,
         };
         let frame = queue.pop_front()?.frame;
-        self.bytes -= cost(&frame, encoding);
-        self.droppable.remove(&frame);
+        self.let_go(&frame, encoding);
         Some(frame)
     }
 
@@ -76,14 +114,7 @@ impl Queue {
         if self.bytes > goal && self.droppable.latest > 0 {
             self.conflate(encoding);
         }
-        let mut at = 0;
-        while self.bytes > goal && self.droppable.oldest > 0 && at < self.asking.len() {
-            if self.asking[at].frame.overflow() == Overflow::DropOldest {
-                self.remove(at, encoding);
-            } else {
-                at += 1;
-            }
-        }
+        self.shed_oldest(encoding, goal);
         before - self.droppable.all()
     }
 
@@ -93,22 +124,32 @@ impl Queue {
         namespace: &NamespaceName,
         encoding: Encoding,
     ) -> usize {
-        let before = self.asking.len();
+        let before = self.len();
         let Self {
             asking,
+            aside,
+            aside_bytes,
             droppable,
             bytes,
             ..
         } = self;
-        asking.retain(|Queued { frame, .. }| {
-            let discarded = frame.kind() == Kind::EVENT && frame.is_of(namespace);
-            if discarded {
+        let mut is_kept = |frame: &Prepared| {
+            let is_discarded = frame.kind() == Kind::EVENT && frame.is_of(namespace);
+            if is_discarded {
                 *bytes -= cost(frame, encoding);
                 droppable.remove(frame);
             }
-            !discarded
+            !is_discarded
+        };
+        asking.retain(|queued| is_kept(&queued.frame));
+        aside.retain(|Aside { queued, .. }| {
+            let is_kept = is_kept(&queued.frame);
+            if !is_kept {
+                *aside_bytes -= cost(&queued.frame, encoding);
+            }
+            is_kept
         });
-        before - self.asking.len()
+        before - self.len()
     }
 
     /// What waits, each frame as [`cost`] counts it.
@@ -116,12 +157,22 @@ impl Queue {
         self.bytes
     }
 
+    /// Of these, what no connection can have yet: it waits for the answer to a CONNECT.
+    pub(crate) const fn aside_bytes(&self) -> usize {
+        self.aside_bytes
+    }
+
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
-        self.asking.len() + self.answering.len()
+        self.asking.len() + self.answering.len() + self.aside.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
+        self.is_lined_up_empty() && self.aside.is_empty()
+    }
+
+    /// Whether nothing waits that a connection could have.
+    pub(crate) fn is_lined_up_empty(&self) -> bool {
         self.asking.is_empty() && self.answering.is_empty()
     }
 
@@ -135,34 +186,103 @@ impl Queue {
     /// Empties the queue, in the order of pushing.
     pub(crate) fn drain(&mut self) -> Vec<Prepared> {
         let Self {
-            asking, answering, ..
+            asking,
+            answering,
+            aside,
+            ..
         } = std::mem::take(self);
-        let mut all: Vec<_> = asking.into_iter().chain(answering).collect();
+        let aside = aside.into_iter().map(|Aside { queued, .. }| queued);
+        let mut all: Vec<_> = asking.into_iter().chain(answering).chain(aside).collect();
         all.sort_by_key(|queued| queued.order);
         all.into_iter().map(|queued| queued.frame).collect()
     }
 
     /// Keeps of each event name, among those with [`Overflow::Latest`], only the newest.
     fn conflate(&mut self, encoding: Encoding) {
-        let mut seen = HashSet::new();
+        let mut seen = Seen::default();
         let replaced: Vec<_> = (0..self.asking.len())
             .rev()
+            .filter(|&at| seen.has_newer(None, &self.asking[at].frame))
+            .collect();
+        let replaced_aside: Vec<_> = (0..self.aside.len())
+            .rev()
             .filter(|&at| {
-                let frame = &self.asking[at].frame;
-                frame.overflow() == Overflow::Latest && !seen.insert(frame.event_key())
+                let Aside { connect, queued } = &self.aside[at];
+                seen.has_newer(Some(*connect), &queued.frame)
             })
             .collect();
         // The latest first, so that the places of the others stay theirs.
         for at in replaced {
             self.remove(at, encoding);
         }
+        for at in replaced_aside {
+            self.remove_aside(at, encoding);
+        }
+    }
+
+    /// Drops the oldest of those that may be, wherever they wait.
+    fn shed_oldest(&mut self, encoding: Encoding, goal: usize) {
+        let is_oldest = |queued: &Queued| queued.frame.overflow() == Overflow::DropOldest;
+        let (mut at, mut at_aside) = (0, 0);
+        while self.bytes > goal && self.droppable.oldest > 0 {
+            while self.asking.get(at).is_some_and(|it| !is_oldest(it)) {
+                at += 1;
+            }
+            while (self.aside.get(at_aside)).is_some_and(|it| !is_oldest(&it.queued)) {
+                at_aside += 1;
+            }
+            let (lined_up, aside) = (self.asking.get(at), self.aside.get(at_aside));
+            match (lined_up, aside) {
+                (None, None) => return,
+                (Some(queued), Some(aside)) if aside.queued.order < queued.order => {
+                    self.remove_aside(at_aside, encoding);
+                }
+                (None, Some(_)) => self.remove_aside(at_aside, encoding),
+                (Some(_), _) => self.remove(at, encoding),
+            }
+        }
     }
 
     fn remove(&mut self, at: usize, encoding: Encoding) {
         if let Some(queued) = self.asking.remove(at) {
-            self.bytes -= cost(&queued.frame, encoding);
-            self.droppable.remove(&queued.frame);
+            self.let_go(&queued.frame, encoding);
         }
+    }
+
+    fn remove_aside(&mut self, at: usize, encoding: Encoding) {
+        if let Some(Aside { queued, .. }) = self.aside.remove(at) {
+            self.aside_bytes -= cost(&queued.frame, encoding);
+            self.let_go(&queued.frame, encoding);
+        }
+    }
+
+    fn pick_aside(&mut self, connect: u64) -> Vec<Prepared> {
+        let (picked, rest) = std::mem::take(&mut self.aside)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|aside| aside.connect == connect);
+        self.aside = rest;
+        picked.into_iter().map(|it| it.queued.frame).collect()
+    }
+
+    fn line_up(&mut self, frame: Prepared) {
+        let order = self.order();
+        let queue = match frame.kind() {
+            Kind::ACK | Kind::FAILED => &mut self.answering,
+            _ => &mut self.asking,
+        };
+        queue.push_back(Queued { order, frame });
+    }
+
+    const fn order(&mut self) -> u64 {
+        let order = self.next_order;
+        self.next_order += 1;
+        order
+    }
+
+    /// A frame that was taken out counts no more.
+    fn let_go(&mut self, frame: &Prepared, encoding: Encoding) {
+        self.bytes -= cost(frame, encoding);
+        self.droppable.remove(frame);
     }
 
     fn choose(&self, admission: Admission) -> Option<Line> {
@@ -178,6 +298,18 @@ impl Queue {
             (None, Some(_)) => Some(Line::Answering),
             (None, None) => None,
         }
+    }
+}
+
+/// The events of which a newer one was seen, by name and by the CONNECT that they wait for: one of a
+/// socket that may be refused replaces none of another socket.
+#[derive(Default)]
+struct Seen<'a>(HashSet<(Option<u64>, &'a [u8])>);
+
+impl<'a> Seen<'a> {
+    /// Whether only the newest of this event counts, and that was seen.
+    fn has_newer(&mut self, connect: Option<u64>, frame: &'a Prepared) -> bool {
+        frame.overflow() == Overflow::Latest && !self.0.insert((connect, frame.event_key()))
     }
 }
 

@@ -132,7 +132,8 @@ impl SessionContext {
         }
     }
 
-    fn not_taken(self: &Arc<Self>, error: PushError) -> EmitError {
+    /// What the sender of a frame is told that the session did not take, and what becomes of the session.
+    pub(crate) fn not_taken(self: &Arc<Self>, error: PushError) -> EmitError {
         if let PushError::Overflow { .. } = error {
             tracing::warn!(session = %self.id, peer = ?self.peer(), %error, "session ended");
             self.end_soon(Close::new(Code::OVERFLOW, error.to_string()));
@@ -468,7 +469,7 @@ impl SessionContext {
             Found::Fixed(namespace) => namespace,
             Found::OfPattern(found) => found.hold(&name),
         };
-        let socket = namespace.begin(self);
+        let socket = namespace.begin(self, connect);
         {
             let mut namespaces = self.namespaces.lock();
             if let Err(code) = namespaces.connect(name.clone(), connect, socket.clone()) {

@@ -151,7 +151,7 @@ pub struct Stats {
     pub lost_unconfirmed: u64,
     /// Frames that had not been sent when their session ended.
     pub lost_queued: u64,
-    /// Events that had not been sent when their client left the namespace.
+    /// Events that had not been sent when their client left the namespace, or was refused there.
     pub discarded_events: u64,
     /// Best-effort frames of clients that were dropped: for a namespace that they were not in or not
     /// connected to yet, or with content that does not decode.
@@ -499,8 +499,10 @@ impl ServerInner {
     }
 
     pub(crate) fn count_discarded_events(&self, events: usize) {
-        let discarded = &self.counters.discarded_events;
-        discarded.fetch_add(events as u64, Ordering::Relaxed);
+        if events > 0 {
+            let discarded = &self.counters.discarded_events;
+            discarded.fetch_add(events as u64, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn count_lost(&self, lost: &Lost) {

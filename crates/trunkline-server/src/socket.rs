@@ -36,6 +36,8 @@ pub(crate) struct SocketInner {
     id: SocketId,
     namespace: Arc<NamespaceInner>,
     context: Arc<SessionContext>,
+    /// The number of its CONNECT.
+    connect: u64,
     /// Connected, and nothing sent earlier waits: frames go straight to the session. The mailbox's
     /// gate has the last word; this is its copy for the path that a broadcast takes.
     open: AtomicBool,
@@ -164,7 +166,7 @@ impl Socket {
     /// Sends an event. One arg is `&value`, several are `Args((a, b))`, none is `()`.
     ///
     /// It arrives exactly once and in order, for the life of the session. In `on_connect` it waits
-    /// until the client is connected.
+    /// until the client is connected, within `limits.queue` like all that waits.
     ///
     /// # Errors
     /// It was not sent: see [`EmitError`].
@@ -196,7 +198,8 @@ impl Socket {
     }
 
     /// Waits until the connection has taken all that was sent, or the session is over. While there is
-    /// no connection, it waits for the next one.
+    /// no connection, it waits for the next one. What is sent before the socket is connected, in
+    /// `on_connect`, is not waited for: it cannot leave earlier.
     ///
     /// # Cancel safety
     /// Dropping the future has no effect.

@@ -86,7 +86,7 @@ impl Sending {
         match &self.link {
             _ if self.machine.ended().is_some() => true,
             Some(link) if bytes == 0 => self.machine.is_handed_over() && !link.is_blocked(),
-            _ => bytes > 0 && self.machine.queued_bytes() <= bytes,
+            _ => bytes > 0 && self.machine.lined_up_bytes() <= bytes,
         }
     }
 

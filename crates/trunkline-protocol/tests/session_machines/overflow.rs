@@ -1,7 +1,7 @@
 //! What is dropped when more waits than may, and what never is.
 
 use trunkline_protocol::{
-    Code, EventName, FRAME_BYTES, NamespaceName, Outbound, Overflow, Payload, Prepared,
+    Code, EventName, FRAME_BYTES, NamespaceName, Outbound, Overflow, Payload, Prepared, PushError,
 };
 
 use crate::frames::{ack, attached, event, event_of, told, words};
@@ -178,4 +178,82 @@ fn best_effort_frames_that_are_lost_with_their_connection_are_dropped_and_not_se
         (outbound.lost_best_effort(), outbound.dropped_best_effort()),
         (2, 3)
     );
+}
+
+#[test]
+fn what_waits_for_its_connected_counts_and_comes_behind_it() {
+    let mut outbound = attached(10_000, (10 * EACH) as u32);
+    for name in ["a", "b"] {
+        outbound.push_aside(7, event(name)).unwrap();
+    }
+    outbound.push_aside(8, event("c")).unwrap();
+    outbound.push_aside(7, ack(1)).unwrap();
+    assert!(outbound.queued_bytes() >= 4 * FRAME_BYTES);
+    assert_eq!(outbound.kept_bytes(), outbound.queued_bytes());
+    assert_eq!(
+        (outbound.lined_up_bytes(), outbound.queued_frames()),
+        (0, 4)
+    );
+    assert!(!outbound.is_settled());
+    assert!(outbound.is_handed_over(), "no connection may have it yet");
+    assert!(told(&mut outbound).is_empty());
+    outbound.push(event("between")).unwrap();
+    outbound.line_up(7);
+    assert_eq!(words(&mut outbound), ["between", "a", "b", "ACK 1"]);
+    assert_eq!(outbound.take_aside(7).len(), 0);
+    assert_eq!(outbound.take_aside(8).len(), 1);
+    assert_eq!(outbound.queued_bytes(), 0);
+}
+
+#[test]
+fn what_waits_for_its_connected_is_dropped_by_its_policy_oldest_first() {
+    let mut outbound = closed_window(3);
+    let oldest = |name| droppable(name, Overflow::DropOldest);
+    outbound.push_aside(7, oldest("1")).unwrap();
+    outbound.push(oldest("2")).unwrap();
+    outbound.push_aside(7, oldest("3")).unwrap();
+    outbound.push(oldest("4")).unwrap();
+    outbound.push_aside(7, oldest("5")).unwrap();
+    outbound.shed();
+    assert_eq!(outbound.dropped_events(), 2);
+    outbound.line_up(7);
+    assert_eq!(rest(&mut outbound), ["4", "3", "5"]);
+}
+
+#[test]
+fn of_what_waits_for_its_connected_the_newest_counts_for_each_socket() {
+    let mut outbound = closed_window(3);
+    let latest = |name| droppable(name, Overflow::Latest);
+    outbound.push(latest("a")).unwrap();
+    for (connect, name) in [(7, "a"), (8, "a"), (7, "a"), (8, "b"), (8, "a")] {
+        outbound.push_aside(connect, latest(name)).unwrap();
+    }
+    outbound.shed();
+    assert_eq!(outbound.dropped_events(), 2);
+    outbound.line_up(8);
+    outbound.line_up(7);
+    assert_eq!(rest(&mut outbound), ["a", "b", "a", "a"]);
+}
+
+#[test]
+fn what_waits_for_its_connected_is_discarded_overflows_and_is_handed_back_as_the_rest() {
+    let mut outbound = attached(10_000, (2 * EACH) as u32);
+    outbound.push_aside(7, event("a")).unwrap();
+    outbound.push_aside(7, ack(1)).unwrap();
+    outbound.push(event("b")).unwrap();
+    assert_eq!(outbound.discard_events(&NamespaceName::root()), 2);
+    assert_eq!(outbound.lined_up_bytes(), 0);
+    for name in ["c", "d", "e"] {
+        outbound.push_aside(7, event(name)).unwrap();
+    }
+    assert!(outbound.is_over_limit());
+    let refused = outbound.push_aside(8, event("f"));
+    assert!(
+        matches!(refused, Err(PushError::Overflow { .. })),
+        "{refused:?}"
+    );
+    let lost = outbound.end(Code::OVERFLOW);
+    assert_eq!((lost.queued.len(), outbound.queued_bytes()), (4, 0));
+    let ended = outbound.push_aside(7, event("late"));
+    assert_eq!(ended, Err(PushError::Ended(Code::OVERFLOW)));
 }

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use trunkline_driver::Turn;
 use trunkline_driver::handler::{Guarded, Outcome};
 use trunkline_driver::sync::{Arc, AtomicBool, Mutex, Ordering};
-use trunkline_protocol::{AckId, BadArgs, Close, Code, Kind, Payload, Prepared, SocketId, Value};
+use trunkline_protocol::{AckId, BadArgs, Code, Kind, Payload, Prepared, SocketId, Value};
 
 use super::{DisconnectReason, Joined, Socket, SocketInner};
 use crate::accept::random;
@@ -35,15 +35,14 @@ pub const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
 ///      └───────refused, ended──────────┘
 /// ```
 ///
-/// While paused, events wait for `on_connect`, and frames that are sent to the socket wait for its
-/// CONNECTED.
+/// While paused, events wait for `on_connect`, and frames that are sent to the socket wait aside in the
+/// session's queue for its CONNECTED.
 #[derive(Default)]
 pub(super) struct Mailbox {
     gate: Gate,
     /// `on_connect` returned, and let it in: so `on_disconnect` is due at the end.
     accepted: bool,
     lines: Lines,
-    early: Early,
     /// Why it ended, if that was before `on_connect` had returned.
     ended_early: Option<Box<DisconnectReason>>,
     closed: Option<Arc<Notify>>,
@@ -61,24 +60,18 @@ enum Gate {
     Closed,
 }
 
-/// Frames for a socket that is not connected yet, in order.
-#[derive(Default)]
-struct Early {
-    frames: Vec<Prepared>,
-    bytes: usize,
-}
-
 /// The verdict of `on_connect`, with the data for CONNECTED.
 pub(crate) type Connecting = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
 
 impl NamespaceInner {
-    /// The socket of a CONNECT that has no answer yet. It is paused until it
+    /// The socket of the CONNECT with this number, which has no answer yet. It is paused until it
     /// [`start`](Socket::start)s.
-    pub(crate) fn begin(self: &Arc<Self>, context: &Arc<SessionContext>) -> Socket {
+    pub(crate) fn begin(self: &Arc<Self>, context: &Arc<SessionContext>, connect: u64) -> Socket {
         Socket(Arc::new(SocketInner {
             id: SocketId::from_bytes(random()),
             namespace: Arc::clone(self),
             context: Arc::clone(context),
+            connect,
             open: AtomicBool::new(false),
             over: AtomicBool::new(false),
             mailbox: Mutex::default(),
@@ -164,11 +157,11 @@ impl Socket {
 
     /// Sends a frame, after CONNECTED.
     pub(crate) fn deliver(&self, frame: Prepared) -> Result<(), EmitError> {
-        let bytes = self.0.context.session.message_len(&frame)?;
+        self.0.context.session.message_len(&frame)?;
         if self.0.open.load(Ordering::Acquire) {
             return self.push(frame);
         }
-        self.deliver_early(frame, bytes)
+        self.deliver_early(frame)
     }
 
     /// Sends a best-effort frame, or drops and counts it.
@@ -192,76 +185,73 @@ impl Socket {
         self.0.over.store(true, Ordering::Relaxed);
     }
 
-    fn deliver_early(&self, frame: Prepared, bytes: usize) -> Result<(), EmitError> {
-        let limit = self.0.context.session.limits().queue as usize;
-        let queued = {
-            let mailbox = &mut *self.0.mailbox.lock();
+    fn deliver_early(&self, frame: Prepared) -> Result<(), EmitError> {
+        let SocketInner {
+            context,
+            over,
+            connect,
+            ..
+        } = &*self.0;
+        let pushed = {
+            // Held, or it could be pushed aside after all that is there was lined up.
+            let mailbox = self.0.mailbox.lock();
             match mailbox.gate {
                 Gate::Closed => return Err(EmitError::Disconnected),
                 Gate::Open => None,
-                Gate::Paused => {
-                    let early = &mut mailbox.early;
-                    if early.bytes + bytes <= limit || early.frames.is_empty() {
-                        early.bytes += bytes;
-                        early.frames.push(frame);
-                        return Ok(());
-                    }
-                    Some(early.bytes + bytes)
-                }
+                Gate::Paused => Some(context.session.push_aside_unless(
+                    over,
+                    *connect,
+                    frame.clone(),
+                )),
             }
         };
-        let Some(queued) = queued else {
-            return self.push(frame);
-        };
-        // The socket would miss a frame, so its session cannot keep its promise.
-        let error = EmitError::Overflow { queued, limit };
-        let close = Close::new(Code::OVERFLOW, error.to_string());
-        let context = Arc::clone(&self.0.context);
-        self.0
-            .context
-            .server
-            .spawn(async move { context.end(close) });
-        Err(error)
+        match pushed {
+            None => self.push(frame),
+            Some(Ok(true)) => Ok(()),
+            Some(Ok(false)) => Err(EmitError::Disconnected),
+            Some(Err(error)) => Err(context.not_taken(error)),
+        }
     }
 
     /// CONNECTED is on its way: lets out what waited for it, and lets the client's events in.
     pub(crate) fn start(&self) {
         let _turn = Turn::enter();
-        {
-            let mailbox = self.0.mailbox.lock();
+        let jobs = {
+            let mailbox = &mut *self.0.mailbox.lock();
             if mailbox.gate != Gate::Paused {
                 return;
             }
             self.0.namespace.add(self);
-        }
-        // Others may send meanwhile: what they send waits behind what is being let out.
-        let jobs = loop {
-            let early = {
-                let mailbox = &mut *self.0.mailbox.lock();
-                if mailbox.gate != Gate::Paused {
-                    return;
-                }
-                if mailbox.early.frames.is_empty() {
-                    mailbox.gate = Gate::Open;
-                    self.0.open.store(true, Ordering::Release);
-                    break self.release(&mut mailbox.lines);
-                }
-                std::mem::take(&mut mailbox.early)
-            };
-            for frame in early.frames {
-                // A socket that is over has no use for them.
-                let _ = self.push(frame);
-            }
+            // Under the lock, so that what is sent from now on goes behind it.
+            let session = &self.0.context.session;
+            session.line_up_unless(&self.0.over, self.0.connect);
+            mailbox.gate = Gate::Open;
+            self.0.open.store(true, Ordering::Release);
+            self.release(&mut mailbox.lines)
         };
         for admitted in jobs {
             Worker::new(self.clone(), admitted).run();
         }
     }
 
+    /// Gives up what waited for a CONNECTED that does not come: the events are discarded and counted, and
+    /// only those who asked get their answer. To be called once nothing more can be pushed aside.
+    fn give_up_early(&self) {
+        let context = &self.0.context;
+        let early = context.session.take_aside(self.0.connect);
+        let of_kind = |kind| early.iter().filter(move |frame| frame.kind() == kind);
+        context
+            .server
+            .count_discarded_events(of_kind(Kind::EVENT).count());
+        for answer in of_kind(Kind::FAILED) {
+            let _ = context.push(answer.clone());
+        }
+    }
+
     /// The CONNECT is refused: nothing that came with it has run. One that `on_connect` let in was
     /// left meanwhile: whoever took it out of its namespace ends it, and that says farewell.
     pub(crate) fn refused(&self) {
-        let (early, jobs, is_let_in, ends_here, closed) = {
+        let (jobs, is_let_in, ends_here, closed) = {
             let mailbox = &mut *self.0.mailbox.lock();
             let is_let_in = mailbox.accepted;
             let ends_here = !is_let_in && mailbox.gate == Gate::Paused;
@@ -269,23 +259,16 @@ impl Socket {
                 mailbox.gate = Gate::Closed;
                 mailbox.closed.take()
             });
-            let early = std::mem::take(&mut mailbox.early);
             let jobs = mailbox.lines.drain();
-            (early, jobs, is_let_in, ends_here, closed.flatten())
+            (jobs, is_let_in, ends_here, closed.flatten())
         };
         self.uncount(&jobs);
+        self.give_up_early();
         if ends_here {
-            // What it asked is among the early frames, which nobody will see.
+            // What it asked was among what is given up.
             self.settle_acks();
         }
         let context = &self.0.context;
-        for answer in early
-            .frames
-            .into_iter()
-            .filter(|frame| frame.kind() == Kind::FAILED)
-        {
-            let _ = context.push(answer);
-        }
         for job in jobs {
             let Job::Event(EventJob {
                 ack_id: Some(ack_id),
@@ -401,6 +384,9 @@ impl Socket {
             (was, due, mailbox.closed.take())
         };
         self.0.namespace.remove(self);
+        if was == Gate::Paused {
+            self.give_up_early();
+        }
         // Also those of whoever asked between the session's settling and the gate's closing.
         self.settle_acks();
         if let Some(closed) = closed {

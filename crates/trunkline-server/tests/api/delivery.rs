@@ -1,8 +1,11 @@
 //! Other ways to deliver than exactly once: volatile events, and what a full queue loses.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use trunkline_driver::Turn;
-use trunkline_server::{Limits, Namespace, Overflow, Server, Socket};
+use trunkline_server::{Failure, Limits, Namespace, Overflow, Server, Socket};
 
 use crate::peer::Peer;
 
@@ -162,6 +165,103 @@ async fn a_volatile_event_is_dropped_and_counted_when_it_would_have_to_wait() {
     let mut peer = peer.resume(&server, 1).await;
     chat.emit("after", ()).unwrap();
     assert_eq!(peer.expect("after").await, json!([]), "neither was kept");
+}
+
+/// Lets a client in when it is told to, and emits numbers to it before that.
+fn greeting(chat: &Namespace, numbers: u64) -> Arc<Notify> {
+    let opens = Arc::new(Notify::new());
+    let waits = Arc::clone(&opens);
+    chat.on_connect(move |socket: Socket| {
+        let waits = Arc::clone(&waits);
+        async move {
+            let sent: Result<(), _> = (0..numbers).try_for_each(|it| socket.emit("tick", &it));
+            waits.notified().await;
+            Ok::<_, Failure>(sent.is_ok())
+        }
+    });
+    opens
+}
+
+#[tokio::test]
+async fn events_ahead_of_connected_are_dropped_by_the_policy_of_their_namespace() {
+    let server = narrow();
+    let chat = server.namespace("/");
+    chat.overflow(Overflow::DropOldest);
+    let opens = greeting(&chat, 1_000);
+    let mut peer = Peer::greet(&server).await;
+    peer.send_connect(Value::Null).await;
+    peer.ping().await;
+    let dropped = server.stats().dropped_events;
+    assert!((900..1_000).contains(&dropped), "{dropped}");
+    opens.notify_one();
+    let connected = peer.receive().await;
+    assert_eq!((&connected[0], &connected[5]), (&json!(17), &json!(true)));
+    peer.confirm().await;
+    let heard = heard_until(&mut peer, 999).await;
+    assert_eq!(heard.len() as u64, 1_000 - dropped);
+    assert_eq!(server.stats().dropped_events, dropped);
+}
+
+#[tokio::test]
+async fn events_ahead_of_connected_count_as_waiting_and_in_the_budget() {
+    let server = Server::new();
+    let (chat, other) = (server.namespace("/"), server.namespace("/other"));
+    let opens = greeting(&chat, 2_000);
+    let mut peer = Peer::greet(&server).await;
+    peer.enter("/other", Value::Null).await;
+    peer.send_connect(Value::Null).await;
+    peer.confirm().await;
+    peer.ping().await;
+    let stats = server.stats();
+    assert!(stats.queued_bytes >= 2_000 * 64, "{stats:?}");
+    assert_eq!(stats.kept_bytes, stats.queued_bytes);
+    let behind = other.everyone().laggards();
+    assert_eq!(behind[0].bytes, stats.queued_bytes);
+    assert_eq!(behind[0].socket.queued_bytes(), stats.queued_bytes);
+    other.emit("passes", ()).unwrap();
+    peer.expect("passes").await;
+    opens.notify_one();
+    peer.receive().await;
+    assert_eq!(heard_until(&mut peer, 1_999).await.len(), 2_000);
+    assert_eq!(server.stats().queued_bytes, 0);
+}
+
+#[tokio::test]
+async fn events_ahead_of_connected_of_all_sockets_share_the_sessions_queue() {
+    let server = narrow();
+    let (chat, other) = (server.namespace("/"), server.namespace("/other"));
+    let (opens, others) = (greeting(&chat, 20), greeting(&other, 20));
+    let mut peer = Peer::greet(&server).await;
+    let seats = server.namespace("/seats");
+    peer.enter("/seats", Value::Null).await;
+    peer.confirm().await;
+    let socket = seats.sockets().pop().unwrap();
+    peer.send_connect(Value::Null).await;
+    peer.ping().await;
+    assert!(!socket.is_closed());
+    // Either alone would fit.
+    peer.send_numbered(|seq| json!([16, seq, "/other", null]))
+        .await;
+    assert_eq!(peer.is_closed().await, 3600);
+    assert!(!socket.is_closed(), "the session stays");
+    opens.notify_one();
+    others.notify_one();
+}
+
+#[tokio::test]
+async fn events_ahead_of_a_refusal_are_discarded_and_counted() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    chat.on_connect(|socket: Socket| async move {
+        socket.emit("hello", ())?;
+        socket.emit("there", ())?;
+        Err::<(), _>(Failure::new(4001, "no"))
+    });
+    let mut peer = Peer::greet(&server).await;
+    peer.send_connect(Value::Null).await;
+    assert_eq!(peer.receive().await[4], 4001);
+    let stats = server.stats();
+    assert_eq!((stats.discarded_events, stats.queued_bytes), (2, 0));
 }
 
 #[tokio::test]
