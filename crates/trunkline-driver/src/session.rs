@@ -347,6 +347,15 @@ impl Session {
         sending.wake();
     }
 
+    /// As [`close`](Self::close), ahead of all that the connection has not been handed: for a peer that is
+    /// to have nothing more on it.
+    pub fn close_at_once(&self, close: Close) {
+        let mut sending = self.outbound.lock();
+        sending.machine.close_at_once(close);
+        sending.transmit();
+        sending.wake();
+    }
+
     /// Asks the peer to reconnect.
     pub fn go_away(&self, go_away: GoAway) {
         let mut sending = self.outbound.lock();

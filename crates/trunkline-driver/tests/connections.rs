@@ -357,6 +357,34 @@ async fn frames_without_a_meaning_go_along_with_heartbeats_and_disturb_nothing()
     assert!(client.session.is_attached() && server.session.is_attached());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_close_at_once_goes_ahead_of_what_waits_which_stays() {
+    let (mut client, mut server) = pair(Limits::default());
+    let joined = join(&mut client, &mut server);
+    tokio::task::yield_now().await;
+    joined.server_gate.shut_writes();
+    server.session.push(event("under way")).unwrap();
+    server.session.push(event("waits")).unwrap();
+    let code = Code::new(4400);
+    server.session.close_at_once(Close::new(code, "bye"));
+    server.session.push(event("waits too")).unwrap();
+    joined.server_gate.open_writes();
+    client.expect(["under way".to_owned()]).await;
+    let Ended::ByPeer(close) = joined.client.await.unwrap() else {
+        panic!("another end")
+    };
+    assert_eq!(close.code, code);
+    assert!(
+        client.events.try_recv().is_err(),
+        "nothing went ahead of it"
+    );
+    joined.server.await.unwrap();
+    let _joined = join(&mut client, &mut server);
+    client
+        .expect(["waits".to_owned(), "waits too".to_owned()])
+        .await;
+}
+
 fn droppable(name: &str) -> Prepared {
     let name = EventName::try_from(name).unwrap();
     let root = NamespaceName::root();

@@ -15,6 +15,8 @@ pub(crate) struct Control {
     auth: Option<Box<Auth>>,
     go_away: Option<Box<GoAway>>,
     close: Option<Box<Close>>,
+    /// The farewell waits for nothing.
+    hurried: bool,
     /// The farewell has been written.
     closed: bool,
 }
@@ -43,6 +45,17 @@ impl Control {
     /// Sets the farewell; the first one stands.
     pub(crate) fn close(&mut self, close: Close) {
         self.close.get_or_insert_with(|| Box::new(close));
+    }
+
+    /// Sets the farewell, if there is none yet, and lets it go ahead of all numbered frames.
+    pub(crate) fn close_at_once(&mut self, close: Close) {
+        self.close(close);
+        self.hurried = true;
+    }
+
+    /// Whether the farewell waits for nothing.
+    pub(crate) const fn is_hurried(&self) -> bool {
+        self.hurried
     }
 
     /// Whether a farewell waits or has been written.

@@ -281,6 +281,9 @@ impl Outbound {
         if self.write_first(write) {
             return true;
         }
+        if self.control.is_hurried() {
+            return self.write_last(write);
+        }
         if self.log.is_sent() && !self.number_next() {
             return self.write_loose(write) || self.write_last(write);
         }
@@ -327,6 +330,12 @@ impl Outbound {
     /// one stands.
     pub fn close(&mut self, close: Close) {
         self.control.close(close);
+    }
+
+    /// As [`close`](Self::close), ahead of all that has not been handed to the connection: for a peer that
+    /// is to have nothing more. What waits goes on waiting.
+    pub fn close_at_once(&mut self, close: Close) {
+        self.control.close_at_once(close);
     }
 
     /// Whether a CLOSE waits or has been written.

@@ -334,6 +334,7 @@ impl Arrival<'_> {
         if let Err(refusal) = attachment.attach(resume, same_principal, self.encoding, now) {
             return refused_attach(refusal, connection);
         }
+        locked_out.silence(&context);
         let (interval, timeout) = self.heartbeat(hello);
         let attach = Attach {
             connection,

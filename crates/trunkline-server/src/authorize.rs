@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use trunkline_driver::Turn;
 use trunkline_driver::handler::{Guarded, Outcome};
 use trunkline_driver::sync::Arc;
-use trunkline_protocol::{Code, Payload, Room, Value};
+use trunkline_protocol::{Payload, Room, Value};
 
 use crate::context::SessionContext;
 use crate::handler::{Call, ErasedHandler};
@@ -152,13 +152,20 @@ impl LockedOut {
         self.0.iter().any(|(other, _)| other == socket)
     }
 
+    /// Sends nothing more of them. To be called ahead of the connection that would get it.
+    pub(crate) fn silence(&self, context: &Arc<SessionContext>) {
+        for (socket, _) in &self.0 {
+            context.silence(socket);
+        }
+    }
+
     /// Ends them, and nothing else of the session.
     pub(crate) fn disconnect(self, context: &Arc<SessionContext>) {
         for (socket, reason) in self.0 {
             let namespace = socket.namespace_name();
             tracing::info!(session = %context.id, %namespace, "a socket is locked out at a resume");
             // Not the one that may have come in its place meanwhile.
-            context.disconnect(&socket, Code::UNAUTHORIZED, &reason);
+            context.lock_out_of(&socket, &reason);
         }
     }
 }

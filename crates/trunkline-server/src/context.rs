@@ -65,7 +65,19 @@ enum Leaver<'a> {
     Server {
         socket: &'a Socket,
         disconnect: Prepared,
+        /// The client is to have nothing more of the socket, not even what waits for it.
+        locks_out: bool,
     },
+}
+
+impl Leaver<'_> {
+    /// Whether the client is to have nothing more of the socket, or can have no use for it.
+    const fn takes_nothing_more(&self) -> bool {
+        match self {
+            Self::Client => true,
+            Self::Server { locks_out, .. } => *locks_out,
+        }
+    }
 }
 
 /// Where a session is in its life.
@@ -176,14 +188,40 @@ impl SessionContext {
 
     /// Ends a socket from this side, with DISCONNECT to the peer; not the one that has taken its place
     /// in the namespace.
-    pub(crate) fn disconnect(self: &Arc<Self>, socket: &Socket, code: Code, reason: &str) {
+    pub(crate) fn disconnect(self: &Arc<Self>, socket: &Socket, reason: &str) {
+        self.end_socket(socket, Code::DISCONNECTED, reason, false);
+    }
+
+    /// As [`disconnect`](Self::disconnect), with `unauthorized`, and without what still waits for the
+    /// socket's client.
+    pub(crate) fn lock_out_of(self: &Arc<Self>, socket: &Socket, reason: &str) {
+        self.end_socket(socket, Code::UNAUTHORIZED, reason, true);
+    }
+
+    fn end_socket(self: &Arc<Self>, socket: &Socket, code: Code, reason: &str, locks_out: bool) {
         let namespace = socket.namespace_name();
         let disconnect = Prepared::disconnect(namespace, code, reason);
         let reason = DisconnectReason::ByServer {
             code,
             reason: reason.to_owned(),
         };
-        self.leave(namespace, reason, Leaver::Server { socket, disconnect });
+        let leaver = Leaver::Server {
+            socket,
+            disconnect,
+            locks_out,
+        };
+        self.leave(namespace, reason, leaver);
+    }
+
+    /// Sends nothing more of a socket that is about to be locked out, nor what waits; unless another
+    /// one has taken its place.
+    pub(crate) fn silence(self: &Arc<Self>, socket: &Socket) {
+        let name = socket.namespace_name();
+        let namespaces = self.namespaces.lock();
+        if namespaces.get(name) == Some(socket) {
+            socket.silence();
+            self.discard_events(name);
+        }
     }
 
     /// The address of its newest connection, for the log: the first one's is in its handshake.
@@ -203,6 +241,12 @@ impl SessionContext {
         } else {
             self.end(close);
         }
+    }
+
+    /// As [`close`](Self::close), ahead of all that waits: for a client that is locked out.
+    pub(crate) fn lock_out(self: &Arc<Self>, close: Close) {
+        self.session.close_at_once(close.clone());
+        self.close(close);
     }
 
     /// Whether the session was taken over by a later connection than its first.
@@ -386,13 +430,15 @@ impl SessionContext {
             if let Some((socket, pending)) = &left {
                 // Under the lock, so that none of it can follow the CONNECTED of a next socket.
                 socket.silence();
-                match leaver {
-                    Leaver::Client => self.discard_events(namespace),
+                // What this side sent before it left by itself is the client's, if that was let in.
+                if pending.is_some() || leaver.takes_nothing_more() {
+                    self.discard_events(namespace);
+                }
+                if let Leaver::Server { disconnect, .. } = leaver
+                    && pending.is_none()
+                {
                     // A session that is over needs no DISCONNECT.
-                    Leaver::Server { disconnect, .. } if pending.is_none() => {
-                        let _ = self.push(disconnect);
-                    }
-                    Leaver::Server { .. } => {}
+                    let _ = self.push(disconnect);
                 }
             }
             // Under the lock too, or the acks of a next socket could be among them.
@@ -410,11 +456,11 @@ impl SessionContext {
         socket.ended(reason);
     }
 
-    /// Drops what waits for a client that has left: it would be of no socket, or of another.
+    /// Drops what waits of a socket that is over: it would be of no socket, or of another.
     fn discard_events(self: &Arc<Self>, namespace: &NamespaceName) {
         let discarded = self.session.discard_events(namespace);
         if discarded > 0 {
-            tracing::debug!(session = %self.id, %namespace, discarded, "events discarded: the client left");
+            tracing::debug!(session = %self.id, %namespace, discarded, "events discarded: their socket is over");
             self.server.count_discarded_events(discarded);
         }
     }

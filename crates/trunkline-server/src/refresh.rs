@@ -109,7 +109,7 @@ impl SessionContext {
         tracing::info!(session = %self.id, peer = ?self.handshake.peer, "session ended: its credentials have expired");
         self.server.count_credentials_expired();
         let reason = "no fresh credentials in time";
-        self.end(Close::new(Code::CREDENTIALS_EXPIRED, reason));
+        self.lock_out(Close::new(Code::CREDENTIALS_EXPIRED, reason));
     }
 
     /// The client's answer on connection `attach`: judged in a task of its own, one at a time.
@@ -173,7 +173,7 @@ impl SessionContext {
         drop(standing);
         self.server.count_authentication_refused();
         tracing::info!(session = %self.id, peer = ?self.handshake.peer, code = %close.code, "fresh credentials refused");
-        self.close(close);
+        self.lock_out(close);
     }
 }
 

@@ -201,8 +201,9 @@ impl Routes {
     /// each resume, with the auth of the same CONNECT, which is kept for that. `Data<T>` is that auth.
     ///
     /// A [`Failure`](crate::Failure) refuses with its code, text and data; at a resume it disconnects
-    /// the socket with `unauthorized`, ahead of anything that it sent since, and the rest of the
-    /// session goes on. It judges and does nothing else, since it may run many times for one socket;
+    /// the socket with `unauthorized`, ahead of anything that it sent since, and without what waits for
+    /// it, which is counted in [`Stats::discarded_events`](crate::Stats::discarded_events); the rest of
+    /// the session goes on. It judges and does nothing else, since it may run many times for one socket;
     /// more than [`authentication_timeout`](crate::Builder::authentication_timeout) and a panic are
     /// refusals too. Specification: SES-043.
     ///

@@ -151,7 +151,8 @@ pub struct Stats {
     pub lost_unconfirmed: u64,
     /// Frames that had not been sent when their session ended.
     pub lost_queued: u64,
-    /// Events that had not been sent when their client left the namespace, or was refused there.
+    /// Events that had not been sent when their client left the namespace, was refused there, or was
+    /// locked out at a resume.
     pub discarded_events: u64,
     /// Best-effort frames of clients that were dropped: for a namespace that they were not in or not
     /// connected to yet, or with content that does not decode.

@@ -328,10 +328,10 @@ impl Socket {
         self.0.state.lock().get()
     }
 
-    /// Ends the socket, and tells the client. The session and its other sockets stay. No effect once
-    /// it is over.
+    /// Ends the socket, and tells the client, behind what was sent to it before. The session and its
+    /// other sockets stay. No effect once it is over.
     pub fn disconnect(&self, reason: &str) {
-        self.0.context.disconnect(self, Code::DISCONNECTED, reason);
+        self.0.context.disconnect(self, reason);
     }
 
     /// Closes the session's connection; the code says whether the session survives, see

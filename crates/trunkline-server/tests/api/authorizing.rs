@@ -126,6 +126,37 @@ async fn a_socket_that_is_locked_out_at_a_resume_ends_and_nothing_it_sent_runs()
     );
 }
 
+#[tokio::test]
+async fn a_socket_that_is_locked_out_gets_nothing_of_what_waited_for_it() {
+    let (server, door) = guarded();
+    let (chat, other) = (server.namespace("/"), server.namespace("/other"));
+    let mut peer = Peer::connect_as(&server, json!("open sesame")).await;
+    peer.enter("/other", Value::Null).await;
+    peer.confirm().await;
+    peer.ping().await;
+    let socket = chat.socket(&peer.socket_id).unwrap();
+    peer.cut();
+    while socket.is_attached() {
+        tokio::task::yield_now().await;
+    }
+    for number in 0..3 {
+        chat.emit("secret", &number).unwrap();
+        other.emit("open", &number).unwrap();
+    }
+    door.store(false, Ordering::Relaxed);
+    let mut peer = peer.resume(&server, 1).await;
+    for number in 0..3 {
+        assert_eq!(peer.expect("open").await, json!([number]));
+    }
+    let disconnect = peer.receive().await;
+    assert_eq!(
+        (&disconnect[0], &disconnect[2], &disconnect[3]),
+        (&json!(19), &Value::Null, &json!(3002)),
+        "{disconnect}"
+    );
+    assert_eq!(server.stats().discarded_events, 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hook_that_never_ends_at_a_resume_locks_out_and_the_session_lives() {
     let server = Server::new();
