@@ -19,6 +19,7 @@ use crate::auth::{Handshake, Request};
 use crate::authorize::LockedOut;
 use crate::context::{Inbox, Life, SessionContext};
 use crate::credentials::{Credentials, Judgement, refusal};
+use crate::door::Place;
 use crate::drain;
 use crate::presence::{Guest, Presence, farewell};
 use crate::server::ServerInner;
@@ -39,7 +40,8 @@ async fn serve(
     span: Span,
 ) {
     let peer = request.peer;
-    let guest = Guest::of(server, request.place.take());
+    let place = request.place.take();
+    let place = place.unwrap_or_else(|| Place::of(Guest::of(server, None)));
     server.activity.connections_opened.add();
     if let Some(tap) = &server.tap {
         connection = tap.on(connection);
@@ -70,7 +72,7 @@ async fn serve(
                         driver,
                         peer,
                         span,
-                        _guest: guest,
+                        _place: place,
                     });
                     return;
                 }
@@ -99,7 +101,7 @@ struct Drive {
     driver: Driver,
     peer: Option<SocketAddr>,
     span: Span,
-    _guest: Guest,
+    _place: Place,
 }
 
 impl Future for Drive {

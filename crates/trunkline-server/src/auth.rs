@@ -87,8 +87,8 @@ pub struct Request {
     /// The request's headers. Cookies are in it only if a page sent them that may connect
     /// (specification: security.md, SEC-002): whoever makes this of a request sees to that.
     pub headers: HeaderMap,
-    /// The place that the connection takes, from [`Server::enter`](crate::Server::enter). With none
-    /// it does not count against the limits on connections.
+    /// The place that the connection takes, from [`Server::enter`](crate::Server::enter) of the server
+    /// that it is passed to. With none it does not count against the limits on connections.
     pub place: Option<Place>,
 }
 

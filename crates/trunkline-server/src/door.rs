@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use trunkline_driver::clock;
 use trunkline_driver::sync::{Arc, AtomicU64, Mutex, Ordering};
 
 use crate::ledger::{Block, Ledger};
+use crate::presence::Guest;
 use crate::{FloodLimits, HttpRefusal};
 
 /// What a server knows of who is there and who came lately. Its lock is held for a look into a map.
@@ -73,7 +75,7 @@ impl Door {
     }
 
     /// Takes a place for a connection.
-    pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Place, HttpRefusal> {
+    pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Taken, HttpRefusal> {
         let block = address.map(Block::of);
         let mut book = self.book.lock();
         let most = self.limits.connections;
@@ -95,7 +97,7 @@ impl Door {
         book.places += 1;
         drop(book);
         let door = Arc::clone(self);
-        Ok(Place(Arc::new(Taken { door, block })))
+        Ok(Taken { door, block })
     }
 
     /// Whether an offer to resume from there is looked at; else how long until then.
@@ -126,13 +128,27 @@ impl Door {
 }
 
 /// A connection's place among those that a server takes: free again when its last clone is dropped.
-/// See [`Server::enter`](crate::Server::enter).
-#[derive(Clone, Debug)]
+/// Until then the connection counts as there, whether it has come about yet or not. See
+/// [`Server::enter`](crate::Server::enter).
+#[derive(Clone)]
 #[must_use = "the place is free again when this is dropped"]
-pub struct Place(#[expect(dead_code, reason = "held for its drop")] Arc<Taken>);
+pub struct Place(#[expect(dead_code, reason = "held for its drop")] Arc<Guest>);
 
+impl Place {
+    pub(crate) fn of(guest: Guest) -> Self {
+        Self(Arc::new(guest))
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").finish_non_exhaustive()
+    }
+}
+
+/// A place that is taken, until this is dropped.
 #[derive(Debug)]
-struct Taken {
+pub(crate) struct Taken {
     door: Arc<Door>,
     block: Option<Block>,
 }
@@ -185,8 +201,6 @@ mod tests {
         assert_eq!(refusal.status(), 429);
         assert!(refusal.text().contains("1 are allowed"), "{refusal:?}");
         let unknown = door.enter(None).unwrap();
-        assert_eq!(door.enter(None).unwrap_err().status(), 503);
-        drop(first.clone());
         assert_eq!(door.enter(None).unwrap_err().status(), 503);
         drop((first, unknown));
         assert!(door.book.lock().places_of.is_empty());

@@ -4,7 +4,7 @@ use tokio::sync::Notify;
 use trunkline_driver::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering};
 use trunkline_protocol::{Close, Code};
 
-use crate::door::Place;
+use crate::door::Taken;
 use crate::drain::Farewells;
 use crate::server::ServerInner;
 
@@ -109,19 +109,20 @@ impl Drop for Entering {
     }
 }
 
-/// A connection that counts as there, from its being accepted to its end.
+/// A connection that counts as there, from its being granted to its end.
 pub(crate) struct Guest {
     server: Arc<ServerInner>,
-    _place: Option<Place>,
+    _taken: Option<Taken>,
 }
 
 impl Guest {
-    pub(crate) fn of(server: &Arc<ServerInner>, place: Option<Place>) -> Self {
+    /// A connection with a place of its own, or with one beside those that are limited.
+    pub(crate) fn of(server: &Arc<ServerInner>, taken: Option<Taken>) -> Self {
         let connections = &server.presence.connections;
         connections.fetch_add(1, Ordering::SeqCst);
         Self {
             server: Arc::clone(server),
-            _place: place,
+            _taken: taken,
         }
     }
 }

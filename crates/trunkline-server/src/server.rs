@@ -21,7 +21,7 @@ use crate::door::{Door, Place};
 use crate::holdings::Holdings;
 use crate::namespace::{Namespace, NamespaceInner};
 use crate::namespaces::{Match, Namespaces, Patterns};
-use crate::presence::{Presence, farewell};
+use crate::presence::{Guest, Presence, farewell};
 use crate::refresh::REFRESH_LEAD;
 use crate::registry::Registry;
 use crate::upgrade::{BeforeUpgrade, HttpRefusal, UpgradeRequest};
@@ -100,7 +100,7 @@ pub(crate) struct Config {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Connections, those in their handshake included.
+    /// Connections, those in their handshake included, of HTTP and of a session.
     pub connections: usize,
     /// Sessions, attached or waiting to be resumed.
     pub sessions: usize,
@@ -283,13 +283,16 @@ impl Server {
     }
 
     /// Takes a place for a connection from this address, if it is known: for whoever turns requests
-    /// into connections, to be passed on in [`Request::place`].
+    /// into connections, before the upgrade is granted, to be passed on in [`Request::place`]. From here
+    /// on the connection counts as there: [`closed`](Self::closed) waits for it, or for its place to be
+    /// dropped.
     ///
     /// # Errors
     /// None is free: the answer instead, with the figures and `Retry-After`. 429 by
     /// [`FloodLimits::connections_per_address`], 503 by [`FloodLimits::connections`].
     pub fn enter(&self, address: Option<IpAddr>) -> Result<Place, HttpRefusal> {
-        self.inner.door.enter(address)
+        let taken = self.inner.door.enter(address)?;
+        Ok(Place::of(Guest::of(&self.inner, Some(taken))))
     }
 
     /// The limits against floods.
@@ -335,9 +338,9 @@ impl Server {
     }
 
     /// Waits until the server is [shut down](Self::shut_down), its last connection has ended, wherever
-    /// it came in, and so has the last socket's `on_disconnect`. That takes as long as an
-    /// authentication hook that is under way, and as those hooks do, which is at most twice
-    /// [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT); a client that does not go is left after a second.
+    /// it came in, and so has the last socket's `on_disconnect`. That takes as long as an upgrade that
+    /// was granted and an authentication hook that is under way, and as those hooks do, which is at most
+    /// twice [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT); a client that does not go is left after a second.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.

@@ -53,7 +53,8 @@ impl Counters {
         self.upgrades_refused.load(Ordering::Relaxed)
     }
 
-    /// Upgrades that were granted and then did not come about: the client went away.
+    /// Upgrades that were granted and then did not come about: the client went away, or did not read
+    /// the answer.
     #[must_use]
     pub fn upgrades_failed(&self) -> u64 {
         self.upgrades_failed.load(Ordering::Relaxed)

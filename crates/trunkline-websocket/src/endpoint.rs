@@ -2,10 +2,11 @@
 //! whatever HTTP server it is mounted in.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use http::{Extensions, Request, Response, Uri};
 
-use crate::config::{Config, count};
+use crate::config::{Config, Counters, count};
 use crate::handler::Handler;
 use crate::sync::Arc;
 use crate::upgrade::{Body, Handshake, Upgrading, last, upgrade};
@@ -37,7 +38,9 @@ impl<H: Handler> Endpoint<H> {
     }
 
     /// Answers a request that was sent to this endpoint; its path is not looked at. The connection
-    /// of a good handshake runs in a task of its own, as soon as the answer has been written.
+    /// of a good handshake runs in a task of its own, as soon as the answer has been written; it is
+    /// given up, with all that [`admit`](Handler::admit) put into its extensions, if that takes longer
+    /// than 10 s.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -64,7 +67,9 @@ impl<H: Handler> Endpoint<H> {
             self.handler.refused(&handshake.headers, &mut refusal);
             return last(*refusal);
         }
-        tokio::spawn(connected(upgrading, handshake, Arc::clone(&self.handler)));
+        let handler = Arc::clone(&self.handler);
+        let counters = Arc::clone(&self.config.counters);
+        tokio::spawn(connected(upgrading, handshake, handler, counters));
         response
     }
 }
@@ -79,17 +84,28 @@ impl<H> Clone for Endpoint<H> {
     }
 }
 
-async fn connected<H: Handler>(upgrading: Upgrading, handshake: Handshake, handler: Arc<H>) {
-    match upgrading.complete().await {
+async fn connected<H: Handler>(
+    upgrading: Upgrading,
+    handshake: Handshake,
+    handler: Arc<H>,
+    counters: Arc<Counters>,
+) {
+    let peer = handshake.peer;
+    match tokio::time::timeout(UPGRADE_LIMIT, upgrading.complete()).await {
         // A task of its own, so that nothing of HTTP and of this future lives on in it: a task is
         // as large as the largest moment of its future.
-        Ok(connection) => drop(tokio::spawn(handler.connected(connection, handshake))),
-        Err(cause) => {
-            let peer = handshake.peer;
-            tracing::debug!(?peer, %cause, "upgrade failed");
+        Ok(Ok(connection)) => drop(tokio::spawn(handler.connected(connection, handshake))),
+        Ok(Err(cause)) => tracing::debug!(?peer, %cause, "upgrade failed"),
+        Err(_elapsed) => {
+            count(&counters.upgrades_failed);
+            tracing::debug!(?peer, limit = ?UPGRADE_LIMIT, "upgrade failed: its answer was not written");
         }
     }
 }
+
+/// How long the answer that grants an upgrade may take to be written: for as long the connection is
+/// admitted, and there is none. It is given up then.
+const UPGRADE_LIMIT: Duration = Duration::from_secs(10);
 
 /// The same in memory of its own. What hyper gives is a slice of the buffer that it read the request
 /// into, 8 KiB, all of which would stay for as long as somebody keeps the URI: a session does.

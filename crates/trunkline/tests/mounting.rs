@@ -277,3 +277,55 @@ async fn a_listener_of_our_own_ends_with_its_server() {
     assert_eq!(server.stats().connections, 0);
     TcpStream::connect(address).await.unwrap_err();
 }
+
+/// Asks for an upgrade through a pipe that holds one byte, and reads no answer.
+async fn asks_and_does_not_read(mounted: Mounted) -> tokio::io::DuplexStream {
+    let (mut near, far) = tokio::io::duplex(1);
+    let (answered, mut answers) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(async move {
+        let service = service_fn(move |request: Request<Incoming>| {
+            let response = mounted.answer(request);
+            let _ = answered.try_send(());
+            async move { Ok::<_, Infallible>(response) }
+        });
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(far), service);
+        let _ = connection.with_upgrades().await;
+    });
+    let head = format!("{HANDSHAKE}\r\n");
+    near.write_all(head.as_bytes()).await.unwrap();
+    answers.recv().await.unwrap();
+    near
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_counts_from_the_answer_that_grants_it() {
+    let server = server();
+    let mut stream = asks_and_does_not_read(server.mount()).await;
+    assert_eq!(server.stats().connections, 1);
+    server.shut_down();
+    let closed = tokio::spawn({
+        let server = server.clone();
+        async move { server.closed().await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!closed.is_finished());
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+    assert!(answer.contains("1012"), "it is told so: {answer}");
+    drop(stream);
+    closed.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_whose_answer_is_not_read_is_given_up() {
+    let server = server();
+    let begun = tokio::time::Instant::now();
+    let stream = asks_and_does_not_read(server.mount()).await;
+    server.shut_down();
+    server.closed().await;
+    assert_eq!(begun.elapsed().as_secs(), 10);
+    assert_eq!(server.stats().connections, 0);
+    drop(stream);
+}

@@ -1,7 +1,7 @@
 //! A client made by hand: it writes and reads frames as JSON.
 
 use serde_json::{Value, json};
-use trunkline_server::{Request, Server};
+use trunkline_server::{Place, Request, Server};
 use trunkline_testkit::drive;
 use trunkline_transport::memory::{self, Config, Link};
 use trunkline_transport::{Connection, MessageKind};
@@ -131,13 +131,29 @@ impl Peer {
 
     /// A connection on which nothing was said.
     pub(crate) fn silent(server: &Server) -> Self {
+        Self::opening(server, Request::default())
+    }
+
+    /// A connection on which nothing was said, in this place.
+    pub(crate) fn placed(server: &Server, place: Place) -> Self {
+        let place = Some(place);
+        Self::opening(
+            server,
+            Request {
+                place,
+                ..Request::default()
+            },
+        )
+    }
+
+    fn opening(server: &Server, request: Request) -> Self {
         let config = Config {
             protocol: "trunkline.v1.json".into(),
             ..Config::default()
         };
         let (near, far, link) = memory::pair(config);
         let server = server.clone();
-        tokio::spawn(async move { server.accept(near, Request::default()).await });
+        tokio::spawn(async move { server.accept(near, request).await });
         Self {
             connection: far,
             link,

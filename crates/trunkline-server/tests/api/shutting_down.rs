@@ -110,3 +110,41 @@ async fn a_handler_may_shut_its_server_down() {
     peer.leave().await;
     server.closed().await;
 }
+
+#[tokio::test]
+async fn a_connection_is_there_from_the_moment_that_it_is_granted() {
+    let server = server();
+    let place = server.enter(None).unwrap();
+    assert_eq!(server.stats().connections, 1);
+    let other = place.clone();
+    drop(place);
+    server.shut_down();
+    let closed = tokio::spawn({
+        let server = server.clone();
+        async move { server.closed().await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!closed.is_finished(), "its upgrade is under way");
+    let mut peer = Peer::placed(&server, other);
+    assert_eq!(server.stats().connections, 1, "it is counted once");
+    assert!(is_farewell(&peer.receive().await));
+    assert!(!closed.is_finished());
+    peer.leave().await;
+    closed.await.unwrap();
+    assert_eq!(server.stats().connections, 0);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_granted_and_does_not_come_is_not_waited_for() {
+    let server = server();
+    let place = server.enter(None).unwrap();
+    server.shut_down();
+    let closed = tokio::spawn({
+        let server = server.clone();
+        async move { server.closed().await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!closed.is_finished());
+    drop(place);
+    closed.await.unwrap();
+}
