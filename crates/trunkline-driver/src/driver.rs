@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 use trunkline_protocol::{
-    Arrival, Auth, Code, Encoding, Frame, MAX_AUTH_BYTES, Role, Sequenced, Time, Violation,
+    Arrival, Auth, Close, Code, Encoding, Frame, MAX_AUTH_BYTES, Role, Sequenced, Time, Violation,
 };
 use trunkline_transport::{ConnectionEnd, Message, MessageKind, MessageReceiver};
 
@@ -53,6 +53,19 @@ struct Closing {
     /// The transport has been told; now the other side is awaited.
     told: bool,
     limit: Pin<Box<Sleep>>,
+}
+
+impl Closing {
+    /// The session may have ended since, and its CLOSE have taken the place of the one that waited.
+    fn follow(&mut self, farewell: Option<&Close>) {
+        if let (Ended::Here(close), Some(farewell)) = (&mut self.ended, farewell)
+            && close.code != farewell.code
+        {
+            self.code = farewell.code;
+            farewell.reason.clone_into(&mut self.reason);
+            **close = farewell.clone();
+        }
+    }
 }
 
 /// Why reading stops for now.
@@ -362,6 +375,7 @@ impl Driver {
             let told = self.session.with_link(self.attach, |link, machine| {
                 link.polled_by(cx);
                 if let Some(machine) = machine {
+                    closing.follow(machine.farewell());
                     link.transmit(machine);
                 }
                 if link.end().is_some() || link.flush() {

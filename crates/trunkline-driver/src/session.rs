@@ -269,7 +269,10 @@ impl Session {
     ) -> Result<(), PushError> {
         push(&mut sending.machine)?;
         if sending.machine.is_over_limit() {
-            sending.transmit();
+            // A CLOSE that waits is for the connection's task: what follows in this turn may say more.
+            if !sending.machine.is_closing() {
+                sending.transmit();
+            }
             sending.machine.shed();
             if sending.machine.is_over_limit() && sending.machine.is_attached() && !sending.slow {
                 let close = slow_consumer(&sending.machine, &self.ours);
@@ -339,10 +342,11 @@ impl Session {
     }
 
     /// Ends the present connection with a CLOSE, after all that may still be sent on it; the code
-    /// says whether the session survives. The first one stands. No effect while detached.
+    /// says whether the session survives. The first one stands, unless it still waits, and says that the
+    /// session survives where this one says that it does not. No effect while detached.
     pub fn close(&self, close: Close) {
         let mut sending = self.outbound.lock();
-        sending.machine.close(close);
+        sending.close(self.role, close);
         sending.transmit();
         sending.wake();
     }
@@ -387,12 +391,12 @@ impl Session {
     }
 
     /// Ends the session: nothing more is taken, and what it kept is handed back. The present
-    /// connection gets `farewell`.
+    /// connection gets `farewell`, as by [`close`](Self::close).
     pub fn end(&self, code: Code, farewell: Option<Close>) -> Lost {
         let mut sending = self.outbound.lock();
         if let Some(close) = farewell {
             // What may still be sent goes first.
-            sending.machine.close(close);
+            sending.close(self.role, close);
             sending.transmit();
         }
         let lost = sending.machine.end(code);

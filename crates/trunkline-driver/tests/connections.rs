@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{event, join, large_event, latest, pair};
-use trunkline_driver::{Ended, Turn, clock};
+use trunkline_driver::{Ended, Session, Turn, clock};
 use trunkline_protocol::{
     Close, Code, Encoding, EventName, Limits, NamespaceName, Overflow, Payload, Prepared,
     PushError, Role, Violation,
@@ -127,6 +127,83 @@ async fn a_full_queue_closes_the_connection_and_keeps_the_session() {
     let joined = join(&mut client, &mut server);
     client.expect(names(0..14)).await;
     drop(joined);
+}
+
+/// Pushes until the queue holds twice its limit, and ends the session for it.
+fn overflow(session: &Arc<Session>) {
+    let refused = (0..).find_map(|_| session.push(large_event("event", 1000)).err());
+    let close = Close::new(Code::OVERFLOW, refused.unwrap().to_string());
+    session.end(close.code, Some(close));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_that_overflows_is_told_so_and_not_that_it_is_slow() {
+    let limits = Limits {
+        queue: 10_000,
+        replay: 5_000,
+        inbound: 5_000,
+        ..Limits::default()
+    };
+    let (mut client, mut server) = pair(limits);
+    let joined = join(&mut client, &mut server);
+    tokio::task::yield_now().await;
+    overflow(&server.session);
+    let Ended::ByPeer(close) = joined.client.await.unwrap() else {
+        panic!("another end")
+    };
+    assert_eq!(close.code, Code::OVERFLOW);
+    assert_eq!(joined.server.await.unwrap().code(), Code::OVERFLOW);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_peer_that_overflows_before_it_was_told_is_told_of_the_overflow() {
+    let limits = Limits {
+        queue: 100_000,
+        ..Limits::default()
+    };
+    let (mut client, mut server) = pair(limits);
+    let joined = join(&mut client, &mut server);
+    tokio::task::yield_now().await;
+    joined.server_gate.shut_writes();
+    for number in 0..14 {
+        let event = large_event(&number.to_string(), 10_000);
+        server.session.push(event).unwrap();
+    }
+    // Its task has seen that it is closed as a slow consumer's; more than one write is ahead of that.
+    tokio::task::yield_now().await;
+    overflow(&server.session);
+    joined.server_gate.open_writes();
+    let Ended::ByPeer(close) = joined.client.await.unwrap() else {
+        panic!("another end")
+    };
+    assert_eq!(close.code, Code::OVERFLOW);
+    let ended = joined.server.await.unwrap();
+    assert_eq!(ended.code(), Code::OVERFLOW);
+    assert!(!ended.keeps_session(Role::Server));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_follows_a_close_that_was_sent() {
+    let limits = Limits {
+        queue: 10_000,
+        replay: 5_000,
+        inbound: 5_000,
+        ..Limits::default()
+    };
+    let (mut client, mut server) = pair(limits);
+    let joined = join(&mut client, &mut server);
+    // The window closes, and the connection is free.
+    for number in 0..18 {
+        let event = large_event(&number.to_string(), 1000);
+        server.session.push(event).unwrap();
+    }
+    let Ended::ByPeer(close) = joined.client.await.unwrap() else {
+        panic!("another end")
+    };
+    assert_eq!(close.code, Code::SLOW_CONSUMER);
+    overflow(&server.session);
+    assert_eq!(joined.server.await.unwrap().code(), Code::SLOW_CONSUMER);
+    assert_eq!(server.session.ended(), Some(Code::OVERFLOW));
 }
 
 #[tokio::test(start_paused = true)]

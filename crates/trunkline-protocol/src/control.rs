@@ -47,6 +47,13 @@ impl Control {
         self.close.get_or_insert_with(|| Box::new(close));
     }
 
+    /// Sets the farewell in place of one that waits; no effect once that has been written.
+    pub(crate) fn close_instead(&mut self, close: Close) {
+        if !self.closed {
+            self.close = Some(Box::new(close));
+        }
+    }
+
     /// Sets the farewell, if there is none yet, and lets it go ahead of all numbered frames.
     pub(crate) fn close_at_once(&mut self, close: Close) {
         self.close(close);

@@ -332,6 +332,12 @@ impl Outbound {
         self.control.close(close);
     }
 
+    /// As [`close`](Self::close), in place of a CLOSE that waits: for one that says more. Nothing follows
+    /// one that has been written.
+    pub fn close_instead(&mut self, close: Close) {
+        self.control.close_instead(close);
+    }
+
     /// As [`close`](Self::close), ahead of all that has not been handed to the connection: for a peer that
     /// is to have nothing more. What waits goes on waiting.
     pub fn close_at_once(&mut self, close: Close) {

@@ -148,7 +148,10 @@ impl SessionContext {
     pub(crate) fn not_taken(self: &Arc<Self>, error: PushError) -> EmitError {
         if let PushError::Overflow { .. } = error {
             tracing::warn!(session = %self.id, peer = ?self.peer(), %error, "session ended");
-            self.end_soon(Close::new(Code::OVERFLOW, error.to_string()));
+            let close = Close::new(Code::OVERFLOW, error.to_string());
+            // Told now, or the end of this turn would tell the client that it is slow, and kept.
+            self.session.close(close.clone());
+            self.end_soon(close);
         }
         EmitError::from(error)
     }

@@ -2,7 +2,9 @@
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use trunkline_protocol::{Close, Code, Encoding, Heartbeat, Limits, Outbound, Time, Watchdog};
+use trunkline_protocol::{
+    Close, Code, Encoding, Heartbeat, Limits, Outbound, Role, Time, Watchdog,
+};
 
 use crate::Flow;
 use crate::link::Link;
@@ -55,6 +57,17 @@ impl Sending {
         if let Some(link) = &mut self.link {
             link.transmit(&mut self.machine);
             self.tell_lightened();
+        }
+    }
+
+    /// Closes the present connection. A CLOSE that waits there and says that the session is kept makes
+    /// way for one that says it is not.
+    pub(super) fn close(&mut self, role: Role, close: Close) {
+        let keeps = |close: &Close| close.code.disposition(role).keeps_session();
+        if self.machine.farewell().is_some_and(keeps) && !keeps(&close) {
+            self.machine.close_instead(close);
+        } else {
+            self.machine.close(close);
         }
     }
 

@@ -45,7 +45,7 @@ impl Code {
     /// The peer broke the protocol; the reason says how. Sessions are never resumed into this.
     pub const PROTOCOL_ERROR: Self = Self(3200);
 
-    /// More waits for the peer than the replay log and the queue may hold, so the session ended.
+    /// More waits for the peer than the replay log and the queue may hold, so the session ended. Behind a `slow-consumer` that was sent it is not seen: the resume is then refused with the reason `overflow`.
     pub const OVERFLOW: Self = Self(3201);
 
     /// A strict resume named a session that is gone, or its secret or principal does not match.

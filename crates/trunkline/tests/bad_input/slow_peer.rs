@@ -34,6 +34,7 @@ async fn a_peer_that_never_confirms_is_closed_as_slow_and_then_overflows() {
         let mut peer = house.peer(encoding).await;
         peer.event(None, "fill", json!([1_000])).await;
         log::tells(peer.address, "session ended").await;
+        peer.is_closed(3201, "3201 overflow").await;
     }
     house.unharmed(0).await;
 }
