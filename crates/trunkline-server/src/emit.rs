@@ -122,7 +122,8 @@ impl<'a> Emitter<'a> {
         self
     }
 
-    /// Addresses every socket of the principal with this id too.
+    /// Addresses every socket of the principal with this id too. An id is any text, as
+    /// [`Principal`](crate::Principal) takes it: one that nobody has addresses nobody, and is no error.
     pub fn to_principal(mut self, id: &'a str) -> Self {
         self.principals.push(id);
         self
@@ -148,7 +149,8 @@ impl<'a> Emitter<'a> {
     /// resumes, one whose queue overflows loses its own session, and nobody else is slowed.
     ///
     /// # Errors
-    /// The event or a room has no valid name, or the args do not encode. Nothing was sent then.
+    /// The event or a room has no valid name, or the args do not encode. Nothing was sent then. Ids of
+    /// principals have no rules.
     pub fn emit<A: IntoArgs>(self, event: impl EventWith<A>, args: A) -> Result<(), EmitError> {
         self.check_names()?;
         let event = event.into_event_name()?;
@@ -248,6 +250,7 @@ impl<'a> Emitter<'a> {
         laggards
     }
 
+    /// Rooms have names; the ids of principals are any text.
     fn check_names(&self) -> Result<(), InvalidName> {
         let bad = |name: &&&str| name.is_empty() || name.len() > MAX_NAME_BYTES;
         match self.rooms.iter().chain(&self.except).find(bad) {

@@ -37,7 +37,8 @@ pub struct Principal<T: ?Sized = dyn Any + Send + Sync> {
 }
 
 impl Principal {
-    /// The principal with this identity, such as a user's id, and nothing else known of it.
+    /// The principal with this identity, such as a user's id, and nothing else known of it. It is any text:
+    /// unlike a room's name it has no rules, since it comes from the program and goes over no wire.
     #[must_use]
     pub fn new(id: &str) -> Self {
         Self::with(id, ())

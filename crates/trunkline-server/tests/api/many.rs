@@ -253,6 +253,25 @@ async fn all_sockets_of_a_principal_are_addressed_by_its_id() {
 }
 
 #[tokio::test]
+async fn a_principals_id_is_any_text_and_nobodys_is_no_error() {
+    let server = naming();
+    let chat = server.namespace("/");
+    let long = "x".repeat(1_000);
+    for id in ["", "/", "an id, with spaces\n", &long] {
+        let mut peer = Peer::named(&server, json!(id)).await;
+        chat.to_principal(id).emit("mail", ()).unwrap();
+        assert_eq!(peer.expect("mail").await, json!([]), "{id:?}");
+        let socket = chat.socket(&peer.socket_id).unwrap();
+        let asked = chat.to_principal(id).emit_with_ack::<(), _>("ack?", ());
+        let answers = asked.timeout(Duration::ZERO).await.unwrap();
+        assert_eq!(answers.unanswered, [socket], "{id:?}");
+    }
+    chat.to_principal("nobody's").emit("mail", ()).unwrap();
+    let misnamed = chat.to_principal("nobody's").to("").emit("mail", ());
+    assert!(matches!(misnamed, Err(EmitError::InvalidName(_))), "a room");
+}
+
+#[tokio::test]
 async fn principals_by_the_thousand_leave_no_group_behind() {
     let server = naming();
     let chat = server.namespace("/");
