@@ -33,6 +33,33 @@ pub struct Limits {
     pub latest_keys: u32,
 }
 
+impl Limits {
+    /// The most bytes of frames that a session holds at the side with these limits, whatever its peer
+    /// does: what it keeps [for the peer](Self::outgoing_bytes_max) and [of it](Self::incoming_bytes_max).
+    ///
+    /// Holding a frame takes about [`FRAME_BYTES`](crate::FRAME_BYTES) more.
+    #[must_use]
+    pub const fn session_bytes_max(&self) -> u64 {
+        self.outgoing_bytes_max() + self.incoming_bytes_max()
+    }
+
+    /// The most bytes of frames that a session keeps for its peer: twice `replay`, since answers pass a
+    /// closed window (SES-024), and the frame that is let in last; and twice `queue` (SES-025). For frames
+    /// of up to `frame` bytes, which fit in twice `queue`.
+    #[must_use]
+    pub const fn outgoing_bytes_max(&self) -> u64 {
+        2 * self.replay as u64 + self.frame as u64 + 2 * self.queue as u64
+    }
+
+    /// The most bytes of frames that a session holds of its peer: `inbound`, which was confirmed and waits
+    /// for handlers; what a peer that ignores its window may send then before it is ended (SES-026), which
+    /// is twice that and a frame; and the message that is being received.
+    #[must_use]
+    pub const fn incoming_bytes_max(&self) -> u64 {
+        3 * self.inbound as u64 + 2 * self.frame as u64
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         const MIB: u32 = 1 << 20;

@@ -558,8 +558,8 @@ impl Default for Builder {
 impl Builder {
     /// What this side takes and keeps per session; announced in WELCOME.
     ///
-    /// The worst case of a session is `replay` and twice `queue` on the way out, twice `inbound` and
-    /// one `frame` on the way in: 5 MiB with the defaults, 3 MiB while detached.
+    /// The worst case of a session is [`Limits::session_bytes_max`]: 10 MiB with the defaults, 5 MiB while
+    /// it is detached and nothing waits for handlers; and about 64 bytes for each frame.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
         self
@@ -746,4 +746,19 @@ impl std::fmt::Debug for Builder {
 
 fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_case_that_is_documented_is_that_of_the_defaults() {
+        let limits = Limits::default();
+        let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
+        let all = mib(limits.session_bytes_max());
+        let away = mib(limits.outgoing_bytes_max());
+        let told = format!("{all} with the defaults, {away} while");
+        assert!(include_str!("server.rs").contains(&told), "{told}");
+    }
 }

@@ -1,12 +1,13 @@
 //! The replay log is the send window: what it lets through, what waits, what is too much.
 
 use trunkline_protocol::{
-    Close, Code, EventName, FRAME_BYTES, Hold, NamespaceName, Payload, Prepared, PushError,
+    Close, Code, EventName, FRAME_BYTES, Hold, Inbound, Limits, NamespaceName, Outbound, Payload,
+    Prepared, PushError, Time,
 };
 
 use crate::frames::{
-    ack, attached, connect, connected, disconnect, event, event_of, expected, failed, limits, told,
-    words,
+    ENCODING, ack, attached, connect, connected, disconnect, event, event_of, expected, failed,
+    limits, told, words,
 };
 
 #[test]
@@ -95,8 +96,7 @@ fn a_large_event_does_not_wait_for_an_empty_log() {
 fn the_window_is_the_smaller_of_what_one_side_keeps_and_the_other_takes() {
     let (small, large) = (limits(150, 10_000), limits(100_000, 10_000));
     for (ours, peers) in [(small, large), (large, small)] {
-        let mut outbound =
-            trunkline_protocol::Outbound::new(crate::frames::ENCODING, &ours, &peers);
+        let mut outbound = Outbound::new(ENCODING, &ours, &peers);
         outbound.attach(0).unwrap();
         for number in 0..20 {
             outbound.push(event_of(&number.to_string(), 40)).unwrap();
@@ -207,14 +207,14 @@ fn the_queue_overflows_at_twice_its_limit() {
 fn each_waiting_frame_counts_what_holding_it_takes_and_the_window_counts_messages_alone() {
     let mut outbound = attached(100, 100_000);
     let frame = event("tiny");
-    let length = frame.len(crate::frames::ENCODING);
+    let length = frame.len(ENCODING);
     for _ in 0..100 {
         outbound.push(frame.clone()).unwrap();
     }
     assert_eq!(outbound.queued_bytes(), 100 * (length + FRAME_BYTES));
     assert_eq!(outbound.kept_bytes(), outbound.queued_bytes());
     let numbered = told(&mut outbound).len();
-    let messages = numbered * frame.to_message(crate::frames::ENCODING, 1).len();
+    let messages = numbered * frame.to_message(ENCODING, 1).len();
     assert_eq!(outbound.unconfirmed_bytes(), messages);
     assert!(
         (100..100 + messages / numbered).contains(&messages),
@@ -294,4 +294,58 @@ fn an_open_window_keeps_the_order_of_pushing() {
     outbound.push(ack(6)).unwrap();
     let order = ["one", "ACK 2", "three", "FAILED 4", "DISCONNECT", "ACK 6"];
     assert_eq!(words(&mut outbound), order);
+}
+
+#[test]
+fn a_session_keeps_no_more_than_its_limits_say() {
+    let limits = Limits {
+        frame: 500,
+        ..limits(1_000, 2_000)
+    };
+    let mut outbound = Outbound::new(ENCODING, &limits, &limits);
+    outbound.attach(0).unwrap();
+    // As much as may be numbered, and as much as may wait: events first, then answers, then events.
+    let mut kept = 0;
+    let mut fill = |outbound: &mut Outbound, frame: &dyn Fn(u64) -> Prepared| {
+        for number in 0..1_000 {
+            if outbound.push(frame(number)).is_err() {
+                break;
+            }
+            told(outbound);
+            kept = kept.max(outbound.unconfirmed_bytes() + outbound.queued_bytes());
+        }
+    };
+    fill(&mut outbound, &|_| event_of("large", 480));
+    outbound.discard_events(&NamespaceName::root());
+    fill(&mut outbound, &ack);
+    fill(&mut outbound, &|_| event_of("large", 480));
+    let most = limits.outgoing_bytes_max() as usize;
+    assert!(
+        outbound.unconfirmed_bytes() > 2 * 1_000 - 500,
+        "{outbound:?}"
+    );
+    assert!(
+        (most - 1_000..=most).contains(&kept),
+        "{kept} where {most} may be"
+    );
+}
+
+#[test]
+fn a_peer_that_ignores_its_window_sends_no_more_than_the_limits_say() {
+    let limits = Limits {
+        frame: 500,
+        ..limits(1_000, 2_000)
+    };
+    let mut inbound = Inbound::new(&limits, &limits);
+    // It has confirmed as much as may wait for handlers, and withholds receipts from there on.
+    let waits = 1_000;
+    inbound.hold(true);
+    let now = Time::from_ms(0);
+    let taken = (1..).take_while(|&seq| inbound.accept(seq, 500, now).is_ok());
+    let unconfirmed = 500 * taken.count() as u64;
+    let being_received = 500;
+    let most = limits.incoming_bytes_max();
+    assert_eq!(waits + unconfirmed + being_received, most);
+    let all = limits.outgoing_bytes_max() + most;
+    assert_eq!(limits.session_bytes_max(), all);
 }
