@@ -1,14 +1,17 @@
 //! A frame encoded once for all its recipients.
 
-use std::cell::Cell;
-use std::ops::Deref;
+mod prefix;
+mod suffix;
+
 use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
 
+pub use self::prefix::Prefix;
+use self::prefix::{FIXARRAY, unsigned_len};
+use self::suffix::{INLINE_BYTES, Suffix, json_suffix};
 use crate::ignorable::FILLER;
-use crate::json::write_value;
-use crate::message_pack::{Reader, Token, write};
+use crate::message_pack::{Reader, Token};
 use crate::{
     AckId, Class, Code, Encoding, EventName, Frame, Key, Kind, NamespaceName, Overflow, Payload,
     Sequenced, SocketId, Value,
@@ -301,10 +304,7 @@ impl Prepared {
     #[must_use]
     pub fn prefix(&self, encoding: Encoding, seq: u64) -> Prefix {
         let kind = self.kind();
-        let mut prefix = Prefix {
-            bytes: [0; Prefix::CAPACITY],
-            length: 0,
-        };
+        let mut prefix = Prefix::empty();
         match encoding {
             Encoding::MessagePack => {
                 prefix.push(&[FIXARRAY | self.0.length, kind.number()]);
@@ -353,127 +353,6 @@ pub struct PreparedEvent {
     pub args: Payload,
 }
 
-/// A suffix that is being written, field by field.
-struct Suffix {
-    kind: Kind,
-    overflow: Overflow,
-    /// The fields so far, `kind` and `seq` included.
-    length: u8,
-    bytes: Vec<u8>,
-}
-
-impl Suffix {
-    /// `usual` is the length of texts and content; the rest of a header fits in the room beside it.
-    fn new(kind: Kind, usual: usize) -> Self {
-        const ROOM: usize = 32;
-        let length = if kind.is_numbered() { 2 } else { 1 };
-        Self {
-            kind,
-            overflow: Overflow::Disconnect,
-            length,
-            bytes: take_scratch(usual + ROOM),
-        }
-    }
-
-    fn overflow(self, overflow: Overflow) -> Self {
-        Self { overflow, ..self }
-    }
-
-    fn field(mut self, write: impl FnOnce(&mut Vec<u8>)) -> Self {
-        self.length += 1;
-        write(&mut self.bytes);
-        self
-    }
-
-    fn nil(self) -> Self {
-        self.field(write::nil)
-    }
-
-    fn integer(self, number: u64) -> Self {
-        self.field(|out| write::unsigned(out, number))
-    }
-
-    fn text(self, text: &str) -> Self {
-        self.field(|out| write::text(out, text))
-    }
-
-    fn namespace(self, namespace: &NamespaceName) -> Self {
-        if namespace.is_root() {
-            self.nil()
-        } else {
-            self.text(namespace)
-        }
-    }
-
-    fn args(self, args: &Payload) -> Self {
-        self.field(|out| out.extend_from_slice(args.as_message_pack()))
-    }
-
-    fn value(self, value: &Value) -> Self {
-        self.field(|out| out.extend_from_slice(value.as_message_pack()))
-    }
-
-    fn finish(self) -> Prepared {
-        let Self {
-            kind,
-            overflow,
-            length,
-            bytes,
-        } = self;
-        let message_pack = SmallVec::from_slice(&bytes);
-        SCRATCH.set(bytes);
-        Prepared(Arc::new(Shared {
-            kind,
-            length,
-            overflow,
-            message_pack,
-            json: OnceLock::new(),
-        }))
-    }
-}
-
-thread_local! {
-    /// Where a suffix is put together, so that only what is kept is allocated.
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-fn take_scratch(room: usize) -> Vec<u8> {
-    let mut scratch = SCRATCH.take();
-    scratch.clear();
-    scratch.shrink_to(SCRATCH_BYTES);
-    scratch.reserve(room);
-    scratch
-}
-
-/// Bytes of scratch that a thread keeps after a larger frame.
-const SCRATCH_BYTES: usize = 4096;
-
-/// The length of an integer in its shortest MessagePack format.
-const fn unsigned_len(number: u64) -> usize {
-    match number {
-        0..=0x7f => 1,
-        0x80..=0xff => 2,
-        0x100..=0xffff => 3,
-        0x1_0000..=0xffff_ffff => 5,
-        _ => 9,
-    }
-}
-
-/// Bytes of MessagePack that need no allocation of their own.
-const INLINE_BYTES: usize = 96;
-
-/// The suffix in JSON: the same fields, each after a comma, and the array's end.
-fn json_suffix(message_pack: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(message_pack.len() * 2);
-    let mut reader = Reader::new(message_pack);
-    while !reader.rest().is_empty() {
-        out.push(b',');
-        write_value(&mut reader, &mut out).expect("names and content were checked when made");
-    }
-    out.push(b']');
-    out
-}
-
 impl std::fmt::Debug for Prepared {
     /// Kind and length alone: content does not belong into logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -486,74 +365,10 @@ impl std::fmt::Debug for Prepared {
     }
 }
 
-/// The header of a MessagePack array of up to 15 elements; every frame has fewer.
-const FIXARRAY: u8 = 0x90;
-
-/// The few bytes of a frame that differ between recipients, inline.
-#[derive(Clone, Copy)]
-pub struct Prefix {
-    bytes: [u8; Self::CAPACITY],
-    length: u8,
-}
-
-impl Prefix {
-    /// `[127,9007199254740991` is the longest there is, at 21 bytes.
-    const CAPACITY: usize = 23;
-
-    fn push(&mut self, bytes: &[u8]) {
-        let start = usize::from(self.length);
-        let end = start + bytes.len();
-        self.bytes[start..end].copy_from_slice(bytes);
-        self.length = end as u8;
-    }
-
-    /// An integer in MessagePack's shortest format.
-    fn push_integer(&mut self, number: u64) {
-        if number < 0x80 {
-            self.push(&[number as u8]);
-        } else if let Ok(number) = u8::try_from(number) {
-            self.push(&[0xcc, number]);
-        } else if let Ok(number) = u16::try_from(number) {
-            self.push(&[0xcd]);
-            self.push(&number.to_be_bytes());
-        } else if let Ok(number) = u32::try_from(number) {
-            self.push(&[0xce]);
-            self.push(&number.to_be_bytes());
-        } else {
-            self.push(&[0xcf]);
-            self.push(&number.to_be_bytes());
-        }
-    }
-
-    /// An integer of the protocol in decimal digits.
-    fn push_digits(&mut self, mut number: u64) {
-        const MOST: usize = 16;
-        debug_assert!(
-            number <= crate::MAX_INTEGER,
-            "{number} is no integer of the protocol"
-        );
-        let mut digits = [b'0'; MOST];
-        let mut first = MOST;
-        while first == MOST || (number > 0 && first > 0) {
-            first -= 1;
-            digits[first] = b'0' + (number % 10) as u8;
-            number /= 10;
-        }
-        self.push(&digits[first..]);
-    }
-}
-
-impl Deref for Prefix {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message_pack::write;
 
     fn event_name(name: &str) -> EventName {
         EventName::try_from(name).unwrap()
