@@ -1,23 +1,27 @@
 //! A session: what survives connections, shared by its task, rooms and handles.
 
+mod figures;
+mod pulse;
+mod pushing;
+mod receipts;
 mod sending;
 
 use std::fmt;
 use std::time::Duration;
 
 use trunkline_protocol::{
-    Arrival, Auth, Beat, Close, Code, Encoding, GoAway, Heartbeat, Hold, Inbound, Kind, Limits,
-    Lost, NamespaceName, Outbound, Prepared, PushError, Role, Time, Violation, Watchdog,
+    Auth, Close, Code, Encoding, GoAway, Heartbeat, Hold, Inbound, Limits, Lost, Outbound,
+    Prepared, Role, Time, Violation, Watchdog,
 };
 use trunkline_transport::Connection;
 
-use self::sending::{Pulse, Sending, slow_consumer};
+use self::sending::{Pulse, Sending};
 use crate::driver::Driver;
 use crate::intake::{Intake, Pace};
 use crate::link::Link;
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::turn::Mark;
-use crate::{Dispatch, Flow, TooLarge, Traffic, Turn, clock, message_len};
+use crate::{Dispatch, Flow, Turn, clock};
 
 /// Both machines of a session and the present connection's write half.
 ///
@@ -186,161 +190,6 @@ impl Session {
         self.outbound.lock().machine.take_connects()
     }
 
-    /// Sends a sequenced frame: now, at the end of the turn, or when the window and the connection
-    /// allow.
-    ///
-    /// A queue past `limits.queue` first loses what may be dropped (see
-    /// [`Overflow`](trunkline_protocol::Overflow)); if that is not enough, the connection is closed as
-    /// a slow consumer's. The session stays. [`traffic`](Self::traffic) counts what is dropped.
-    ///
-    /// # Errors
-    /// The session is over, or its queue holds twice its limit: it cannot keep its promise, and the
-    /// caller ends it with `overflow`.
-    pub fn push(self: &Arc<Self>, frame: Prepared) -> Result<(), PushError> {
-        // JSON is made on first use: before the lock, not under it.
-        let _ = frame.suffix(self.encoding);
-        self.push_locked(self.outbound.lock(), |machine| machine.push(frame))
-    }
-
-    /// As [`push`](Self::push), unless `is_over` is set: then it is false. Whatever is pushed after it
-    /// was set is followed by nothing of what it stands for.
-    ///
-    /// # Errors
-    /// As [`push`](Self::push).
-    pub fn push_unless(
-        self: &Arc<Self>,
-        is_over: &AtomicBool,
-        frame: Prepared,
-    ) -> Result<bool, PushError> {
-        let _ = frame.suffix(self.encoding);
-        let sending = self.outbound.lock();
-        // The lock orders it with the pushes of whoever has set it.
-        if is_over.load(Ordering::Relaxed) {
-            return Ok(false);
-        }
-        self.push_locked(sending, |machine| machine.push(frame))
-            .map(|()| true)
-    }
-
-    /// As [`push_unless`](Self::push_unless), for a socket whose CONNECT, number `connect`, has no answer
-    /// yet: the frame counts as waiting, and takes no number before
-    /// [`line_up_unless`](Self::line_up_unless).
-    ///
-    /// # Errors
-    /// As [`push`](Self::push).
-    pub fn push_aside_unless(
-        self: &Arc<Self>,
-        is_over: &AtomicBool,
-        connect: u64,
-        frame: Prepared,
-    ) -> Result<bool, PushError> {
-        let _ = frame.suffix(self.encoding);
-        let sending = self.outbound.lock();
-        // As in `push_unless`.
-        if is_over.load(Ordering::Relaxed) {
-            return Ok(false);
-        }
-        self.push_locked(sending, |machine| machine.push_aside(connect, frame))
-            .map(|()| true)
-    }
-
-    /// Sends what was pushed aside for this CONNECT, whose CONNECTED was pushed before; unless `is_over`
-    /// is set, as in [`push_unless`](Self::push_unless).
-    pub fn line_up_unless(self: &Arc<Self>, is_over: &AtomicBool, connect: u64) {
-        let mut sending = self.outbound.lock();
-        // As in `push_unless`.
-        if !is_over.load(Ordering::Relaxed) {
-            sending.machine.line_up(connect);
-            self.written_soon(sending);
-        }
-    }
-
-    /// Takes back what was pushed aside for this CONNECT, in order.
-    #[must_use]
-    pub fn take_aside(&self, connect: u64) -> Vec<Prepared> {
-        let mut sending = self.outbound.lock();
-        sending.machine.take_aside(connect)
-    }
-
-    fn push_locked(
-        self: &Arc<Self>,
-        mut sending: MutexGuard<'_, Sending>,
-        push: impl FnOnce(&mut Outbound) -> Result<(), PushError>,
-    ) -> Result<(), PushError> {
-        push(&mut sending.machine)?;
-        if sending.machine.is_over_limit() {
-            // A CLOSE that waits is for the connection's task: what follows in this turn may say more.
-            if !sending.machine.is_closing() {
-                sending.transmit();
-            }
-            sending.machine.shed();
-            if sending.machine.is_over_limit() && sending.machine.is_attached() && !sending.slow {
-                let close = slow_consumer(&sending.machine, &self.ours);
-                sending.machine.close(close);
-                sending.slow = true;
-                sending.wake();
-            }
-            return Ok(());
-        }
-        sending.slow = false;
-        self.written_soon(sending);
-        Ok(())
-    }
-
-    /// Drops the EVENTs of a namespace that have no number yet, also those pushed aside; gives how many there were (NSP-010).
-    pub fn discard_events(self: &Arc<Self>, namespace: &NamespaceName) -> usize {
-        let mut sending = self.outbound.lock();
-        let discarded = sending.machine.discard_events(namespace);
-        self.written_soon(sending);
-        discarded
-    }
-
-    /// Sends a best-effort frame on the message channel, or drops and counts it: when no connection
-    /// is attached, something else still waits, or the transport takes no more. False if it was
-    /// dropped.
-    pub fn push_best_effort(self: &Arc<Self>, frame: Prepared) -> bool {
-        self.push_best_effort_unless(&AtomicBool::new(false), frame)
-    }
-
-    /// As [`push_best_effort`](Self::push_best_effort), unless `is_over` is set: then it is dropped.
-    pub fn push_best_effort_unless(
-        self: &Arc<Self>,
-        is_over: &AtomicBool,
-        frame: Prepared,
-    ) -> bool {
-        let _ = frame.suffix(self.encoding);
-        let mut sending = self.outbound.lock();
-        // The lock orders it with the pushes of whoever has set it.
-        if is_over.load(Ordering::Relaxed) {
-            return false;
-        }
-        let is_blocked = sending.link.as_ref().is_none_or(Link::is_blocked);
-        let taken = sending.machine.push_best_effort(frame, is_blocked);
-        if taken {
-            self.written_soon(sending);
-        }
-        taken
-    }
-
-    /// Waits until at most `bytes` of events wait for a number; with 0, until the connection has taken
-    /// all that was pushed. What was pushed aside does not count here: no connection can have it yet.
-    /// Ready also when the session is over.
-    ///
-    /// # Cancel safety
-    /// Dropping the future has no effect.
-    pub async fn lightened(&self, bytes: usize) {
-        loop {
-            let lightened = {
-                let mut sending = self.outbound.lock();
-                if sending.is_lightened(bytes) {
-                    return;
-                }
-                Arc::clone(sending.lightened.get_or_insert_default()).notified_owned()
-            };
-            lightened.await;
-        }
-    }
-
     /// Ends the present connection with a CLOSE, after all that may still be sent on it; the code
     /// says whether the session survives. The first one stands, unless it still waits, and says that the
     /// session survives where this one says that it does not. No effect while detached.
@@ -406,71 +255,6 @@ impl Session {
         lost
     }
 
-    /// Withholds receipts while the application's queue is full, and gives them again: the peer's
-    /// events then wait on its side, while its acks and heartbeats still come.
-    pub fn hold_receipts(&self, held: bool, now: Time) {
-        let mut receiving = self.inbound.lock();
-        receiving.machine.hold(held);
-        self.confirm_if_due(receiving, now);
-    }
-
-    /// Looks at the time: heartbeat and receipts. Call it for every session, at least as often as
-    /// the heartbeat's times demand.
-    pub fn sweep(self: &Arc<Self>, now: Time) {
-        self.confirm_if_due(self.inbound.lock(), now);
-        let received = self.received.load(Ordering::Relaxed);
-        let mut sending = self.outbound.lock();
-        sending.machine.release_memory();
-        let Some(link) = &sending.link else { return };
-        let life = received.wrapping_add(link.written_while_blocked());
-        let beat = match &mut sending.pulse {
-            Pulse::None => Beat::Nothing,
-            Pulse::Asking(heartbeat) => heartbeat.poll(now, life),
-            Pulse::Watching(watchdog) => watchdog.poll(now, life),
-        };
-        match beat {
-            Beat::Nothing => {}
-            Beat::Ping => {
-                sending.ping(now);
-                let attach = sending.attach;
-                drop(sending);
-                self.now_and_then_ignorable(attach);
-            }
-            Beat::Dead => {
-                let close = Close::new(Code::PING_TIMEOUT, "no sign of life in time");
-                sending.machine.close(close);
-                sending.transmit();
-                sending.wake();
-            }
-        }
-    }
-
-    /// Asks the peer for a sign of life at once, with the time-out for its answer: for waking up.
-    pub fn probe(&self, now: Time) {
-        let mut sending = self.outbound.lock();
-        if let Pulse::Watching(watchdog) = &mut sending.pulse {
-            watchdog.probe(now);
-        }
-        sending.ping(now);
-    }
-
-    /// When a client must [`sweep`](Self::sweep) next for its watchdog; none while detached.
-    #[must_use]
-    pub fn watchdog_due(&self) -> Option<Time> {
-        let sending = self.outbound.lock();
-        match &sending.pulse {
-            Pulse::Watching(watchdog) if sending.link.is_some() => Some(watchdog.due()),
-            _ => None,
-        }
-    }
-
-    /// When a [`sweep`](Self::sweep) will find a receipt due by time; none while nothing is
-    /// unconfirmed.
-    #[must_use]
-    pub fn receipt_due(&self) -> Option<Time> {
-        self.inbound.lock().machine.receipt_due()
-    }
-
     /// Which side this is.
     #[must_use]
     pub const fn role(&self) -> Role {
@@ -495,123 +279,6 @@ impl Session {
         &self.peers
     }
 
-    /// The length in bytes of the message that a frame becomes here, counted with the longest number
-    /// that it may get.
-    ///
-    /// # Errors
-    /// It is more than the peer takes: sent all the same, it would end the session.
-    pub fn message_len(&self, frame: &Prepared) -> Result<usize, TooLarge> {
-        message_len(frame, self.encoding, self.peers.frame as usize)
-    }
-
-    /// Whether a connection is attached.
-    #[must_use]
-    pub fn is_attached(&self) -> bool {
-        self.outbound.lock().machine.is_attached()
-    }
-
-    /// The code the session ended with, if it has.
-    #[must_use]
-    pub fn ended(&self) -> Option<Code> {
-        self.outbound.lock().machine.ended()
-    }
-
-    /// Whether nothing waits for the peer and all that was sent is confirmed.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.outbound.lock().machine.is_settled()
-    }
-
-    /// Whether the peer has confirmed anything: only then is a session kept after a cut.
-    #[must_use]
-    pub fn has_receipt(&self) -> bool {
-        self.outbound.lock().machine.has_receipt()
-    }
-
-    /// Bytes that wait for a number, with [`FRAME_BYTES`](trunkline_protocol::FRAME_BYTES) for each
-    /// frame.
-    #[must_use]
-    pub fn queued_bytes(&self) -> usize {
-        self.outbound.lock().machine.queued_bytes()
-    }
-
-    /// How many frames wait for a number.
-    #[must_use]
-    pub fn queued_frames(&self) -> usize {
-        self.outbound.lock().machine.queued_frames()
-    }
-
-    /// Bytes of messages that are numbered and not confirmed.
-    #[must_use]
-    pub fn unconfirmed_bytes(&self) -> usize {
-        self.outbound.lock().machine.unconfirmed_bytes()
-    }
-
-    /// Bytes kept for the peer in all: waiting and unconfirmed, with
-    /// [`FRAME_BYTES`](trunkline_protocol::FRAME_BYTES) for each frame.
-    #[must_use]
-    pub fn kept_bytes(&self) -> usize {
-        self.outbound.lock().machine.kept_bytes()
-    }
-
-    /// Best-effort frames dropped since the session began.
-    #[must_use]
-    pub fn dropped_best_effort(&self) -> u64 {
-        self.outbound.lock().machine.dropped_best_effort()
-    }
-
-    /// LATEST frames received and dropped since the session began, because the connection had brought
-    /// the same version or a higher one. Specification: best-effort.md, BEF-007.
-    #[must_use]
-    pub fn stale_best_effort(&self) -> u64 {
-        self.stale_best_effort.load(Ordering::Relaxed)
-    }
-
-    /// How much was moved since the session began. Bytes of a connection's end may be missing.
-    #[must_use]
-    pub fn traffic(&self) -> Traffic {
-        let received = Flow {
-            best_effort: self.received_best_effort.load(Ordering::Relaxed),
-            bytes: self.received_bytes.load(Ordering::Relaxed),
-            ..self.inbound.lock().flow
-        };
-        let sending = self.outbound.lock();
-        Traffic {
-            received,
-            sent: sending.flow(),
-            dropped_events: sending.machine.dropped_events(),
-            lost_best_effort: sending.machine.lost_best_effort(),
-            stale_best_effort: self.stale_best_effort(),
-        }
-    }
-
-    /// The receipt for a HELLO that offers to resume. What is due on the present connection stays
-    /// due: HELLO may be lost.
-    #[must_use]
-    pub fn confirm_received(&self) -> u64 {
-        self.inbound.lock().machine.receipt()
-    }
-
-    /// Counts a sequenced frame of connection `attach`, and says whether a receipt is due; none if
-    /// that connection was superseded.
-    pub(crate) fn accept(
-        &self,
-        attach: u64,
-        (seq, kind): (u64, Kind),
-        size: usize,
-        now: Time,
-    ) -> Result<Option<(Arrival, bool)>, Violation> {
-        let mut receiving = self.inbound.lock();
-        if receiving.attach != attach {
-            return Ok(None);
-        }
-        let arrival = receiving.machine.accept(seq, size, now)?;
-        if arrival == Arrival::New {
-            receiving.flow.count(kind);
-        }
-        Ok(Some((arrival, receiving.machine.is_receipt_due(now))))
-    }
-
     /// Whether connection `attach` is the present one.
     pub(crate) fn is_present(&self, attach: u64) -> bool {
         self.inbound.lock().attach == attach
@@ -626,69 +293,12 @@ impl Session {
         });
     }
 
-    /// Takes a receipt, and writes what the window lets through.
-    pub(crate) fn receive_receipt(self: &Arc<Self>, received: u64) -> Result<(), Violation> {
-        let mut sending = self.outbound.lock();
-        sending.machine.receive_receipt(received)?;
-        self.written_soon(sending);
-        Ok(())
-    }
-
-    /// Answers a PING of connection `attach` on that connection, or not at all.
-    pub(crate) fn pong(self: &Arc<Self>, attach: u64, t: u64) {
-        let mut receiving = self.inbound.lock();
-        let mut sending = self.outbound.lock();
-        if sending.attach != attach {
-            return;
-        }
-        let received = receiving.machine.confirm();
-        drop(receiving);
-        sending.machine.set_receipt(received);
-        sending.machine.pong(t);
-        self.written_soon(sending);
-        if self.role == Role::Client {
-            self.now_and_then_ignorable(attach);
-        }
-    }
-
-    /// How long the last PING of connection `attach` was under way, if this PONG is its answer: one
-    /// that answers no PING, or a second time, tells nothing.
-    pub(crate) fn take_pong(&self, attach: u64, t: u64) -> Option<Duration> {
-        let mut sending = self.outbound.lock();
-        if sending.attach != attach {
-            return None;
-        }
-        let (_, left) = sending.pinged.take_if(|(pinged, _)| *pinged == t)?;
-        Some(left.elapsed())
-    }
-
-    pub(crate) fn count_stale_best_effort(&self) {
-        self.stale_best_effort.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Keeps what a connection's peer has sent lately, for the next one.
     pub(crate) fn keep_intake(&self, attach: u64, intake: Intake) {
         let mut receiving = self.inbound.lock();
         if receiving.attach == attach {
             receiving.intake = intake;
         }
-    }
-
-    pub(crate) fn count_best_effort(&self) {
-        self.received_best_effort.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Notes that the present connection has brought `received` bytes so far, `news` of them since
-    /// the last time.
-    pub(crate) fn note_life(&self, received: u64, news: u64) {
-        self.received.store(received, Ordering::Relaxed);
-        if news > 0 {
-            self.received_bytes.fetch_add(news, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn confirm_if_due_at(&self, now: Time) {
-        self.confirm_if_due(self.inbound.lock(), now);
     }
 
     /// Runs `with` on the write half of connection `attach`, present or superseded.
@@ -733,17 +343,6 @@ impl Session {
     pub(crate) fn flush_marked(&self) {
         let mut sending = self.outbound.lock();
         sending.marked = false;
-        sending.transmit();
-    }
-
-    fn confirm_if_due(&self, mut receiving: MutexGuard<'_, Receiving>, now: Time) {
-        if !receiving.machine.is_receipt_due(now) {
-            return;
-        }
-        let received = receiving.machine.confirm();
-        let mut sending = self.outbound.lock();
-        drop(receiving);
-        sending.machine.send_receipt(received);
         sending.transmit();
     }
 

@@ -1,0 +1,116 @@
+//! What a session holds, and what it has moved.
+
+use trunkline_protocol::{Code, Prepared};
+
+use super::Session;
+use crate::sync::Ordering;
+use crate::{Flow, TooLarge, Traffic, message_len};
+
+impl Session {
+    /// The length in bytes of the message that a frame becomes here, counted with the longest number
+    /// that it may get.
+    ///
+    /// # Errors
+    /// It is more than the peer takes: sent all the same, it would end the session.
+    pub fn message_len(&self, frame: &Prepared) -> Result<usize, TooLarge> {
+        message_len(frame, self.encoding, self.peers.frame as usize)
+    }
+
+    /// Whether a connection is attached.
+    #[must_use]
+    pub fn is_attached(&self) -> bool {
+        self.outbound.lock().machine.is_attached()
+    }
+
+    /// The code the session ended with, if it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<Code> {
+        self.outbound.lock().machine.ended()
+    }
+
+    /// Whether nothing waits for the peer and all that was sent is confirmed.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.outbound.lock().machine.is_settled()
+    }
+
+    /// Whether the peer has confirmed anything: only then is a session kept after a cut.
+    #[must_use]
+    pub fn has_receipt(&self) -> bool {
+        self.outbound.lock().machine.has_receipt()
+    }
+
+    /// Bytes that wait for a number, with [`FRAME_BYTES`](trunkline_protocol::FRAME_BYTES) for each
+    /// frame.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.outbound.lock().machine.queued_bytes()
+    }
+
+    /// How many frames wait for a number.
+    #[must_use]
+    pub fn queued_frames(&self) -> usize {
+        self.outbound.lock().machine.queued_frames()
+    }
+
+    /// Bytes of messages that are numbered and not confirmed.
+    #[must_use]
+    pub fn unconfirmed_bytes(&self) -> usize {
+        self.outbound.lock().machine.unconfirmed_bytes()
+    }
+
+    /// Bytes kept for the peer in all: waiting and unconfirmed, with
+    /// [`FRAME_BYTES`](trunkline_protocol::FRAME_BYTES) for each frame.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        self.outbound.lock().machine.kept_bytes()
+    }
+
+    /// Best-effort frames dropped since the session began.
+    #[must_use]
+    pub fn dropped_best_effort(&self) -> u64 {
+        self.outbound.lock().machine.dropped_best_effort()
+    }
+
+    /// LATEST frames received and dropped since the session began, because the connection had brought
+    /// the same version or a higher one. Specification: best-effort.md, BEF-007.
+    #[must_use]
+    pub fn stale_best_effort(&self) -> u64 {
+        self.stale_best_effort.load(Ordering::Relaxed)
+    }
+
+    /// How much was moved since the session began. Bytes of a connection's end may be missing.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        let received = Flow {
+            best_effort: self.received_best_effort.load(Ordering::Relaxed),
+            bytes: self.received_bytes.load(Ordering::Relaxed),
+            ..self.inbound.lock().flow
+        };
+        let sending = self.outbound.lock();
+        Traffic {
+            received,
+            sent: sending.flow(),
+            dropped_events: sending.machine.dropped_events(),
+            lost_best_effort: sending.machine.lost_best_effort(),
+            stale_best_effort: self.stale_best_effort(),
+        }
+    }
+
+    pub(crate) fn count_stale_best_effort(&self) {
+        self.stale_best_effort.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_best_effort(&self) {
+        self.received_best_effort.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that the present connection has brought `received` bytes so far, `news` of them since
+    /// the last time.
+    pub(crate) fn note_life(&self, received: u64, news: u64) {
+        self.received.store(received, Ordering::Relaxed);
+        if news > 0 {
+            self.received_bytes.fetch_add(news, Ordering::Relaxed);
+        }
+    }
+}
