@@ -30,6 +30,7 @@ pub struct Counters {
     pub(crate) upgrades_refused: AtomicU64,
     pub(crate) upgrades_failed: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
+    pub(crate) connections_shed: AtomicU64,
     pub(crate) handshake_errors: AtomicU64,
 }
 
@@ -60,7 +61,13 @@ impl Counters {
         self.upgrades_failed.load(Ordering::Relaxed)
     }
 
-    /// Errors of the listening socket, such as running out of file descriptors.
+    /// Connections turned away with 503, or closed at once, because no file descriptors were left.
+    #[must_use]
+    pub fn connections_shed(&self) -> u64 {
+        self.connections_shed.load(Ordering::Relaxed)
+    }
+
+    /// Errors of the listening socket after which accepting paused.
     #[must_use]
     pub fn accept_errors(&self) -> u64 {
         self.accept_errors.load(Ordering::Relaxed)

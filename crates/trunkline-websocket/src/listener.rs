@@ -1,21 +1,28 @@
 //! A listener of our own: TCP, HTTP/1.1, and the upgrade at one path.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::Duration;
 
+use http::StatusCode;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::{Config, count};
 use crate::endpoint::Endpoint;
-use crate::handler::Handler;
+use crate::handler::{Handler, Turned};
 use crate::proxies::Proxies;
 use crate::sync::Arc;
 
+mod complaint;
 mod proxy_header;
+mod reserve;
 mod serve;
 
+use complaint::Complaint;
+use reserve::{Reserve, is_out_of_descriptors};
 use serve::Serving;
 
 /// How a [`Listener`] behaves.
@@ -70,6 +77,15 @@ impl Default for ListenerConfig {
     }
 }
 
+impl ListenerConfig {
+    fn speaks_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.certificate.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+}
+
 /// Accepts WebSocket connections on a TCP port, over TLS if it has a certificate.
 #[derive(Debug)]
 pub struct Listener {
@@ -115,8 +131,11 @@ impl Listener {
 
     /// Accepts until stopped, handing each connection to `handler` in a task of its own.
     ///
-    /// An error of the listening socket (no file descriptors left) is counted and logged, and
-    /// accepting goes on after a pause of 10 ms to 1 s. Connections outlive the end of this future.
+    /// When the process or the machine has no file descriptors left, whoever comes is answered 503 with
+    /// `Retry-After`, or closed at once where TLS is spoken, and counted as
+    /// [shed](crate::Counters::connections_shed); one descriptor is held back for that. Another error
+    /// of the listening socket is counted, and accepting goes on after a pause of 10 ms to 1 s. Both
+    /// are logged, at most once in ten seconds each. Connections outlive the end of this future.
     ///
     /// # Cancel safety
     /// Dropping the future stops accepting.
@@ -124,7 +143,7 @@ impl Listener {
         let handshakes = Arc::new(Semaphore::new(self.config.max_handshakes));
         let serving = Arc::new(self.serving(handler));
         let mut stopped = self.stop.subscribe();
-        let mut pause = SHORTEST_PAUSE;
+        let mut troubles = Troubles::new();
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -133,21 +152,97 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer, permit)) => {
-                    pause = SHORTEST_PAUSE;
+                    troubles.are_over();
                     let serving = serving.clone();
                     tokio::spawn(async move {
                         serving.serve(stream, peer).await;
                         drop(permit);
                     });
                 }
-                Err(cause) => {
-                    count(&self.config.websocket.counters.accept_errors);
-                    tracing::warn!(%cause, ?pause, "cannot accept a connection");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
+                Err(cause) => self.meet(&mut troubles, &cause).await,
             }
         }
+    }
+}
+
+impl Listener {
+    /// Does what can be done about an error of accepting.
+    async fn meet(&self, troubles: &mut Troubles, cause: &io::Error) {
+        let counters = &self.config.websocket.counters;
+        if is_out_of_descriptors(cause) && self.shed_one(troubles).await {
+            return;
+        }
+        count(&counters.accept_errors);
+        let pause = troubles.pause;
+        if let Some(times) = troubles.failed.is_due() {
+            tracing::warn!(%cause, ?pause, times, "cannot accept a connection");
+        }
+        tokio::time::sleep(pause).await;
+        troubles.pause = (pause * 2).min(LONGEST_PAUSE);
+        // Somebody else may have been quicker to take the descriptor.
+        troubles.reserve.refill();
+    }
+
+    /// Turns one client away with the descriptor held back, or finds that nobody is waiting. False if
+    /// there was not even that descriptor.
+    async fn shed_one(&self, troubles: &mut Troubles) -> bool {
+        let accepted = poll_fn(
+            |cx| match troubles.reserve.poll_accept(&self.listener, cx) {
+                Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+                Poll::Pending => Poll::Ready(None),
+            },
+        );
+        let accepted = accepted.await;
+        let is_shed = match accepted {
+            Some(Ok((stream, peer))) => {
+                count(&self.config.websocket.counters.connections_shed);
+                if let Some(times) = troubles.shed.is_due() {
+                    tracing::warn!(
+                        %peer, times,
+                        "no file descriptors left: connections are turned away"
+                    );
+                }
+                serve::turn_away(stream, &out_of_descriptors(), self.config.speaks_tls());
+                true
+            }
+            Some(Err(_)) => false,
+            None => true,
+        };
+        troubles.reserve.refill();
+        is_shed
+    }
+}
+
+/// What has gone wrong with accepting, and what is kept ready for it.
+struct Troubles {
+    reserve: Reserve,
+    pause: Duration,
+    failed: Complaint,
+    shed: Complaint,
+}
+
+impl Troubles {
+    fn new() -> Self {
+        Self {
+            reserve: Reserve::new(),
+            pause: SHORTEST_PAUSE,
+            failed: Complaint::default(),
+            shed: Complaint::default(),
+        }
+    }
+
+    fn are_over(&mut self) {
+        self.pause = SHORTEST_PAUSE;
+        self.reserve.refill();
+    }
+}
+
+/// What a client is told that no descriptor is left for.
+fn out_of_descriptors() -> Turned {
+    Turned {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        retry_after: COME_BACK_S,
+        text: format!("the server can take no more connections. Come back in {COME_BACK_S} s.\n"),
     }
 }
 
@@ -218,3 +313,6 @@ impl StopHandle {
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// When to try again where nobody knows when there will be a descriptor, seconds.
+const COME_BACK_S: u64 = 10;

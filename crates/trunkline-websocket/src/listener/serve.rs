@@ -1,6 +1,7 @@
 //! HTTP on one TCP connection, up to the upgrade.
 
 use std::convert::Infallible;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 
 use http::{Request, Response};
@@ -14,7 +15,7 @@ use tokio::net::TcpStream;
 use super::{ListenerConfig, proxy_header};
 use crate::config::count;
 use crate::endpoint::Endpoint;
-use crate::handler::Handler;
+use crate::handler::{Handler, Turned};
 use crate::sync::Arc;
 use crate::upgrade::{Body, last};
 
@@ -44,8 +45,10 @@ impl<H: Handler> Serving<H> {
             }
         }
         // A proxy's requests are judged one by one, when their header has named the client.
-        if !self.config.proxies.include(peer.ip()) && self.turns_away(&stream, peer) {
-            return;
+        if !self.config.proxies.include(peer.ip())
+            && let Some(turned) = self.turned_away(peer)
+        {
+            return turn_away(stream, &turned, self.config.speaks_tls());
         }
         #[cfg(feature = "tls")]
         if let Some(acceptor) = &self.tls {
@@ -69,22 +72,11 @@ impl<H: Handler> Serving<H> {
         None
     }
 
-    /// Whether this address comes too often. It is told so as far as one write goes, where HTTP is
-    /// spoken at once: reading the request first would give the flood what it wants.
-    fn turns_away(&self, stream: &TcpStream, peer: SocketAddr) -> bool {
-        let Err(turned) = self.endpoint.handler().knock(peer.ip()) else {
-            return false;
-        };
+    /// What this address is told if it comes too often.
+    fn turned_away(&self, peer: SocketAddr) -> Option<Turned> {
+        let turned = self.endpoint.handler().knock(peer.ip()).err()?;
         tracing::debug!(%peer, text = %turned.text, "connection turned away");
-        #[cfg(feature = "tls")]
-        let is_plain = self.tls.is_none();
-        #[cfg(not(feature = "tls"))]
-        let is_plain = true;
-        if is_plain {
-            // Whoever does not hear it sees a closed connection.
-            let _ = stream.try_write(&turned.to_bytes());
-        }
-        true
+        Some(turned)
     }
 
     #[cfg(feature = "tls")]
@@ -151,3 +143,22 @@ impl<H: Handler> Serving<H> {
         last(handler.fallback(request, &self.config.path).await)
     }
 }
+
+/// Closes a connection, and says why as far as one write goes, where HTTP is spoken at once: reading
+/// the request first would give a flood what it wants.
+pub(super) fn turn_away(stream: TcpStream, turned: &Turned, speaks_tls: bool) {
+    if speaks_tls {
+        return;
+    }
+    // Tokio's own attempts wait for the runtime to have looked at the socket, which is new to it.
+    let Ok(mut stream) = stream.into_std() else {
+        return;
+    };
+    // Whoever does not hear it sees a closed connection.
+    let _ = stream.write(&turned.to_bytes());
+    // Closing with something unread would be a reset, which may overtake the answer.
+    let _ = stream.read(&mut [0; UNREAD_MAX]);
+}
+
+/// Of a request that has come already, what is thrown away unread, bytes.
+const UNREAD_MAX: usize = 2 * 1024;

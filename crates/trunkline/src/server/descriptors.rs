@@ -28,7 +28,7 @@ fn shortage(soft: u64, hard: u64, connections: usize) -> Option<String> {
     (soft < needed).then(|| {
         format!(
             "the process may open {soft} file descriptors, and {connections} connections need \
-             about {needed}: further ones will wait unanswered. Raise the limit (`ulimit -n {needed}`, \
+             about {needed}: further ones will be turned away. Raise the limit (`ulimit -n {needed}`, \
              systemd's `LimitNOFILE=`; the hard limit is {hard}), or lower `FloodLimits::connections`"
         )
     })

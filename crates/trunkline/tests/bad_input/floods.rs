@@ -102,8 +102,9 @@ async fn an_address_that_comes_too_often_is_turned_away_before_it_is_read() {
     for _ in 0..100 {
         let (_, answer) = visit("127.0.0.2", house.address, "", "Origin: null").await;
         let is_answered = answer.starts_with("HTTP/1.1 403");
-        let is_turned_away = answer.is_empty() || answer.starts_with("HTTP/1.1 429");
+        let is_turned_away = answer.starts_with("HTTP/1.1 429");
         assert!(is_answered || is_turned_away, "{answer}");
+        assert_eq!(answer.contains("retry-after: 1\r\n"), is_turned_away);
     }
     let turned = house.server.stats().refused_attempts;
     assert!((50..=80).contains(&turned), "{turned}");
