@@ -133,6 +133,10 @@ FRAME_CASES = {
         ("an application's code with data", close(4001, "banned", data={"until": 1767225600000})),
         ("superseded names the winner", close(3400, "superseded", attach=4)),
         ("retry later", close(3601, "too-many-attaches", retry_after=10000)),
+        (
+            "too fast: the limit with its figures, and when to come back",
+            close(3602, "too many frames: 5000 a second, 50000 at once", retry_after=1500),
+        ),
         ("go elsewhere", close(1012, "restart", retry_after=0, url="https://other.example/trunkline")),
         (
             "unsupported version lists the names that are known",
@@ -169,6 +173,10 @@ FRAME_CASES = {
             for name, data in DATA_CASES
         ),
         ("unknown namespace", dict(seq=2, ns="/nowhere", connect=2, code=3004, message="unknown-namespace", data=None)),
+        (
+            "a CONNECT too many, not looked at",
+            dict(seq=3, ns="/n7", connect=8, code=3602, message="too many CONNECTs: 10 a second, 256 at once", data=None),
+        ),
         ("an application's code", dict(seq=3, ns="/", connect=9, code=4100, message="", data=None)),
     ],
     "DISCONNECT": [
@@ -203,6 +211,10 @@ FRAME_CASES = {
             for name, data in DATA_CASES
         ),
         ("unknown event", dict(seq=2, ns="/chat", ack_id=8, code=3009, message="unknown-event", data=None)),
+        (
+            "a wish too many, not done",
+            dict(seq=3, ns="/", ack_id=9, code=3602, message="too many joins: 50 a second, 2048 at once", data=None),
+        ),
         ("an application's failure", dict(seq=3, ns="/", ack_id=9, code=4042, message="no such room", data={"room": "x"})),
     ],
     "DATAGRAM": [

@@ -259,6 +259,7 @@ impl Arrival<'_> {
         }
     }
 
+    /// Specification: LIM-012.
     fn too_many_failed(&self, wait: Duration) -> Close {
         let rate = self.server.config.flood.failed_resumes;
         let reason = format!("too many failed resumes from one address: {rate}");

@@ -95,7 +95,7 @@ pub(crate) struct Wishes {
 }
 
 impl SessionContext {
-    /// Whether one more CONNECT is looked at; else why not.
+    /// Whether one more CONNECT is looked at; else why not. Specification: LIM-013.
     pub(crate) fn may_connect(&self) -> Result<(), String> {
         let rate = self.server.config.flood.connects;
         let taken = self.wishes.lock().connects.take(rate, 1, clock::now());
