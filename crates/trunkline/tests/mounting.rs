@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,7 +15,10 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use trunkline::client::{Client, Dial as _, State};
-use trunkline::server::{Bind as _, Mount as _, Mounted, Origins, PeerAddress, Server};
+use trunkline::server::{
+    Bind as _, FloodLimits, Mount as _, Mounted, Origins, PeerAddress, Proxies, Server,
+    WebSocketConfig,
+};
 
 /// How long anything that is to happen may take.
 const SOON: Duration = Duration::from_secs(20);
@@ -124,6 +127,74 @@ async fn it_serves_clients_as_a_tower_service_on_hyper_util() {
     let client = Client::new(&format!("http://{address}/live")).unwrap();
     assert_eq!(seen_from(&client).await, None, "nobody told the address");
     client.close().await;
+}
+
+/// Whom a server sees that is mounted behind these proxies, when a client dials it that says this.
+async fn seen_behind(proxies: &str, forwarded: &str) -> String {
+    let proxies = Proxies::in_networks([proxies]).unwrap();
+    // Setters after it leave the proxies as they are.
+    let mounted = server().mount().with_proxies(proxies);
+    let mounted = mounted.with_origins(Origins::same_host());
+    let address = on_hyper(mounted.with_websocket(WebSocketConfig::default())).await;
+    let client = Client::to(&format!("http://{address}/live"))
+        .header(
+            HeaderName::from_static("x-forwarded-for"),
+            forwarded.parse().unwrap(),
+        )
+        .build()
+        .unwrap();
+    let seen = seen_from(&client).await.unwrap();
+    client.close().await;
+    seen
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_trusted_says_where_a_client_is() {
+    let seen = seen_behind("127.0.0.0/8", "192.0.2.7").await;
+    assert_eq!(seen, "192.0.2.7:0");
+    let seen = seen_behind("127.0.0.0/8", "198.51.100.1, 192.0.2.7, 127.0.0.9").await;
+    assert_eq!(seen, "192.0.2.7:0", "only what proxies have added counts");
+}
+
+#[tokio::test]
+async fn anybody_else_says_nothing_of_where_a_client_is() {
+    for forged in ["192.0.2.7", "10.0.0.1", "127.0.0.9, 192.0.2.7"] {
+        let seen = seen_behind("10.0.0.0/8", forged).await;
+        assert!(seen.starts_with("127.0.0.1:"), "{forged}: {seen}");
+    }
+}
+
+#[tokio::test]
+async fn limits_by_address_count_the_clients_behind_a_trusted_proxy_each() {
+    let server = Server::builder()
+        .flood_limits(FloodLimits {
+            connections_per_address: 1,
+            ..FloodLimits::default()
+        })
+        .build();
+    let proxies = Proxies::in_networks(["127.0.0.1"]).unwrap();
+    let address = on_hyper(server.mount().with_proxies(proxies)).await;
+    let mut open = Vec::new();
+    for (of, status) in [("192.0.2.1", 101), ("192.0.2.2", 101), ("192.0.2.1", 429)] {
+        let (stream, answer) = upgrade(address, &format!("X-Forwarded-For: {of}\r\n")).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{answer}"
+        );
+        open.push(stream);
+    }
+    assert_eq!(server.stats().refused_full_of_address, 1);
+}
+
+/// A handshake with one more header: the connection, and the beginning of the answer.
+async fn upgrade(address: SocketAddr, header: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!("{HANDSHAKE}{header}\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 512];
+    let length = soon(stream.read(&mut answer)).await.unwrap();
+    answer.truncate(length);
+    (stream, String::from_utf8(answer).unwrap())
 }
 
 #[tokio::test]
