@@ -13,6 +13,7 @@
 //! | `server.rs` | what a client sends to a server, message by message |
 //! | `accept.rs` | an HTTP request and a WebSocket client's bytes |
 //! | `dial.rs` | a URL, headers, and a server's answer |
+//! | `proxy_header.rs` | what a proxy says ahead of a connection's first byte |
 //! | `input.rs`, `stream.rs` | how targets read their bytes; a byte stream in memory |
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,7 @@ pub mod dial;
 pub mod frames;
 pub mod handshakes;
 mod input;
+pub mod proxy_header;
 mod reencode;
 pub mod server;
 pub mod sessions;
@@ -31,7 +33,7 @@ mod stream;
 pub type Target = fn(&[u8]);
 
 /// Every target, by name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("frames", frames::run),
     ("args", args::run),
     ("handshakes", handshakes::run),
@@ -39,4 +41,5 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("server", server::run),
     ("accept", accept::run),
     ("dial", dial::run),
+    ("proxy-header", proxy_header::run),
 ];

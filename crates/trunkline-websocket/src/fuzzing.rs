@@ -1,5 +1,6 @@
 //! What only the fuzz targets call. Nothing is promised of it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -35,4 +36,14 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     dial::dial_over(stream, request, config).await
+}
+
+/// Reads a header of the PROXY protocol as a [`Listener`](crate::Listener) does: whom it names.
+///
+/// # Errors
+/// It is none, or malformed.
+pub async fn read_proxy_header(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> io::Result<Option<SocketAddr>> {
+    listener::proxy_header::read(stream).await
 }

@@ -17,7 +17,7 @@ use crate::proxies::Proxies;
 use crate::sync::Arc;
 
 mod complaint;
-mod proxy_header;
+pub(crate) mod proxy_header;
 mod reserve;
 mod serve;
 

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use crate::{Result, repository};
 
 /// Every target; each is the program `fuzz-NAME`.
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 8] = [
     "frames",
     "args",
     "handshakes",
@@ -20,6 +20,7 @@ const TARGETS: [&str; 7] = [
     "server",
     "accept",
     "dial",
+    "proxy-header",
 ];
 
 /// What the command line asks for.

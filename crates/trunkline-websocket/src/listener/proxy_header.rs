@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 ///
 /// # Errors
 /// There is no header, or one that is malformed or too long; or the connection ended.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<SocketAddr>> {
+pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<SocketAddr>> {
     // The shortest header of version 1; version 2 has one byte more ahead of its length.
     let mut header = vec![0; SHORTEST];
     stream.read_exact(&mut header).await?;

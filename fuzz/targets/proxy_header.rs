@@ -1,0 +1,4 @@
+//! See `trunkline_fuzz::proxy_header`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| trunkline_fuzz::proxy_header::run(data));
