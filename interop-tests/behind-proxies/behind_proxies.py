@@ -1,7 +1,8 @@
 """Runs each configuration that docs/guide/src/how-to/proxies.md shows, and connects through it.
 
 What is asked: the upgrade passes, a page of the host that was asked may connect (so `Host` passes
-unchanged), and an event that is acknowledged goes through. Only the ports differ from the chapter.
+unchanged), an event that is acknowledged goes through, and clients count each for itself, by an
+address that they cannot choose. Only the ports differ from the chapter.
 """
 
 import base64
@@ -21,7 +22,9 @@ BLOCK = re.compile(r"<!-- config: (\S+) -->\n```\S*\n(.*?)```", re.DOTALL)
 COMMANDS = {
     "nginx": ["nginx", "-p", "{folder}", "-e", "stderr", "-g", "daemon off; pid nginx.pid;"],
     "haproxy": ["haproxy", "-db"],
+    "haproxy-proxy-protocol": ["haproxy", "-db"],
 }
+TRUSTING = ["--trusted-proxy", "127.0.0.1", "--connections-per-address", "1"]
 SECONDS = 10
 TEXT = 0x81
 MASKED = 0x80
@@ -33,9 +36,11 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def start_server():
+def start_server(name):
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    fixture = [target / "release/trunkline-fixture"]
+    fixture = [target / "release/trunkline-fixture", *TRUSTING]
+    if name.endswith("proxy-protocol"):
+        fixture.append("--proxy-protocol")
     server = subprocess.Popen(fixture, stdout=subprocess.PIPE, text=True)
     return server, int(server.stdout.readline().rsplit(":", 1)[1])
 
@@ -55,12 +60,12 @@ def start_proxy(name, text, server_port, port, folder):
     return subprocess.Popen([*command, option, str(config)])
 
 
-def connect(port, proxy):
-    """A TCP connection, as soon as somebody listens."""
+def connect(port, proxy, client):
+    """A TCP connection from this address of the loopback network, as soon as somebody listens."""
     deadline = time.monotonic() + SECONDS
     while True:
         try:
-            return socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+            return socket.create_connection(("127.0.0.1", port), SECONDS, (client, 0))
         except ConnectionRefusedError:
             if proxy.poll() is not None or time.monotonic() > deadline:
                 raise
@@ -70,18 +75,19 @@ def connect(port, proxy):
 class WebSocket:
     """Just enough of RFC 6455: text messages of less than 64 KiB, unfragmented."""
 
-    def __init__(self, stream, port):
+    def __init__(self, stream, port, headers="", expected="101"):
         self.stream = stream.makefile("rwb")
         key = base64.b64encode(os.urandom(16)).decode()
         host = f"127.0.0.1:{port}"
         head = (
             f"GET /trunkline HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n"
             f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
-            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: trunkline.v1.json\r\n\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: trunkline.v1.json\r\n"
+            f"{headers}\r\n"
         )
         self.write(head.encode())
         status = self.stream.readline().decode().rstrip()
-        assert " 101 " in f"{status} ", f"the answer is {status}"
+        assert f" {expected} " in f"{status} ", f"the answer is {status}, not {expected}"
         while self.stream.readline() != b"\r\n":
             pass
 
@@ -125,22 +131,39 @@ def talk(stream, port):
     assert answer[-1] == ["through"], f"the answer is {answer}"
 
 
+def count(port, proxy, kept):
+    """Each client counts for itself, whatever it says of its address."""
+    forged = "X-Forwarded-For: 192.0.2.1\r\n"
+    for client, headers, expected in [
+        ("127.0.0.22", "", "101"),
+        ("127.0.0.21", "", "429"),
+        ("127.0.0.21", forged, "429"),
+        ("127.0.0.23", "X-Forwarded-For: 127.0.0.21\r\n", "101"),
+    ]:
+        stream = connect(port, proxy, client)
+        kept.append(stream)
+        WebSocket(stream, port, headers, expected)
+
+
 def passes(name, text, folder):
     """Whether the configuration does; what was started is ended."""
-    running = []
+    running, kept = [], []
     try:
-        server, server_port = start_server()
+        server, server_port = start_server(name)
         running.append(server)
         port = free_port()
         proxy = start_proxy(name, text, server_port, port, folder)
         running.append(proxy)
-        with connect(port, proxy) as stream:
+        with connect(port, proxy, "127.0.0.21") as stream:
             talk(stream, port)
+            count(port, proxy, kept)
         return True
     except (AssertionError, OSError, ValueError) as error:
         print(f"{name}: {error}")
         return False
     finally:
+        for stream in kept:
+            stream.close()
         for process in reversed(running):
             process.terminate()
             process.wait()

@@ -13,7 +13,7 @@ use trunkline_bench::{
     compare::Comparison,
     dialect::Dialect,
     identity::Files,
-    machine,
+    limits, machine,
     measure::{Settings, Subject, Workload, measure},
     peer_room::{self, RuntimeKind},
     peer_trunkline::{self, Host},
@@ -71,6 +71,8 @@ enum Command {
         #[command(flatten)]
         tls: Files,
     },
+    /// Print what the tables and guests of a server cost in memory, at the most that limits allow.
+    Limits,
     /// Print how many bytes an event, an ack and a ping are on the wire.
     #[cfg(feature = "socketioxide")]
     Bytes,
@@ -126,6 +128,7 @@ pub(crate) fn main() -> ExitCode {
             peer_room::run(port, runtime, tls).map_err(Into::into)
         }
         Command::PeerTrunkline { port, host, tls } => peer_trunkline::run(port, host, tls),
+        Command::Limits => limits::Costs::measure().map(|costs| print!("{costs}")),
         #[cfg(feature = "socketioxide")]
         Command::Bytes => {
             trunkline_bench::wire_bytes::WireBytes::measure().map(|bytes| print!("{bytes}"))

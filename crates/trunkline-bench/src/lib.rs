@@ -8,6 +8,7 @@ pub mod connection;
 pub mod crowd;
 pub mod dialect;
 pub mod identity;
+pub mod limits;
 pub mod load_error;
 pub mod machine;
 pub mod measure;

@@ -52,6 +52,11 @@ impl Intake {
 mod tests {
     use super::*;
 
+    #[test]
+    fn it_takes_as_much_as_the_guide_says() {
+        assert_eq!(size_of::<Intake>(), 32);
+    }
+
     const PACE: Pace = Pace {
         frames: Rate::new(10, 10),
         bytes: Rate::new(1_000, 1_000),

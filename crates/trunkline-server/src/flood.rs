@@ -52,7 +52,7 @@ pub struct FloodLimits {
     /// Further ones fail with `rate-limited`, and no hook runs for them.
     pub joins: Rate,
     /// Addresses whose attempts are remembered, and as many whose failed resumes are. Default
-    /// 65,536, up to 100 bytes each. Past it the one seen longest ago is forgotten.
+    /// 65,536, up to 126 bytes each. Past it the one seen longest ago is forgotten.
     pub addresses: usize,
 }
 
@@ -121,4 +121,16 @@ fn too_often(what: &str, rate: Rate, wait: Duration) -> String {
         "too many {what}: {rate}; come back in {} ms",
         wait.as_millis()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use trunkline_driver::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn what_a_session_asked_for_takes_as_much_as_the_guide_says() {
+        assert_eq!(size_of::<Mutex<Wishes>>(), 40);
+    }
 }

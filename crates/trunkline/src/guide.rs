@@ -14,6 +14,7 @@ chapter!(Delivery, "how-to/delivery.md");
 chapter!(Reconnecting, "how-to/reconnecting.md");
 chapter!(Authentication, "how-to/authentication.md");
 chapter!(Mounting, "how-to/mounting.md");
+chapter!(Proxies, "how-to/proxies.md");
 chapter!(Tls, "how-to/tls.md");
 chapter!(Draining, "how-to/draining.md");
 chapter!(Testing, "how-to/testing.md");
