@@ -146,6 +146,30 @@ async fn credentials_of_every_other_type_are_refused_without_being_repeated() {
 }
 
 #[tokio::test]
+async fn tokens_that_have_expired_or_expire_end_their_session_alone() {
+    let builder = Server::builder().authenticate(|credentials: Credentials| async move {
+        // The healthy session has none, and what its token would say of its end.
+        let Some(valid_ms) = credentials.decode::<Option<u64>>()? else {
+            return Ok(Admission::anyone());
+        };
+        Ok(Admission::anyone().valid_for(Duration::from_millis(valid_ms)))
+    });
+    let house = House::with(builder, |_| {}).await;
+    for encoding in BOTH {
+        let hello = |valid_ms: u64| json!([0, {"v": 1, "agent": "bad/1", "auth": valid_ms}]);
+        let mut expired = Peer::open(house.address, encoding).await;
+        expired.send(hello(0)).await;
+        expired.is_closed(3002, "3002 unauthorized").await;
+        let mut expires = Peer::open(house.address, encoding).await;
+        expires.send(hello(300)).await;
+        assert_eq!(expires.frame().await[0], 1);
+        expires.numbered(|seq| json!([16, seq, null, null])).await;
+        expires.is_closed(3207, "3207 credentials-expired").await;
+    }
+    house.unharmed(0).await;
+}
+
+#[tokio::test]
 async fn auth_frames_that_nobody_asked_for_end_their_session_alone() {
     let house = House::open().await;
     for encoding in BOTH {
