@@ -144,6 +144,7 @@ async fn pauses() {
 }
 
 fn answer(client: &mut TcpStream) -> String {
+    client.set_read_timeout(Some(SOON)).unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
     answer
@@ -174,6 +175,9 @@ fn shake_hands(mut client: TcpStream) -> String {
     }
     String::from_utf8(answer).unwrap()
 }
+
+/// How long an answer may take.
+const SOON: Duration = Duration::from_secs(20);
 
 /// Open files that the process may have: more than it has so far.
 const DESCRIPTORS: u64 = 64;

@@ -150,7 +150,7 @@ pub(super) fn turn_away(stream: TcpStream, turned: &Turned, speaks_tls: bool) {
     if speaks_tls {
         return;
     }
-    // Tokio's own attempts wait for the runtime to have looked at the socket, which is new to it.
+    // Not every version of tokio attempts anything on a socket that its driver has not looked at yet.
     let Ok(mut stream) = stream.into_std() else {
         return;
     };
