@@ -56,13 +56,8 @@ impl Costs {
         costs.push(cost);
         let runtime = RuntimeKind::MultiThread.build()?;
         let address = runtime.block_on(listen())?;
-        let heads = Guests::come(address, "requests whose head does not end", &head(), false)?;
-        let hellos = Guests::come(
-            address,
-            "WebSockets whose HELLO does not end",
-            &hello(),
-            true,
-        )?;
+        let heads = Guests::unfinished_heads(address, GUESTS)?;
+        let hellos = Guests::unfinished_hellos(address, GUESTS)?;
         for guests in [&heads, &hellos] {
             costs.push(guests.cost()?);
         }
@@ -132,17 +127,25 @@ struct Guests {
 }
 
 impl Guests {
+    fn unfinished_heads(server: SocketAddr, count: usize) -> Result<Self, Box<dyn Error>> {
+        let what = "requests whose head does not end";
+        Self::come(count, what, || guest(server, &head(), false))
+    }
+
+    fn unfinished_hellos(server: SocketAddr, count: usize) -> Result<Self, Box<dyn Error>> {
+        let what = "WebSockets whose HELLO does not end";
+        Self::come(count, what, || guest(server, &hello(), true))
+    }
+
     fn come(
-        server: SocketAddr,
+        count: usize,
         what: &'static str,
-        says: &[u8],
-        upgraded: bool,
+        comes: impl Fn() -> Result<TcpStream, Box<dyn Error>>,
     ) -> Result<Self, Box<dyn Error>> {
         // The first of a kind makes what all of them share.
-        let first = guest(server, says, upgraded)?;
+        let first = comes()?;
         let before = settled()?;
-        let connections: Result<Vec<_>, Box<dyn Error>> =
-            (0..GUESTS).map(|_| guest(server, says, upgraded)).collect();
+        let connections: Result<Vec<_>, Box<dyn Error>> = (0..count).map(|_| comes()).collect();
         let mut connections = connections?;
         let after = settled()?;
         connections.push(first);
@@ -165,7 +168,8 @@ impl Guests {
         }
         Ok(Cost {
             what: self.what,
-            count: GUESTS,
+            // Without the first.
+            count: self.connections.len() - 1,
             bytes: self.after.saturating_sub(self.before),
         })
     }
@@ -235,3 +239,27 @@ const UPGRADE: &[u8] = b"GET /trunkline HTTP/1.1\r\nHost: localhost\r\nConnectio
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Protocol: trunkline.v1.msgpack\r\n\r\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_server_waits_for_guests_that_do_not_end() {
+        let address = listen().await.unwrap();
+        for guests in [
+            Guests::unfinished_heads(address, 3).unwrap(),
+            Guests::unfinished_hellos(address, 3).unwrap(),
+        ] {
+            let cost = guests.cost().unwrap();
+            assert_eq!(cost.count, 3, "{cost:?}");
+        }
+    }
+
+    #[test]
+    fn the_tables_take_memory() {
+        let server = Server::new();
+        let (_places, cost) = places(&server).unwrap();
+        assert!(cost.bytes > 0, "{cost:?}");
+    }
+}
