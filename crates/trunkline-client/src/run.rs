@@ -229,32 +229,29 @@ impl Task {
     fn judge_dial(&mut self, error: &DialError) -> Result<Duration, End> {
         let retry_after = match error {
             DialError::Url { .. } => return Err(End::Dial(error.clone())),
-            DialError::Redirected { status, .. } if is_permanent(*status) => {
-                return Err(End::Dial(error.clone()));
-            }
-            DialError::Refused {
+            DialError::Redirected {
                 status,
+                retry_after_s,
+                ..
+            }
+            | DialError::Refused {
+                status,
+                retry_after_s,
+                ..
+            }
+            | DialError::Proxy {
+                status: Some(status),
                 retry_after_s,
                 ..
             } => {
                 if is_hopeless(*status) {
                     return Err(End::Dial(error.clone()));
                 }
-                retry_after_s.map(Duration::from_secs)
-            }
-            DialError::Proxy {
-                status,
-                retry_after_s,
-                ..
-            } => {
-                if status.is_some_and(is_hopeless) {
-                    return Err(End::Dial(error.clone()));
-                }
-                retry_after_s.map(Duration::from_secs)
+                *retry_after_s
             }
             _ => None,
         };
-        Ok(self.no_sooner_than(retry_after))
+        Ok(self.no_sooner_than(retry_after.map(Duration::from_secs)))
     }
 
     /// `stood`: after WELCOME, so that a resume is tried at once.
@@ -368,15 +365,12 @@ impl Task {
     }
 }
 
-/// Whether a redirect says that the server will never be where it was dialled. Others may be a
-/// network's own, such as a log-in page, and pass.
-const fn is_permanent(redirect: u16) -> bool {
-    matches!(redirect, 301 | 308)
-}
-
-/// Whether a status says that the same request will never do.
+/// Whether an HTTP status says that the same request will never do (specification: TRN-029).
+///
+/// 301 and 308 say, with a target or without, that the server will never be where it was dialled.
+/// Other redirects may be a network's own, such as a log-in page, and pass.
 const fn is_hopeless(status: u16) -> bool {
-    matches!(status, 400..=499) && !matches!(status, 408 | 421 | 425 | 429)
+    matches!(status, 301 | 308 | 400..=499) && !matches!(status, 408 | 421 | 425 | 429)
 }
 
 fn as_close(ended: &Ended) -> Close {

@@ -72,7 +72,7 @@ pub enum DialError {
         status: u16,
         /// The start of the answer's body, at most 1 KiB.
         body: String,
-        /// Seconds from a `Retry-After` header.
+        /// Seconds that a `Retry-After` header asks to wait, in either of its forms. Not bounded.
         retry_after_s: Option<u64>,
     },
     /// The proxy could not be reached, or made no way to the server.
@@ -84,7 +84,7 @@ pub enum DialError {
         problem: String,
         /// The HTTP status it answered, if it did.
         status: Option<u16>,
-        /// Seconds from a `Retry-After` header of its.
+        /// Seconds that a `Retry-After` header of its asks to wait. Not bounded.
         retry_after_s: Option<u64>,
     },
     /// The server, or something in between, sent the client elsewhere. Redirects are not followed:
@@ -95,6 +95,8 @@ pub enum DialError {
         status: u16,
         /// Where to, as `Location` says, without query and credentials; at most 256 characters.
         location: String,
+        /// Seconds that a `Retry-After` header asks to wait. Not bounded.
+        retry_after_s: Option<u64>,
     },
     /// The server's handshake broke the transport's rules.
     #[error("the server's handshake is wrong: {0}")]

@@ -10,6 +10,7 @@ use crate::frame::Role;
 
 mod addresses;
 mod exchange;
+mod retry_after;
 #[cfg(feature = "tls")]
 mod secure;
 mod target;

@@ -300,6 +300,7 @@ async fn redirect_is_not_followed_and_names_its_target_without_secrets() {
         DialError::Redirected {
             status: 302,
             location,
+            retry_after_s: None,
         } => assert_eq!(location, "https://other.example/x"),
         other => panic!("{other:?}"),
     }
@@ -308,6 +309,64 @@ async fn redirect_is_not_followed_and_names_its_target_without_secrets() {
         matches!(nowhere, DialError::Refused { status: 304, .. }),
         "{nowhere:?}"
     );
+}
+
+#[tokio::test]
+async fn retry_after_is_read_in_both_forms_and_of_redirects_too() {
+    for (reply, wanted) in [
+        (
+            &b"HTTP/1.1 503 Busy\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+             Retry-After: Sun, 06 Nov 1994 08:50:37 GMT\r\nContent-Length: 0\r\n\r\n"[..],
+            60,
+        ),
+        (
+            b"HTTP/1.1 429 Slow\r\nRetry-After: Sun, 06 Nov 1994 08:50:37 GMT\r\n\
+              Content-Length: 0\r\n\r\n",
+            0,
+        ),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: /there\r\nRetry-After: 5\r\n\r\n",
+            5,
+        ),
+        (
+            b"HTTP/1.1 503 Busy\r\nRetry-After: 99999999999999999999\r\nContent-Length: 0\r\n\r\n",
+            u64::MAX,
+        ),
+    ] {
+        let error = dial_to(reply).await;
+        let (DialError::Refused { retry_after_s, .. }
+        | DialError::Redirected { retry_after_s, .. }) = &error
+        else {
+            panic!("{error:?}")
+        };
+        assert_eq!(*retry_after_s, Some(wanted), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn answers_ahead_of_the_answer_are_passed_over_within_the_heads_bound() {
+    let reply = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n\
+                  HTTP/1.1 404 Nothing\r\nContent-Length: 0\r\n\r\n";
+    let error = dial_to(reply).await;
+    assert!(
+        matches!(error, DialError::Refused { status: 404, .. }),
+        "{error:?}"
+    );
+    const ENDLESS: &[u8] = &{
+        let one = *b"HTTP/1.1 100 C\r\n\r\n";
+        let mut reply = [0; 18 * 1024];
+        let mut index = 0;
+        while index < reply.len() {
+            reply[index] = one[index % one.len()];
+            index += 1;
+        }
+        reply
+    };
+    let error = dial_to(ENDLESS).await;
+    let DialError::Handshake(problem) = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(problem, "the head of the answer is over 16384 bytes");
 }
 
 #[tokio::test]

@@ -234,9 +234,22 @@ fn refused(status: u16, retry_after_s: Option<u64>) -> Dial {
     })
 }
 
-fn redirected(status: u16) -> Dial {
+fn redirected(status: u16, retry_after_s: Option<u64>) -> Dial {
     let location = "https://elsewhere.example/".to_owned();
-    Dial::Fail(DialError::Redirected { status, location })
+    Dial::Fail(DialError::Redirected {
+        status,
+        location,
+        retry_after_s,
+    })
+}
+
+fn refused_by_proxy(status: Option<u16>, retry_after_s: Option<u64>) -> Dial {
+    Dial::Fail(DialError::Proxy {
+        proxy: "proxy.example:3128".to_owned(),
+        problem: format!("answers {status:?}"),
+        status,
+        retry_after_s,
+    })
 }
 
 #[tokio::test(start_paused = true)]
@@ -246,8 +259,14 @@ async fn an_http_answer_that_forbids_another_try_ends_the_client() {
         (refused(401, None), 401),
         (refused(403, Some(5)), 403),
         (refused(404, None), 404),
-        (redirected(301), 301),
-        (redirected(308), 308),
+        (redirected(301, None), 301),
+        (redirected(308, Some(5)), 308),
+        // Nor does it help that they do not say where to.
+        (refused(301, None), 301),
+        (refused(308, None), 308),
+        (refused_by_proxy(Some(403), None), 403),
+        (refused_by_proxy(Some(407), Some(5)), 407),
+        (refused_by_proxy(Some(301), None), 301),
     ] {
         let server = Server::new();
         server.plan([dial]);
@@ -275,8 +294,17 @@ async fn an_http_answer_that_allows_another_try_backs_off_and_heeds_retry_after(
         (refused(500, None), 0),
         (refused(503, Some(9)), 9_000),
         (refused(503, Some(u64::MAX)), longest),
-        (redirected(302), 0),
-        (redirected(307), 0),
+        // What no rule of HTTP puts in place of a handshake.
+        (refused(200, None), 0),
+        (refused(304, None), 0),
+        (refused(999, Some(3)), 3_000),
+        (redirected(302, None), 0),
+        (redirected(303, Some(0)), 0),
+        (redirected(307, Some(7)), 7_000),
+        (redirected(302, Some(u64::MAX)), longest),
+        (refused_by_proxy(None, None), 0),
+        (refused_by_proxy(Some(503), Some(11)), 11_000),
+        (refused_by_proxy(Some(302), None), 0),
     ] {
         let mut server = Server::new();
         let shown = format!("{dial:?}");

@@ -1,6 +1,6 @@
 //! The request of a handshake and its answer.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
@@ -11,6 +11,7 @@ use tungstenite::handshake::client::{Response, generate_key};
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::handshake::machine::TryParse;
 
+use super::retry_after;
 use super::target::Target;
 
 /// The largest head of an answer, bytes.
@@ -37,7 +38,7 @@ where
     let (bytes, key) = request_bytes(target, request)?;
     stream.write_all(&bytes).await?;
     stream.flush().await?;
-    let (response, rest) = read_head(stream).await?;
+    let (response, rest) = read_answer(stream).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(refused(stream, &response, rest).await);
     }
@@ -88,18 +89,21 @@ fn request_bytes(target: &Target, request: &DialRequest) -> Result<(Vec<u8>, Str
     Ok((bytes, key))
 }
 
-async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(Response, Vec<u8>), DialError> {
+/// Reads the head of the answer, and gives what came behind it. Heads ahead of it that are no answer
+/// yet, such as 103, are passed over; all together are at most [`MAX_HEAD`].
+async fn read_answer<S: AsyncRead + Unpin>(
+    stream: &mut S,
+) -> Result<(Response, Vec<u8>), DialError> {
     let mut bytes = Vec::with_capacity(1024);
+    let mut passed = 0;
     loop {
-        if stream.read_buf(&mut bytes).await? == 0 {
-            return Err(DialError::Handshake(format!(
-                "the server closed after {} bytes of its answer",
-                bytes.len()
-            )));
-        }
-        match Response::try_parse(&bytes) {
+        match Response::try_parse(&bytes[passed..]) {
             Ok(Some((length, response))) => {
-                bytes.drain(..length);
+                passed += length;
+                if is_interim(response.status()) {
+                    continue;
+                }
+                bytes.drain(..passed);
                 return Ok((response, bytes));
             }
             Ok(None) if bytes.len() < MAX_HEAD => {}
@@ -114,7 +118,18 @@ async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(Response, Ve
                 )));
             }
         }
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Err(DialError::Handshake(format!(
+                "the server closed after {} bytes of its answer",
+                bytes.len()
+            )));
+        }
     }
+}
+
+/// Whether another answer follows (RFC 9110 section 15.2).
+fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
 }
 
 /// Reads the start of a refusal's body, as far as it comes soon.
@@ -124,11 +139,12 @@ async fn refused<S: AsyncRead + Unpin>(
     mut body: Vec<u8>,
 ) -> DialError {
     let headers = response.headers();
+    let retry_after_s = wait(headers);
     if let (true, Some(location)) = (
         response.status().is_redirection(),
         headers.get(header::LOCATION),
     ) {
-        return redirected(response.status(), location);
+        return redirected(response.status(), location, retry_after_s);
     }
     let length = number(headers, header::CONTENT_LENGTH);
     let wanted = length.map_or(MAX_BODY, |length| MAX_BODY.min(length as usize));
@@ -142,17 +158,24 @@ async fn refused<S: AsyncRead + Unpin>(
     DialError::Refused {
         status: response.status().as_u16(),
         body: String::from_utf8_lossy(&body).trim().to_owned(),
-        retry_after_s: number(headers, header::RETRY_AFTER),
+        retry_after_s,
     }
 }
 
-fn redirected(status: StatusCode, location: &HeaderValue) -> DialError {
+fn redirected(status: StatusCode, location: &HeaderValue, retry_after_s: Option<u64>) -> DialError {
     let location = String::from_utf8_lossy(location.as_bytes());
     let location = without_credentials(&location);
     DialError::Redirected {
         status: status.as_u16(),
         location: location.chars().take(MAX_LOCATION).collect(),
+        retry_after_s,
     }
+}
+
+fn wait(headers: &HeaderMap) -> Option<u64> {
+    let retry_after = headers.get(header::RETRY_AFTER)?;
+    let date = headers.get(header::DATE).map(HeaderValue::as_bytes);
+    retry_after::read(retry_after.as_bytes(), date, SystemTime::now())
 }
 
 fn number(headers: &HeaderMap, name: header::HeaderName) -> Option<u64> {

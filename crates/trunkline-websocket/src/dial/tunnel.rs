@@ -1,12 +1,15 @@
 //! The way to a server: straight, or through a proxy that is asked with CONNECT.
 
+use std::time::SystemTime;
+
 use http::StatusCode;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, HeaderName, RETRY_AFTER};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use trunkline_transport::{DialError, Proxy};
 
 use super::addresses;
+use super::retry_after;
 use super::target::Target;
 
 /// A stream to the target; what is written to it, the target gets.
@@ -81,10 +84,13 @@ fn is_answer(proxy: &Proxy, head: &[u8]) -> Result<bool, DialError> {
 }
 
 fn refused(proxy: &Proxy, status: u16, headers: &[httparse::Header<'_>]) -> DialError {
-    let retry_after = headers
-        .iter()
-        .find(|header| header.name.eq_ignore_ascii_case(RETRY_AFTER.as_str()))
-        .and_then(|header| std::str::from_utf8(header.value).ok()?.trim().parse().ok());
+    let value = |name: HeaderName| {
+        let mut headers = headers.iter();
+        let header = headers.find(|header| header.name.eq_ignore_ascii_case(name.as_str()))?;
+        Some(header.value)
+    };
+    let retry_after_s = value(RETRY_AFTER)
+        .and_then(|asked| retry_after::read(asked, value(DATE), SystemTime::now()));
     let problem = match (status, proxy.authorization()) {
         (407, None) => "answers 407: it asks for credentials".to_owned(),
         (407, Some(_)) => "answers 407: it does not take these credentials".to_owned(),
@@ -101,7 +107,7 @@ fn refused(proxy: &Proxy, status: u16, headers: &[httparse::Header<'_>]) -> Dial
         proxy: proxy.to_string(),
         problem,
         status: Some(status),
-        retry_after_s: retry_after,
+        retry_after_s,
     }
 }
 
