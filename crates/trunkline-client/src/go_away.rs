@@ -1,10 +1,12 @@
 //! GOAWAY: when to leave a connection for another.
+//!
+//! Specification: session.md, SES-057 to SES-061.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 use trunkline_driver::Session;
-use trunkline_driver::sync::Ordering;
+use trunkline_driver::sync::{Arc, Ordering};
 use trunkline_protocol::{GoAway, Hold};
 
 use crate::shared::Shared;
@@ -22,8 +24,8 @@ pub(crate) struct Notice {
 
 impl Notice {
     pub(crate) fn new(go_away: GoAway, now: Instant) -> Self {
-        let slot = now + Duration::from_millis(go_away.slot.min(NOTICE_MS_MAX));
-        let deadline = now + Duration::from_millis(go_away.deadline.min(NOTICE_MS_MAX));
+        let from_now = |ms| now + Duration::from_millis(ms).min(GO_AWAY_MAX);
+        let (slot, deadline) = (from_now(go_away.slot), from_now(go_away.deadline));
         Self {
             slot: slot.min(deadline),
             deadline,
@@ -41,17 +43,32 @@ impl Shared {
         self.book.lock().go_away = Some(Notice::new(go_away, Instant::now()));
     }
 
-    /// Whether all that was sent is confirmed and no answer to the server is still due.
-    pub(crate) fn is_settled(&self, session: &Session) -> bool {
-        let confirmed = session.unconfirmed_bytes() == 0;
+    /// Whether neither side would miss anything if the session went no further than this: all that
+    /// was sent is confirmed, so is all that came, no handler is under way, and no answer to the server
+    /// is still due, also not for an event that nobody has read yet.
+    pub(crate) fn is_settled(&self, session: &Arc<Session>) -> bool {
+        if session.unconfirmed_bytes() > 0
+            || !session.has_confirmed_all()
+            || self.owes_answers(session)
+        {
+            return false;
+        }
         let book = self.book.lock();
-        confirmed
-            && book
-                .members
-                .values()
-                .all(|member| member.namespace.inbox.is_idle())
+        let mut members = book.members.values();
+        members.all(|member| member.namespace.inbox.is_idle())
     }
 }
 
-/// A notice further ahead than a day counts as one of a day: clocks have their limits.
-const NOTICE_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+/// The longest that a client stays where the server asks it to leave (GOAWAY); a later slot or deadline
+/// is taken for this.
+///
+/// From GOAWAY on the client begins nothing new on its connection: events wait for the next one. It
+/// leaves at the slot it was given, or as soon after it as all it sent is confirmed, all it received is
+/// confirmed (no receipt is withheld for events that nobody handles or reads), no handler is under way,
+/// and every event that asks for an ack has its answer, those in unread [streams](crate::EventStream)
+/// too. At the deadline it leaves in any case. Nothing is lost or repeated by that where the session
+/// goes on; where it does not, what is unsettled is unknown to its sender: see
+/// [`SessionLost`](crate::SessionLost).
+///
+/// Specification: session.md, SES-058; limits.md, LIM-010.
+pub const GO_AWAY_MAX: Duration = Duration::from_secs(60 * 60);

@@ -40,7 +40,7 @@ impl Inbox {
     /// Drops what waits. A handler under way goes on.
     pub(crate) fn clear(&self, shared: &Shared) {
         let events = std::mem::take(&mut self.0.lock().events);
-        shared.handled(events.iter().map(Incoming::size).sum());
+        events.iter().for_each(|event| shared.handled(event.done()));
     }
 
     /// Whether no handler is under way and none waits.
@@ -70,6 +70,23 @@ impl Incoming {
     pub(crate) fn size(&self) -> usize {
         self.args.as_message_pack().len() + self.event.len() + size_of::<Self>()
     }
+
+    /// What the backlog is to be told when it is done with.
+    pub(crate) fn done(&self) -> Handled {
+        Handled {
+            session: Arc::clone(&self.session),
+            size: self.size(),
+            asked: self.ack_id.is_some(),
+        }
+    }
+}
+
+/// What an event that waited had counted for.
+pub(crate) struct Handled {
+    pub(crate) session: Arc<Session>,
+    pub(crate) size: usize,
+    /// An answer was due.
+    pub(crate) asked: bool,
 }
 
 /// Takes an event. A stream has it at once. If nothing is before it, its handler is polled once here; if that is not enough
@@ -80,7 +97,7 @@ pub(crate) fn deliver(
     incoming: Incoming,
     cx: &mut Context<'_>,
 ) {
-    shared.queued(&incoming.session, incoming.size());
+    shared.queued(&incoming);
     if let Taker::Stream(waiting) = &incoming.route.taker {
         let waiting = Arc::clone(waiting);
         return waiting.push(shared, &namespace.name, incoming);
@@ -112,9 +129,9 @@ pub(crate) fn fail(
 
 async fn work(shared: Arc<Shared>, namespace: Arc<Namespace>) {
     while let Some(incoming) = namespace.inbox.next() {
-        let size = incoming.size();
+        let done = incoming.done();
         handle(&shared, &namespace, incoming).await;
-        shared.handled(size);
+        shared.handled(done);
     }
     if shared.draining.load(Ordering::Relaxed) {
         shared.bell.notify_one();

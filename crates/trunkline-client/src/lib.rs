@@ -60,6 +60,7 @@ pub use credentials::{CREDENTIALS_TIMEOUT, Credentials, CredentialsError, Occasi
 pub use emit::{Acked, Volatile};
 pub use error::{AckError, BuildError, ConnectError, EmitError};
 pub use extract::{FromEvent, Invocation, Offers};
+pub use go_away::GO_AWAY_MAX;
 pub use handler::{Ack, Handler};
 pub use http::{HeaderName, HeaderValue};
 pub use lost::{LossReason, LostEvent, SessionLost};

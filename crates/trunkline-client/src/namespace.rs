@@ -7,7 +7,7 @@ use trunkline_driver::sync::{Arc, AtomicBool, Mutex, Ordering};
 use trunkline_protocol::{EventName, NamespaceName};
 
 use crate::handler::AnyHandler;
-use crate::inbox::{Inbox, Incoming};
+use crate::inbox::Inbox;
 use crate::lost::Hook;
 use crate::shared::Shared;
 use crate::stream::Waiting;
@@ -129,7 +129,9 @@ impl Namespace {
         for route in routes.named.values().chain(&routes.any) {
             if let Taker::Stream(waiting) = &route.taker {
                 let dropped = waiting.end();
-                shared.handled(dropped.iter().map(Incoming::size).sum());
+                dropped
+                    .iter()
+                    .for_each(|event| shared.handled(event.done()));
             }
         }
         drop((routes, hook));

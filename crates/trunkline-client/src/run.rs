@@ -181,18 +181,27 @@ impl Task {
     }
 
     /// Makes a successor while the connection lives, as GOAWAY asks. What fails is tried again.
+    ///
+    /// The first is made at once. A server that asks each successor to leave too is not dialled any
+    /// faster than one that closes each: the back-off begins anew only once a connection has stood.
     async fn switch(&mut self, drive: &mut Drive) -> Result<Attached, Ended> {
         drive.leave();
         let notice = self.shared.book.lock().go_away.clone();
         self.moved = notice.and_then(|notice| self.moved_to(notice.url.as_deref()));
+        if drive.since.elapsed() >= STANDING {
+            self.back_off.reset();
+        }
+        let mut delay = self.next_delay(true);
         loop {
-            if let Some(outcome) = self.attempt_beside(drive).await {
-                return outcome;
+            if delay.is_zero() {
+                if let Some(outcome) = self.attempt_beside(drive).await {
+                    return outcome;
+                }
+                delay = self.next_delay(false);
             }
-            let delay = self.next_delay(false);
             match drive.beside(sleep(delay)).await {
                 Ok(Driven::Ended(ended)) => return Err(ended),
-                Ok(Driven::Leave) | Err(()) => {}
+                Ok(Driven::Leave) | Err(()) => delay = Duration::ZERO,
             }
         }
     }

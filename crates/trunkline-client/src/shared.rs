@@ -12,6 +12,7 @@ use trunkline_protocol::{AckId, Close, Code, MAX_INTEGER, Prepared, PushError};
 use crate::book::{Book, Phase};
 use crate::builder::Config;
 use crate::client::Handle;
+use crate::inbox::{Handled, Incoming};
 use crate::lost::Hook;
 use crate::namespace::Namespace;
 use crate::stats::Counters;
@@ -33,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) hooks_done: watch::Sender<u64>,
     /// Questions for fresh credentials so far; only the latest is worked on.
     pub(crate) asked: watch::Sender<u64>,
-    /// After GOAWAY the client's task wants to know when a handler is done.
+    /// After GOAWAY the client's task wants to know when an event is done with.
     pub(crate) draining: AtomicBool,
     pub(crate) book: Mutex<Book>,
     handle: OnceLock<Weak<Handle>>,
@@ -48,6 +49,30 @@ struct Backlog {
     bytes: usize,
     /// The session whose receipts are withheld because of them.
     held: Option<Arc<Session>>,
+    /// Answers that the latest session waits for, if it waits for any.
+    owed: Option<(Arc<Session>, usize)>,
+}
+
+impl Backlog {
+    /// Notes an answer that is due. Those of an earlier session are nobody's any more.
+    fn owe(&mut self, session: &Arc<Session>) {
+        match &mut self.owed {
+            Some((owed, answers)) if Arc::ptr_eq(owed, session) => *answers += 1,
+            owed => *owed = Some((Arc::clone(session), 1)),
+        }
+    }
+
+    /// Notes that an answer was given, or never will be.
+    fn settle(&mut self, session: &Arc<Session>) {
+        if let Some((owed, answers)) = &mut self.owed
+            && Arc::ptr_eq(owed, session)
+        {
+            *answers -= 1;
+            if *answers == 0 {
+                self.owed = None;
+            }
+        }
+    }
 }
 
 impl Shared {
@@ -169,11 +194,15 @@ impl Shared {
         (us != NOT_MEASURED).then(|| Duration::from_micros(us))
     }
 
-    /// Notes that an event of `size` bytes waits for its handler. While more wait than
-    /// `limits.inbound`, receipts are withheld, so that the rest waits at the server.
-    pub(crate) fn queued(&self, session: &Arc<Session>, size: usize) {
+    /// Notes that an event waits for its handler or reader. While more wait than `limits.inbound`,
+    /// receipts are withheld, so that the rest waits at the server.
+    pub(crate) fn queued(&self, incoming: &Incoming) {
+        let session = &incoming.session;
         let mut backlog = self.backlog.lock();
-        backlog.bytes += size;
+        backlog.bytes += incoming.size();
+        if incoming.ack_id.is_some() {
+            backlog.owe(session);
+        }
         let held = backlog.held.as_ref();
         let is_held = held.is_some_and(|held| Arc::ptr_eq(held, session));
         if backlog.bytes > self.backlog_limit() && !is_held {
@@ -182,15 +211,29 @@ impl Shared {
         }
     }
 
-    /// Notes that events of `size` bytes do not wait any more.
-    pub(crate) fn handled(&self, size: usize) {
+    /// Notes that an event does not wait any more, and that its answer, if one was due, is given.
+    pub(crate) fn handled(&self, done: Handled) {
         let mut backlog = self.backlog.lock();
-        backlog.bytes -= size;
+        backlog.bytes -= done.size;
+        if done.asked {
+            backlog.settle(&done.session);
+        }
         if backlog.bytes <= self.backlog_limit()
             && let Some(session) = backlog.held.take()
         {
             session.hold_receipts(false, clock::now());
         }
+        drop(backlog);
+        if self.draining.load(Ordering::Relaxed) {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Whether the server waits for answers to events of this session that wait here.
+    pub(crate) fn owes_answers(&self, session: &Arc<Session>) -> bool {
+        let backlog = self.backlog.lock();
+        let owed = backlog.owed.as_ref();
+        owed.is_some_and(|(owed, _)| Arc::ptr_eq(owed, session))
     }
 
     /// Bytes of events that wait for their handlers and readers.

@@ -22,7 +22,8 @@ use crate::{Failure, Invocation};
 /// wait for handlers: while that is more than the client's `limits.inbound`, 1 MiB unless
 /// [`limits`](crate::Builder::limits) say otherwise, the server is told of no receipt. It then stops
 /// sending events, to the whole client, until they are read or the stream is dropped; acks and
-/// heartbeats go on. Nothing is dropped but what was sent best-effort: of that only what finds
+/// heartbeats go on. A server that asks to be left ([`GO_AWAY_MAX`](crate::GO_AWAY_MAX)) waits for
+/// that too, and for the acks of events that nobody has read. Nothing is dropped but what was sent best-effort: of that only what finds
 /// nothing waiting gets in.
 ///
 /// An event that asks for an ack gets one, without args, when it is read. One that is no `P` is
@@ -96,7 +97,13 @@ impl<P> EventStream<P> {
 
     /// Makes an item out of an event, and answers it; none if it is no `P`, or the client is gone.
     fn take(&self, incoming: Incoming) -> Option<P> {
-        self.shared.handled(incoming.size());
+        let done = incoming.done();
+        let item = self.make_of(incoming);
+        self.shared.handled(done);
+        item
+    }
+
+    fn make_of(&self, incoming: Incoming) -> Option<P> {
         let invocation = Invocation {
             socket: self.shared.socket(&self.namespace, None)?,
             event: incoming.event,
@@ -160,8 +167,8 @@ impl<P> Drop for EventStream<P> {
         self.namespace.cancel(self.event.as_ref(), &self.route);
         // An event may still be on its way in, from a task that found the stream before that.
         for incoming in self.waiting.end() {
-            self.shared.handled(incoming.size());
             refuse(&self.shared, &self.namespace.name, &incoming);
+            self.shared.handled(incoming.done());
         }
     }
 }
@@ -183,8 +190,8 @@ impl Waiting {
         let mut queue = self.0.lock();
         if queue.ended {
             drop(queue);
-            shared.handled(incoming.size());
-            return refuse(shared, namespace, &incoming);
+            refuse(shared, namespace, &incoming);
+            return shared.handled(incoming.done());
         }
         queue.events.push_back(incoming);
         let reader = queue.reader.take();

@@ -133,6 +133,12 @@ impl Inbound {
         if self.held { self.credit } else { self.counted }
     }
 
+    /// Whether all that has been counted is confirmed.
+    #[must_use]
+    pub const fn is_confirmed(&self) -> bool {
+        self.credit == self.counted
+    }
+
     /// The highest number counted.
     #[must_use]
     pub const fn counted(&self) -> u64 {
@@ -226,9 +232,11 @@ mod tests {
         inbound.accept(2, 300, NOW).unwrap();
         assert!(!inbound.is_receipt_due(NOW + RECEIPT_DELAY));
         assert_eq!(inbound.confirm(), 1);
+        assert!(!inbound.is_confirmed());
         inbound.hold(false);
         assert!(inbound.is_receipt_due(NOW));
         assert_eq!(inbound.confirm(), 2);
+        assert!(inbound.is_confirmed());
     }
 
     #[test]

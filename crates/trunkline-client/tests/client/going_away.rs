@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::support::*;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+use trunkline_client::{Data, GO_AWAY_MAX, Limits, STANDING, Socket};
 use trunkline_protocol::{Close, Code, GoAway, ResumeRefusal};
 
 fn go_away(slot: u64, deadline: u64, url: Option<&str>) -> GoAway {
@@ -62,7 +63,7 @@ async fn running_handlers_and_unconfirmed_events_delay_leaving_until_the_deadlin
     settle().await;
     let start = Instant::now();
     old.go_away(go_away(1_000, 30_000, None)).await;
-    tokio::time::sleep(Duration::from_secs(10)).await;
+    sleep(Duration::from_secs(10)).await;
     assert!(!server.was_dialled());
     gate.notify_one();
     let Got::Ack { seq, .. } = old.next().await else {
@@ -175,4 +176,199 @@ async fn closing_in_a_switch_closes_both_connections() {
         }
     };
     tokio::join!(client.close(), script);
+}
+
+/// Lets the server confirm all that came, and reads what may come of it.
+async fn confirm(peer: &mut Peer, seq: u64) {
+    peer.received(seq).await;
+    settle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unread_stream_whose_events_ask_for_acks_delays_leaving_until_it_is_read() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (socket, mut old) = connect(&client, &mut server).await;
+    let mut asked = socket.stream::<Data<u32>>("asked");
+    let mut told = socket.stream::<Data<u32>>("told");
+    old.received(1).await;
+    old.push(&event("asked", Some(1), &1_u32)).await;
+    old.push(&event("asked", Some(2), &2_u32)).await;
+    old.push(&event("told", None, &3_u32)).await;
+    settle().await;
+    let start = Instant::now();
+    old.go_away(go_away(1_000, 30_000, None)).await;
+    sleep(Duration::from_secs(5)).await;
+    assert!(!server.was_dialled(), "two answers are due");
+    assert!(asked.next().await.is_some());
+    assert!(matches!(old.next().await, Got::Ack { ack: 1, .. }));
+    confirm(&mut old, 2).await;
+    sleep(Duration::from_secs(5)).await;
+    assert!(!server.was_dialled(), "an answer is due");
+    assert!(asked.next().await.is_some());
+    assert!(matches!(old.next().await, Got::Ack { ack: 2, .. }));
+    confirm(&mut old, 3).await;
+    // Nobody waits for an answer to the third: it is confirmed, and can be read at any time.
+    let _peer = server.accept_resume(3).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(10));
+    assert!(told.next().await.is_some());
+}
+
+/// A client that withholds receipts once two events wait unread in a stream.
+async fn withholding(
+    server: &mut Server,
+) -> (Socket, trunkline_client::EventStream<Data<u32>>, Peer) {
+    let limits = Limits {
+        inbound: 1_024,
+        ..Limits::default()
+    };
+    let client = server.builder().limits(limits).build().unwrap();
+    let (socket, mut old) = connect(&client, server).await;
+    let stream = socket.stream::<Data<u32>>("tick");
+    old.received(1).await;
+    let mut pushed = 0;
+    while client.stats().waiting_bytes <= limits.inbound as usize {
+        pushed += 1;
+        old.push(&event("tick", None, &pushed)).await;
+        settle().await;
+    }
+    (socket, stream, old)
+}
+
+#[tokio::test(start_paused = true)]
+async fn withheld_receipts_delay_leaving_until_the_stream_is_read_and_nothing_is_lost_or_repeated()
+{
+    let mut server = Server::new();
+    let (_socket, mut stream, mut old) = withholding(&mut server).await;
+    let sent = old.next_seq - 1;
+    let start = Instant::now();
+    old.go_away(go_away(1_000, 30_000, None)).await;
+    sleep(Duration::from_secs(5)).await;
+    assert!(!server.was_dialled(), "the server waits for its receipts");
+    assert!(stream.next().await.is_some());
+    let mut peer = server.accept().await;
+    assert_eq!(start.elapsed(), Duration::from_secs(5));
+    let resume = peer.hello().await.resume.unwrap();
+    assert_eq!(resume.received, sent, "all is confirmed");
+    peer.next_seq = sent + 1;
+    peer.welcome(resumed("session-1", 1)).await;
+    for expected in 2..=stream.waiting() as u32 + 1 {
+        assert_eq!(stream.next().await.unwrap().0, expected);
+    }
+    assert_eq!(stream.waiting(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_at_the_deadline_reads_each_event_once_and_answers_on_the_next_connection()
+ {
+    let mut server = Server::new();
+    let (socket, mut stream, mut old) = withholding(&mut server).await;
+    let mut asked = socket.stream::<Data<u32>>("asked");
+    old.push(&event("asked", Some(9), &9_u32)).await;
+    let sent = old.next_seq - 1;
+    let waiting = stream.waiting() as u32;
+    let start = Instant::now();
+    old.go_away(go_away(1_000, 30_000, None)).await;
+    let mut peer = server.accept().await;
+    assert_eq!(start.elapsed(), Duration::from_secs(30));
+    let resume = peer.hello().await.resume.unwrap();
+    assert!(resume.received < sent, "receipts are withheld");
+    peer.next_seq = resume.received + 1;
+    peer.welcome(resumed("session-1", 1)).await;
+    // What was not confirmed comes again, and something new.
+    let known = sent - resume.received;
+    for number in 0..known - 1 {
+        let number = u32::try_from(number).unwrap() + waiting + 2 - u32::try_from(known).unwrap();
+        peer.push(&event("tick", None, &number)).await;
+    }
+    peer.push(&event("asked", Some(9), &9_u32)).await;
+    peer.push(&event("tick", None, &(waiting + 1))).await;
+    settle().await;
+    for expected in 1..=waiting + 1 {
+        assert_eq!(stream.next().await.unwrap().0, expected);
+    }
+    assert_eq!(asked.next().await.unwrap().0, 9);
+    assert_eq!((stream.waiting(), asked.waiting()), (0, 0));
+    assert!(matches!(peer.next().await, Got::Ack { ack: 9, .. }));
+    // The one answer is all that it sends.
+    settle().await;
+    peer.ping(1).await;
+    assert!(matches!(
+        peer.next_of_any().await,
+        Got::Ping { .. } | Got::Pong { .. } | Got::Received(_)
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_of_a_session_that_was_lost_do_not_delay_leaving_the_next_one() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (socket, mut old) = connect(&client, &mut server).await;
+    let stream = socket.stream::<Data<u32>>("asked");
+    old.push(&event("asked", Some(1), &1_u32)).await;
+    settle().await;
+    old.close(Close::new(Code::new(3200), "")).await;
+    old.close_transport(3200).await;
+    let mut fresh = server.accept_fresh().await;
+    fresh.received(1).await;
+    // It stands: a GOAWAY that comes too early is another matter.
+    sleep(STANDING + Duration::from_secs(1)).await;
+    let start = Instant::now();
+    fresh.go_away(go_away(1_000, 30_000, None)).await;
+    server.accept_resume(1).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(1));
+    assert_eq!(stream.waiting(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn absurd_slots_and_deadlines_are_taken_for_an_hour() {
+    for (slot, deadline, expected) in [
+        (u64::MAX >> 11, u64::MAX >> 11, GO_AWAY_MAX),
+        (u64::MAX >> 11, 0, Duration::ZERO),
+        (0, u64::MAX >> 11, Duration::ZERO),
+    ] {
+        let mut server = Server::new();
+        let client = server.client();
+        let (_socket, mut old) = connect(&client, &mut server).await;
+        old.received(1).await;
+        let start = Instant::now();
+        old.go_away(go_away(slot, deadline, None)).await;
+        // Signs of life, for as long as it takes.
+        let peer = loop {
+            tokio::select! {
+                biased;
+                peer = server.accept_resume(1) => break peer,
+                () = sleep(PING_INTERVAL) => old.ping(1).await,
+            }
+        };
+        assert_eq!(start.elapsed(), expected);
+        drop(peer);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_every_successor_to_leave_is_dialled_ever_more_seldom() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    peer.received(1).await;
+    settle().await;
+    let start = Instant::now();
+    for _ in 0..6 {
+        peer.go_away(go_away(0, 60_000, Some("https://server.example/again")))
+            .await;
+        peer = server.accept_resume(1).await;
+        settle().await;
+    }
+    let dials = server.dials_ms(start);
+    assert_eq!(
+        dials[dials.len() - 6..],
+        [0, 500, 1_500, 3_500, 7_500, 15_500]
+    );
+    // One that stood is left at once.
+    sleep(STANDING + Duration::from_secs(1)).await;
+    let asked = start.elapsed().as_millis();
+    peer.go_away(go_away(0, 60_000, None)).await;
+    server.accept_resume(1).await;
+    assert_eq!(server.dials_ms(start).last(), Some(&asked));
 }

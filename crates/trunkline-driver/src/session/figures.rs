@@ -53,6 +53,12 @@ impl Session {
         self.outbound.lock().machine.queued_frames()
     }
 
+    /// Whether all that came is confirmed to the peer.
+    #[must_use]
+    pub fn has_confirmed_all(&self) -> bool {
+        self.inbound.lock().machine.is_confirmed()
+    }
+
     /// Bytes of messages that are numbered and not confirmed.
     #[must_use]
     pub fn unconfirmed_bytes(&self) -> usize {
