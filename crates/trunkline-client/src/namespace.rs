@@ -26,7 +26,7 @@ pub(crate) struct Namespace {
 #[derive(Default)]
 struct Routes {
     named: HashMap<EventName, Arc<Route>>,
-    any: Option<Arc<Route>>,
+    fallback: Option<Arc<Route>>,
 }
 
 /// Who takes an event, until it is cancelled.
@@ -71,7 +71,7 @@ impl Namespace {
         }
     }
 
-    /// Registers a handler or stream, for all events without one of their own if there is no name;
+    /// Registers a handler or stream, for the events without one of their own if there is no name;
     /// for the next one alone if it is `once`.
     ///
     /// # Panics
@@ -90,16 +90,16 @@ impl Namespace {
         let mut routes = self.routes.lock();
         let free = match event {
             Some(event) => !routes.named.contains_key(event),
-            None => routes.any.is_none(),
+            None => routes.fallback.is_none(),
         };
         if free {
             match event {
                 Some(event) => drop(routes.named.insert(event.clone(), Arc::clone(&route))),
-                None => routes.any = Some(Arc::clone(&route)),
+                None => routes.fallback = Some(Arc::clone(&route)),
             }
         }
         drop(routes);
-        let shown = event.map_or("every event", |event| event);
+        let shown = event.map_or("what nobody else handles", |event| event);
         assert!(
             free,
             "{shown} in {} has a handler already; cancel its subscription, or drop its stream, first",
@@ -115,7 +115,7 @@ impl Namespace {
         // The handler may hold handles, whose last one takes locks when it is dropped.
         let removed = match event {
             Some(event) if is_same(routes.named.get(event), route) => routes.named.remove(event),
-            None if is_same(routes.any.as_ref(), route) => routes.any.take(),
+            None if is_same(routes.fallback.as_ref(), route) => routes.fallback.take(),
             _ => None,
         };
         drop(routes);
@@ -126,7 +126,7 @@ impl Namespace {
     pub(crate) fn clear(&self, shared: &Shared) {
         let routes = std::mem::take(&mut *self.routes.lock());
         let hook = self.on_reattach.lock().take();
-        for route in routes.named.values().chain(&routes.any) {
+        for route in routes.named.values().chain(&routes.fallback) {
             if let Taker::Stream(waiting) = &route.taker {
                 let dropped = waiting.end();
                 dropped
@@ -151,12 +151,12 @@ impl Namespace {
         let mut routes = self.routes.lock();
         let named = routes.named.get(event);
         let is_named = named.is_some();
-        let route = Arc::clone(named.or(routes.any.as_ref()).filter(|r| wanted(r))?);
+        let route = Arc::clone(named.or(routes.fallback.as_ref()).filter(|r| wanted(r))?);
         if route.once {
             // Both are the one that was found: what is dropped here is not its last holder.
             match is_named {
                 true => drop(routes.named.remove(event)),
-                false => drop(routes.any.take()),
+                false => drop(routes.fallback.take()),
             }
         }
         Some(route)

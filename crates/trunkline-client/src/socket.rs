@@ -167,11 +167,12 @@ impl Socket {
         self.subscribe(Some(named(event)), handler, false)
     }
 
-    /// Handles all events that have no handler of their own; [`EventName`] is a parameter to take.
+    /// Handles the events that have no handler or stream of their own, in place of `unknown-event`;
+    /// [`EventName`] tells it which event it is.
     ///
     /// # Panics
-    /// If there is such a handler already.
-    pub fn on_any<P>(&self, handler: impl Handler<P>) -> Subscription {
+    /// If there is such a handler, or such a [stream](Self::stream_fallback), already.
+    pub fn on_fallback<P>(&self, handler: impl Handler<P>) -> Subscription {
         self.subscribe(None, handler, false)
     }
 
@@ -211,13 +212,13 @@ impl Socket {
         EventStream::new(self.shared(), &self.namespace, Some(named(event)), make)
     }
 
-    /// All events that have no handler or stream of their own, as a stream; take an
+    /// The events that have no handler or stream of their own, as a stream; take an
     /// [`Invocation`](crate::Invocation) to see their names.
     ///
     /// # Panics
-    /// As [`on_any`](Self::on_any).
+    /// As [`on_fallback`](Self::on_fallback).
     #[must_use = "a stream that is dropped takes no event"]
-    pub fn stream_any<P: FromEvent>(&self) -> EventStream<P> {
+    pub fn stream_fallback<P: FromEvent>(&self) -> EventStream<P> {
         EventStream::new(self.shared(), &self.namespace, None, P::from_event)
     }
 

@@ -24,7 +24,7 @@ async fn a_handler_for_once_takes_one_event_and_leaves_the_next_to_others() {
     let client = server.client();
     let root = client.socket("/");
     root.once("tick", || async { Ack("once") });
-    root.on_any(|name: EventName| async move { Ack(name.to_string()) });
+    root.on_fallback(|name: EventName| async move { Ack(name.to_string()) });
     let (_socket, mut peer) = connect(&client, &mut server).await;
     for (ack, expected) in [(1, "once"), (2, "tick")] {
         peer.push(&event("tick", Some(ack), ())).await;
@@ -100,7 +100,7 @@ async fn streams_and_handlers_do_not_wait_for_each_other() {
     let never = Arc::new(never);
     let gate = never.clone();
     root.on("slow", move || async move { gate.notified().await });
-    let mut others = root.stream_any::<Invocation>();
+    let mut others = root.stream_fallback::<Invocation>();
     let (_socket, mut peer) = connect(&client, &mut server).await;
     peer.push(&event("slow", Some(1), ())).await;
     peer.push(&event("line", None, &7)).await;
