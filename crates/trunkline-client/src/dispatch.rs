@@ -99,13 +99,15 @@ impl Dispatch for Inlet {
             return;
         };
         // What piles up behind a slow handler is worth nothing when its turn comes.
-        if let Some(route) = namespace.claim_idle(&event) {
+        let route = namespace.claim_idle(&event);
+        if route.is_some() || (namespace.any().is_some() && namespace.inbox.is_idle()) {
             let incoming = Incoming {
                 session: Arc::clone(session),
                 route,
                 event,
                 ack_id: None,
                 args,
+                is_best_effort: true,
             };
             inbox::deliver(&self.0, &namespace, incoming, cx);
         }
@@ -146,15 +148,25 @@ impl Inlet {
             Ok(args) => args,
             Err(problem) => return fail(Code::BAD_ARGS, &problem.to_string()),
         };
-        let (Some(route), Ok(event)) = (namespace.claim(event), EventName::try_from(event)) else {
-            return fail(Code::UNKNOWN_EVENT, UNKNOWN_EVENT);
+        let route = namespace.claim(event);
+        let is_taken = route.is_some();
+        if !is_taken {
+            fail(Code::UNKNOWN_EVENT, UNKNOWN_EVENT);
+        }
+        if !is_taken && namespace.any().is_none() {
+            return;
+        }
+        // The decoder has checked the name.
+        let Ok(event) = EventName::try_from(event) else {
+            return;
         };
         let incoming = Incoming {
             session: Arc::clone(session),
             route,
             event,
-            ack_id,
+            ack_id: ack_id.filter(|_| is_taken),
             args,
+            is_best_effort: false,
         };
         inbox::deliver(&self.0, &namespace, incoming, cx);
     }

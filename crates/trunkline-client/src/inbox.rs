@@ -11,7 +11,7 @@ use trunkline_protocol::{AckId, Code, EventName, NamespaceName, Payload, Prepare
 
 use crate::namespace::{Namespace, Route, Taker};
 use crate::shared::Shared;
-use crate::{Failure, Invocation};
+use crate::{Failure, Invocation, Socket, stream};
 
 /// Events that wait for their handlers.
 ///
@@ -27,13 +27,15 @@ struct Waiting {
     running: bool,
 }
 
-/// An event that has a handler.
+/// An event that somebody takes or sees.
 pub(crate) struct Incoming {
     pub(crate) session: Arc<Session>,
-    pub(crate) route: Arc<Route>,
+    /// Who takes it. None if it is here only to be seen by who sees all: then no answer is due.
+    pub(crate) route: Option<Arc<Route>>,
     pub(crate) event: EventName,
     pub(crate) ack_id: Option<AckId>,
     pub(crate) args: Payload,
+    pub(crate) is_best_effort: bool,
 }
 
 impl Inbox {
@@ -71,6 +73,26 @@ impl Incoming {
         self.args.as_message_pack().len() + self.event.len() + size_of::<Self>()
     }
 
+    /// A copy for who sees all.
+    fn to_be_seen(&self) -> Self {
+        Self {
+            session: Arc::clone(&self.session),
+            route: None,
+            event: self.event.clone(),
+            ack_id: None,
+            args: self.args.clone(),
+            is_best_effort: self.is_best_effort,
+        }
+    }
+
+    /// What reads it.
+    fn stream(&self) -> Option<Arc<stream::Waiting>> {
+        match &self.route.as_ref()?.taker {
+            Taker::Stream(waiting) => Some(Arc::clone(waiting)),
+            Taker::Handler(_) => None,
+        }
+    }
+
     /// What the backlog is to be told when it is done with.
     pub(crate) fn done(&self) -> Handled {
         Handled {
@@ -89,8 +111,9 @@ pub(crate) struct Handled {
     pub(crate) asked: bool,
 }
 
-/// Takes an event. A stream has it at once. If nothing is before it, its handler is polled once here; if that is not enough
-/// it goes on in a task, which ends when nothing waits any more.
+/// Takes an event. A stream has it at once; who sees all does so in the order of what is handled. If
+/// nothing is before it, its handler is polled once here; if that is not enough it goes on in a task,
+/// which ends when nothing waits any more.
 pub(crate) fn deliver(
     shared: &Arc<Shared>,
     namespace: &Arc<Namespace>,
@@ -98,8 +121,12 @@ pub(crate) fn deliver(
     cx: &mut Context<'_>,
 ) {
     shared.queued(&incoming);
-    if let Taker::Stream(waiting) = &incoming.route.taker {
-        let waiting = Arc::clone(waiting);
+    if let Some(waiting) = incoming.stream() {
+        // Nothing bounds best-effort events but that they never wait.
+        let may_wait = !incoming.is_best_effort || namespace.inbox.is_idle();
+        if may_wait && namespace.any().is_some() {
+            deliver(shared, namespace, incoming.to_be_seen(), cx);
+        }
         return waiting.push(shared, &namespace.name, incoming);
     }
     if !namespace.inbox.push(incoming) {
@@ -145,14 +172,20 @@ async fn handle(shared: &Shared, namespace: &Arc<Namespace>, incoming: Incoming)
         event,
         ack_id,
         args,
+        ..
     } = incoming;
     // A client that is closed, or that nobody holds any more, handles nothing.
-    let Some(socket) = shared
-        .socket(namespace, None)
-        .filter(|_| !shared.is_closing())
-    else {
-        return;
+    let socket = || {
+        let socket = shared.socket(namespace, None);
+        socket.filter(|_| !shared.is_closing())
     };
+    if let Some(any) = namespace.any() {
+        let Some(socket) = socket() else { return };
+        let (event, args) = (event.clone(), args.clone());
+        show(&any, socket, event, args).await;
+    }
+    let Some(route) = route else { return };
+    let Some(socket) = socket() else { return };
     let span = spans::handler(&namespace.name, &event, None);
     let mut handler = Guarded::begin_in(span, || {
         if route.is_cancelled() {
@@ -173,6 +206,32 @@ async fn handle(shared: &Shared, namespace: &Arc<Namespace>, incoming: Incoming)
     });
     let outcome = poll_fn(|cx| handler.poll(cx)).await;
     answer(shared, &session, &namespace.name, &event, ack_id, outcome);
+}
+
+/// Shows an event to who sees all. Whatever becomes of that is nobody's answer.
+async fn show(any: &Route, socket: Socket, event: EventName, args: Payload) {
+    let Taker::Handler(seeing) = &any.taker else {
+        return;
+    };
+    let namespace = socket.namespace().clone();
+    let span = spans::handler(&namespace, &event, None);
+    let mut seeing = Guarded::begin_in(span, || {
+        let invocation = Invocation {
+            socket,
+            event: event.clone(),
+            args,
+        };
+        seeing(&invocation, false)
+    });
+    match poll_fn(|cx| seeing.poll(cx)).await {
+        Outcome::Done(_) => {}
+        Outcome::Failed(failure) => {
+            tracing::warn!(%namespace, %event, %failure, "`on_any` failed");
+        }
+        Outcome::Panicked(panic) => {
+            tracing::error!(%namespace, %event, panic, "`on_any` panicked");
+        }
+    }
 }
 
 /// Sends the ACK or FAILED, if one was asked for, and logs why there is none.

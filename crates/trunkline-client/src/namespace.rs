@@ -1,6 +1,7 @@
 //! One namespace as the client keeps it: its handlers and streams, and what can be watched of it.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use tokio::sync::watch;
 use trunkline_driver::sync::{Arc, AtomicBool, Mutex, Ordering};
@@ -27,6 +28,28 @@ pub(crate) struct Namespace {
 struct Routes {
     named: HashMap<EventName, Arc<Route>>,
     fallback: Option<Arc<Route>>,
+    any: Option<Arc<Route>>,
+}
+
+/// Which events are subscribed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Those of one name.
+    Named(EventName),
+    /// Those that nobody else takes.
+    Rest,
+    /// All, beside whoever takes them.
+    All,
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(event) => f.write_str(event),
+            Self::Rest => f.write_str("what nobody else handles"),
+            Self::All => f.write_str("every event"),
+        }
+    }
 }
 
 /// Who takes an event, until it is cancelled.
@@ -71,51 +94,53 @@ impl Namespace {
         }
     }
 
-    /// Registers a handler or stream, for the events without one of their own if there is no name;
-    /// for the next one alone if it is `once`.
+    /// Registers a handler or stream, for the next event alone if it is `once`.
     ///
     /// # Panics
     /// If there is one already.
-    pub(crate) fn subscribe(
-        &self,
-        event: Option<&EventName>,
-        taker: Taker,
-        once: bool,
-    ) -> Arc<Route> {
+    pub(crate) fn subscribe(&self, wanted: &Wanted, taker: Taker, once: bool) -> Arc<Route> {
         let route = Arc::new(Route {
             taker,
             once,
             cancelled: AtomicBool::new(false),
         });
         let mut routes = self.routes.lock();
-        let free = match event {
-            Some(event) => !routes.named.contains_key(event),
-            None => routes.fallback.is_none(),
+        let free = match wanted {
+            Wanted::Named(event) => !routes.named.contains_key(event),
+            Wanted::Rest => routes.fallback.is_none(),
+            Wanted::All => routes.any.is_none(),
         };
         if free {
-            match event {
-                Some(event) => drop(routes.named.insert(event.clone(), Arc::clone(&route))),
-                None => routes.fallback = Some(Arc::clone(&route)),
+            let route = Arc::clone(&route);
+            match wanted {
+                Wanted::Named(event) => drop(routes.named.insert(event.clone(), route)),
+                Wanted::Rest => routes.fallback = Some(route),
+                Wanted::All => routes.any = Some(route),
             }
         }
         drop(routes);
-        let shown = event.map_or("what nobody else handles", |event| event);
         assert!(
             free,
-            "{shown} in {} has a handler already; cancel its subscription, or drop its stream, first",
+            "{wanted} in {} has a handler already; cancel its subscription, or drop its stream, first",
             self.name
         );
         route
     }
 
     /// Takes a handler out, unless another one has its place meanwhile.
-    pub(crate) fn cancel(&self, event: Option<&EventName>, route: &Arc<Route>) {
+    pub(crate) fn cancel(&self, wanted: &Wanted, route: &Arc<Route>) {
         route.cancelled.store(true, Ordering::Relaxed);
         let mut routes = self.routes.lock();
         // The handler may hold handles, whose last one takes locks when it is dropped.
-        let removed = match event {
-            Some(event) if is_same(routes.named.get(event), route) => routes.named.remove(event),
-            None if is_same(routes.fallback.as_ref(), route) => routes.fallback.take(),
+        let Routes {
+            named,
+            fallback,
+            any,
+        } = &mut *routes;
+        let removed = match wanted {
+            Wanted::Named(event) if is_same(named.get(event), route) => named.remove(event),
+            Wanted::Rest if is_same(fallback.as_ref(), route) => fallback.take(),
+            Wanted::All if is_same(any.as_ref(), route) => any.take(),
             _ => None,
         };
         drop(routes);
@@ -135,6 +160,11 @@ impl Namespace {
             }
         }
         drop((routes, hook));
+    }
+
+    /// Who sees every event.
+    pub(crate) fn any(&self) -> Option<Arc<Route>> {
+        self.routes.lock().any.clone()
     }
 
     /// Who takes this event; it counts as taken.

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use trunkline_driver::sync::Arc;
-use trunkline_protocol::EventName;
 
-use crate::namespace::{Namespace, Route};
+use crate::namespace::{Namespace, Route, Wanted};
 
 /// A handler's registration.
 ///
@@ -13,19 +12,15 @@ use crate::namespace::{Namespace, Route};
 /// client alive.
 pub struct Subscription {
     namespace: Arc<Namespace>,
-    event: Option<EventName>,
+    wanted: Wanted,
     route: Arc<Route>,
 }
 
 impl Subscription {
-    pub(crate) const fn new(
-        namespace: Arc<Namespace>,
-        event: Option<EventName>,
-        route: Arc<Route>,
-    ) -> Self {
+    pub(crate) const fn new(namespace: Arc<Namespace>, wanted: Wanted, route: Arc<Route>) -> Self {
         Self {
             namespace,
-            event,
+            wanted,
             route,
         }
     }
@@ -33,13 +28,12 @@ impl Subscription {
     /// Takes the handler away: it is not called any more, not for events that wait either. A call
     /// under way goes on.
     pub fn cancel(self) {
-        self.namespace.cancel(self.event.as_ref(), &self.route);
+        self.namespace.cancel(&self.wanted, &self.route);
     }
 }
 
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let event = self.event.as_deref().unwrap_or("*");
-        write!(f, "Subscription({} {event})", self.namespace.name)
+        write!(f, "Subscription({} {})", self.namespace.name, self.wanted)
     }
 }

@@ -263,23 +263,6 @@ async fn a_subscription_is_inert_when_dropped_and_ends_when_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fallback_takes_what_others_do_not() {
-    let mut server = Server::new();
-    let client = server.client();
-    let root = client.socket("/");
-    root.on("named", || async { Ack("named") });
-    root.on_fallback(|name: EventName| async move { Ack(format!("fallback {name}")) });
-    let (_socket, mut peer) = connect(&client, &mut server).await;
-    for (name, expected) in [("named", "named"), ("other", "fallback other")] {
-        peer.push(&event(name, Some(1), ())).await;
-        let Got::Ack { args, .. } = peer.next().await else {
-            panic!("ACK")
-        };
-        assert_eq!(args.first(), Ok(expected.to_owned()));
-    }
-}
-
-#[tokio::test(start_paused = true)]
 #[should_panic(expected = "has a handler already")]
 async fn registering_an_event_twice_panics() {
     let client = Server::new().client();

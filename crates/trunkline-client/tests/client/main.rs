@@ -4,6 +4,7 @@
 mod aborting;
 mod acks;
 mod backing_off;
+mod catching;
 mod connecting;
 mod credentials;
 mod delivering;

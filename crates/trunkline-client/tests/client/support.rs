@@ -431,6 +431,14 @@ impl Peer {
         self.send(&frame.to_message(self.encoding, seq)).await;
     }
 
+    /// Sends an event that is never numbered.
+    pub(crate) async fn push_best_effort(&mut self, name: &str, args: impl IntoArgs) {
+        let event = EventName::try_from(name).unwrap();
+        let args = args.into_args().unwrap();
+        let frame = Prepared::datagram(&namespace("/"), &event, &args);
+        self.send(&frame.to_message(self.encoding, 0)).await;
+    }
+
     /// Answers an event.
     pub(crate) async fn ack(&mut self, ack: Option<AckId>, args: impl IntoArgs) {
         let args = args.into_args().unwrap();
