@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::support::*;
 use tokio::sync::{Notify, mpsc};
-use trunkline_client::{Ack, Code, Data, EventName, Failure, Limits, Payload};
+use trunkline_client::{Ack, Code, Data, EventName, Failure, Payload};
 use trunkline_protocol::Prepared;
 
 #[tokio::test(start_paused = true)]
@@ -136,11 +136,7 @@ async fn best_effort_events_that_nobody_handles_are_seen_while_nothing_waits() {
 #[tokio::test(start_paused = true)]
 async fn unknown_events_that_wait_to_be_seen_hold_the_server_back() {
     let mut server = Server::new();
-    let limits = Limits {
-        inbound: 10_000,
-        ..Limits::default()
-    };
-    let client = server.builder().limits(limits).build().unwrap();
+    let client = server.client_taking(10_000);
     let gate = Arc::new(Notify::new());
     let waits = gate.clone();
     client

@@ -4,32 +4,12 @@ use std::time::Duration;
 
 use crate::support::*;
 use tokio::time::timeout;
-use trunkline_client::{Client, Code, EmitError, Limits, Socket};
-use trunkline_protocol::{Close, Frame, ResumeRefusal, Welcome};
+use trunkline_client::{Code, EmitError, Socket};
+use trunkline_protocol::{Close, Frame};
 
-/// Connects to a server that takes one small event at a time: the window is full with any.
-async fn connect_narrowly(client: &Client, server: &mut Server) -> (Socket, Peer) {
-    let socket = client.socket("/");
-    let script = async {
-        let mut peer = server.accept().await;
-        peer.hello().await;
-        let limits = Limits {
-            inbound: 500,
-            ..Limits::default()
-        };
-        peer.welcome(Welcome {
-            limits,
-            ..fresh("session-1")
-        })
-        .await;
-        peer.attach("/").await;
-        peer.received(1).await;
-        settle().await;
-        peer
-    };
-    let (connected, peer) = tokio::join!(socket.connect(), script);
-    connected.unwrap();
-    (socket, peer)
+fn spawn_drained(socket: &Socket) -> tokio::task::JoinHandle<()> {
+    let socket = socket.clone();
+    tokio::spawn(async move { socket.drained().await })
 }
 
 /// The name of the next best-effort event; others would be a mistake.
@@ -121,10 +101,7 @@ async fn drained_waits_for_the_first_connection_and_for_the_servers_window() {
     socket.drained().await;
     socket.emit("early", &"x".repeat(600)).unwrap();
     socket.emit("early too", &"x".repeat(600)).unwrap();
-    let draining = tokio::spawn({
-        let socket = socket.clone();
-        async move { socket.drained().await }
-    });
+    let draining = spawn_drained(&socket);
     let (_, mut peer) = connect_narrowly(&client, &mut server).await;
     assert_eq!(peer.next_event().await.1, "early");
     settle().await;
@@ -142,14 +119,8 @@ async fn drained_goes_on_over_a_lost_session_and_ends_with_the_client() {
     peer.cut();
     settle().await;
     socket.emit("waiting", ()).unwrap();
-    let draining = tokio::spawn({
-        let socket = socket.clone();
-        async move { socket.drained().await }
-    });
-    let mut peer = server.accept().await;
-    peer.hello().await;
-    peer.welcome(not_resumed("session-2", ResumeRefusal::Expired))
-        .await;
+    let draining = spawn_drained(&socket);
+    let mut peer = server.refuse_resume().await;
     settle().await;
     assert!(!draining.is_finished());
     peer.attach("/").await;
@@ -160,10 +131,7 @@ async fn drained_goes_on_over_a_lost_session_and_ends_with_the_client() {
     peer.close_transport(1012).await;
     settle().await;
     socket.emit("never", ()).unwrap();
-    let draining = tokio::spawn({
-        let socket = socket.clone();
-        async move { socket.drained().await }
-    });
+    let draining = spawn_drained(&socket);
     settle().await;
     assert!(!draining.is_finished());
     client.abort();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::*;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
-use trunkline_client::{Data, GO_AWAY_MAX, Limits, STANDING, Socket};
+use trunkline_client::{Data, GO_AWAY_MAX, STANDING, Socket};
 use trunkline_protocol::{Close, Code, GoAway, ResumeRefusal};
 
 fn go_away(slot: u64, deadline: u64, url: Option<&str>) -> GoAway {
@@ -218,16 +218,12 @@ async fn an_unread_stream_whose_events_ask_for_acks_delays_leaving_until_it_is_r
 async fn withholding(
     server: &mut Server,
 ) -> (Socket, trunkline_client::EventStream<Data<u32>>, Peer) {
-    let limits = Limits {
-        inbound: 1_024,
-        ..Limits::default()
-    };
-    let client = server.builder().limits(limits).build().unwrap();
+    let client = server.client_taking(1_024);
     let (socket, mut old) = connect(&client, server).await;
     let stream = socket.stream::<Data<u32>>("tick");
     old.received(1).await;
     let mut pushed = 0;
-    while client.stats().waiting_bytes <= limits.inbound as usize {
+    while client.stats().waiting_bytes <= 1_024 {
         pushed += 1;
         old.push(&event("tick", None, &pushed)).await;
         settle().await;

@@ -274,11 +274,7 @@ async fn registering_an_event_twice_panics() {
 #[tokio::test(start_paused = true)]
 async fn a_backlog_withholds_receipts_until_it_is_worked_off() {
     let mut server = Server::new();
-    let limits = Limits {
-        inbound: 10_000,
-        ..Limits::default()
-    };
-    let client = server.builder().limits(limits).build().unwrap();
+    let client = server.client_taking(10_000);
     let gate = Arc::new(Notify::new());
     let waits = gate.clone();
     client.socket("/").on(

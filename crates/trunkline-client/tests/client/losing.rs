@@ -28,15 +28,6 @@ fn unknown(lost: &SessionLost) -> Vec<(&str, bool, bool)> {
         .collect()
 }
 
-/// Takes the next connection, which offers to resume, and gives it a fresh session instead.
-async fn refuse_resume(server: &mut Server) -> Peer {
-    let mut peer = server.accept().await;
-    assert!(peer.hello().await.resume.is_some());
-    peer.welcome(not_resumed("session-2", ResumeRefusal::Expired))
-        .await;
-    peer
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_refused_resume_tells_what_is_unknown_and_sends_only_what_never_left() {
     let mut server = Server::new();
@@ -57,7 +48,7 @@ async fn a_refused_resume_tells_what_is_unknown_and_sends_only_what_never_left()
     let waiting = spawn_ask(&socket, "asked later");
     settle().await;
 
-    let mut peer = refuse_resume(&mut server).await;
+    let mut peer = server.refuse_resume().await;
     assert_eq!(asking.await.unwrap(), Err(AckError::SessionLost));
     let connect = peer.attach("/").await;
     assert_eq!(connect, 1, "fresh numbers");
@@ -103,7 +94,7 @@ async fn lost_events_are_sent_again_when_that_was_asked_for() {
     settle().await;
     socket.emit("third", ()).unwrap();
 
-    let mut peer = refuse_resume(&mut server).await;
+    let mut peer = server.refuse_resume().await;
     peer.attach("/").await;
     let (first, (_, second, ack), third) = (
         peer.next_event().await,
@@ -145,7 +136,7 @@ async fn hooks_run_before_anything_that_waits_is_sent() {
     peer.cut();
     settle().await;
     socket.emit("waiting", ()).unwrap();
-    let mut peer = refuse_resume(&mut server).await;
+    let mut peer = server.refuse_resume().await;
     peer.attach("/").await;
     let early = tokio::time::timeout(PING_TIMEOUT / 2, peer.next()).await;
     assert!(early.is_err(), "the client's hook is not done: {early:?}");
@@ -180,13 +171,13 @@ async fn a_hook_whose_session_is_lost_too_goes_ahead_of_nothing_any_more() {
     peer.cut();
     settle().await;
     socket.emit("waiting", ()).unwrap();
-    let mut peer = refuse_resume(&mut server).await;
+    let mut peer = server.refuse_resume().await;
     peer.attach("/").await;
     assert_eq!(peer.next_event().await.1, "join");
     peer.received(2).await;
     settle().await;
     peer.cut();
-    let mut peer = refuse_resume(&mut server).await;
+    let mut peer = server.refuse_resume().await;
     peer.attach("/").await;
     assert_eq!(peer.next_event().await.1, "join");
     // The first run ends, while the second one stands before the queue.
@@ -208,7 +199,7 @@ async fn a_panicking_hook_opens_the_queue_too() {
     peer.cut();
     settle().await;
     socket.emit("waiting", ()).unwrap();
-    let mut peer = refuse_resume(&mut server).await;
+    let mut peer = server.refuse_resume().await;
     peer.attach("/").await;
     assert_eq!(peer.next_event().await.1, "waiting");
 }
@@ -308,7 +299,7 @@ async fn a_connect_waits_through_a_lost_session() {
     let script = async {
         settle().await;
         peer.cut();
-        let mut peer = refuse_resume(&mut server).await;
+        let mut peer = server.refuse_resume().await;
         for _ in 0..2 {
             let Got::Connect { seq, namespace, .. } = peer.next().await else {
                 panic!("CONNECT")
@@ -331,7 +322,7 @@ async fn the_ack_of_an_event_that_never_left_outlives_the_session() {
     let asking = spawn_ask(&other, "early");
     settle().await;
     peer.cut();
-    let mut peer = refuse_resume(&mut server).await;
+    let mut peer = server.refuse_resume().await;
     peer.attach("/").await;
     let (connected, _) = tokio::join!(other.connect(), peer.attach("/other"));
     connected.unwrap();
@@ -356,7 +347,7 @@ async fn an_event_whose_ack_has_come_is_not_unknown_though_no_receipt_has() {
     socket.emit("under way", ()).unwrap();
     peer.next_event().await;
     peer.cut();
-    let mut peer = refuse_resume(&mut server).await;
+    let mut peer = server.refuse_resume().await;
     peer.attach("/").await;
     settle().await;
     let losses = losses.lock().unwrap();

@@ -6,17 +6,8 @@ use std::time::Duration;
 use crate::support::*;
 use futures_util::StreamExt;
 use tokio::sync::Notify;
-use trunkline_client::{Ack, Args, Code, Data, EventName, Invocation, Limits, Payload};
-use trunkline_protocol::{Prepared, ResumeRefusal};
-
-/// The answer's text, or the failure's code.
-async fn answer(peer: &mut Peer) -> Result<(u64, Payload), (u64, Code)> {
-    match peer.next().await {
-        Got::Ack { ack, args, .. } => Ok((ack, args)),
-        Got::Failed { ack, code, .. } => Err((ack, code)),
-        other => panic!("{other:?}"),
-    }
-}
+use trunkline_client::{Ack, Args, Code, Data, EventName, Invocation, Payload};
+use trunkline_protocol::Prepared;
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_for_once_takes_one_event_and_leaves_the_next_to_others() {
@@ -28,12 +19,12 @@ async fn a_handler_for_once_takes_one_event_and_leaves_the_next_to_others() {
     let (_socket, mut peer) = connect(&client, &mut server).await;
     for (ack, expected) in [(1, "once"), (2, "tick")] {
         peer.push(&event("tick", Some(ack), ())).await;
-        let (_, args) = answer(&mut peer).await.unwrap();
+        let (_, args) = peer.next_answer().await.unwrap();
         assert_eq!(args.first(), Ok(expected.to_owned()));
     }
     root.once("tick", || async { Ack("once more") });
     peer.push(&event("tick", Some(3), ())).await;
-    let (_, args) = answer(&mut peer).await.unwrap();
+    let (_, args) = peer.next_answer().await.unwrap();
     assert_eq!(args.first(), Ok("once more".to_owned()));
 }
 
@@ -49,10 +40,10 @@ async fn a_handler_for_once_is_not_spent_by_what_never_reaches_it_and_can_be_can
     *poisoned.last_mut().unwrap() = 0xc1;
     peer.send(&poisoned).await;
     peer.next_seq = 3;
-    assert_eq!(answer(&mut peer).await, Err((1, Code::BAD_ARGS)));
+    assert_eq!(peer.next_answer().await, Err((1, Code::BAD_ARGS)));
     once.cancel();
     peer.push(&event("tick", Some(2), ())).await;
-    assert_eq!(answer(&mut peer).await, Err((2, Code::UNKNOWN_EVENT)));
+    assert_eq!(peer.next_answer().await, Err((2, Code::UNKNOWN_EVENT)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,7 +59,7 @@ async fn a_stream_gives_events_in_order_and_answers_each_when_it_is_read() {
     assert_eq!(lines.waiting(), 3, "nothing is answered before it is read");
     for number in [1, 2] {
         assert_eq!(lines.next().await.unwrap().0, number as u32);
-        let answered = answer(&mut peer).await;
+        let answered = peer.next_answer().await;
         assert_eq!(answered, Ok((number, Payload::empty())));
     }
     // As anybody's stream.
@@ -87,8 +78,8 @@ async fn an_event_that_does_not_fit_a_stream_is_failed_and_left_out() {
     settle().await;
     let Args(pair) = pairs.next().await.unwrap();
     assert_eq!(pair, (1, 2));
-    assert_eq!(answer(&mut peer).await, Err((1, Code::BAD_ARGS)));
-    assert_eq!(answer(&mut peer).await, Ok((2, Payload::empty())));
+    assert_eq!(peer.next_answer().await, Err((1, Code::BAD_ARGS)));
+    assert_eq!(peer.next_answer().await, Ok((2, Payload::empty())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,18 +105,14 @@ async fn streams_and_handlers_do_not_wait_for_each_other() {
     drop(other);
     peer.push(&event("line", None, &9)).await;
     never.notify_one();
-    assert_eq!(answer(&mut peer).await, Ok((1, Payload::empty())));
+    assert_eq!(peer.next_answer().await, Ok((1, Payload::empty())));
     assert_eq!(lines.waiting(), 1, "nobody has read it");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_is_not_read_holds_the_server_back_and_drops_nothing() {
     let mut server = Server::new();
-    let limits = Limits {
-        inbound: 10_000,
-        ..Limits::default()
-    };
-    let client = server.builder().limits(limits).build().unwrap();
+    let client = server.client_taking(10_000);
     let mut lines = client.socket("/").stream::<Data<String>>("line");
     let (_socket, mut peer) = connect(&client, &mut server).await;
     for _ in 0..5 {
@@ -156,11 +143,11 @@ async fn a_dropped_stream_fails_what_waits_and_makes_place() {
     peer.push(&event("line", Some(1), &1)).await;
     settle().await;
     drop(lines);
-    assert_eq!(answer(&mut peer).await, Err((1, Code::UNKNOWN_EVENT)));
+    assert_eq!(peer.next_answer().await, Err((1, Code::UNKNOWN_EVENT)));
     assert_eq!(client.stats().waiting_bytes, 0);
     root.on("line", |Data(number): Data<u32>| async move { Ack(number) });
     peer.push(&event("line", Some(2), &2)).await;
-    let (ack, args) = answer(&mut peer).await.unwrap();
+    let (ack, args) = peer.next_answer().await.unwrap();
     assert_eq!((ack, args.first()), (2, Ok(2)));
 }
 
@@ -211,10 +198,7 @@ async fn a_stream_goes_on_after_its_session_was_lost() {
     peer.push(&event("line", Some(1), &1)).await;
     settle().await;
     peer.cut();
-    let mut peer = server.accept().await;
-    peer.hello().await;
-    peer.welcome(not_resumed("session-2", ResumeRefusal::Expired))
-        .await;
+    let mut peer = server.refuse_resume().await;
     peer.attach("/").await;
     peer.push(&event("line", Some(1), &2)).await;
     settle().await;
@@ -222,7 +206,7 @@ async fn a_stream_goes_on_after_its_session_was_lost() {
     assert_eq!(lines.next().await.unwrap().0, 1);
     settle().await;
     assert_eq!(lines.next().await.unwrap().0, 2);
-    assert_eq!(answer(&mut peer).await, Ok((1, Payload::empty())));
+    assert_eq!(peer.next_answer().await, Ok((1, Payload::empty())));
     let more = tokio::time::timeout(Duration::from_secs(1), peer.next()).await;
     assert!(more.is_err(), "{more:?}");
 }
@@ -237,9 +221,9 @@ async fn waiting_for_one_event_misses_none_from_the_call_on_and_leaves_nothing_b
     peer.push(&event("ready", Some(1), &4)).await;
     settle().await;
     assert_eq!(ready.await.unwrap().0, 4);
-    assert_eq!(answer(&mut peer).await, Ok((1, Payload::empty())));
+    assert_eq!(peer.next_answer().await, Ok((1, Payload::empty())));
     peer.push(&event("ready", Some(2), &5)).await;
-    assert_eq!(answer(&mut peer).await, Err((2, Code::UNKNOWN_EVENT)));
+    assert_eq!(peer.next_answer().await, Err((2, Code::UNKNOWN_EVENT)));
     drop(socket.next::<Payload>("ready"));
     socket.on("ready", || async {});
 }

@@ -107,6 +107,15 @@ impl Server {
         self.builder().build().unwrap()
     }
 
+    /// A client that takes so many bytes of events before it withholds receipts.
+    pub(crate) fn client_taking(&self, inbound: u32) -> Client {
+        let limits = Limits {
+            inbound,
+            ..Limits::default()
+        };
+        self.builder().limits(limits).build().unwrap()
+    }
+
     pub(crate) fn plan(&self, dials: impl IntoIterator<Item = Dial>) {
         self.dialer.plan.lock().unwrap().extend(dials);
     }
@@ -148,6 +157,15 @@ impl Server {
         peer
     }
 
+    /// The next connection, which offers to resume and gets a fresh session instead, up to WELCOME.
+    pub(crate) async fn refuse_resume(&mut self) -> Peer {
+        let mut peer = self.accept().await;
+        assert!(peer.hello().await.resume.is_some(), "a resume");
+        let welcome = not_resumed("session-2", ResumeRefusal::Expired);
+        peer.welcome(welcome).await;
+        peer
+    }
+
     /// A connection that resumes: the client has received `next_seq - 1`, the server `received`.
     pub(crate) async fn accept_resume(&mut self, received: u64) -> Peer {
         let mut peer = self.accept().await;
@@ -166,6 +184,39 @@ pub(crate) async fn connect(client: &Client, server: &mut Server) -> (Socket, Pe
     let (connected, peer) = tokio::join!(connecting, server.accept_fresh());
     connected.expect("connected");
     (socket, peer)
+}
+
+/// Connects a client's root socket against a fresh session of a server with these limits, which has
+/// confirmed the CONNECT.
+pub(crate) async fn connect_within(
+    client: &Client,
+    server: &mut Server,
+    limits: Limits,
+) -> (Socket, Peer) {
+    let socket = client.socket("/");
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.hello().await;
+        let welcome = fresh("session-1");
+        peer.welcome(Welcome { limits, ..welcome }).await;
+        peer.attach("/").await;
+        peer.received(1).await;
+        settle().await;
+        peer
+    };
+    let (connected, peer) = tokio::join!(socket.connect(), script);
+    connected.expect("connected");
+    (socket, peer)
+}
+
+/// As [`connect_within`], to a server that takes one small event at a time: with any its window is
+/// full.
+pub(crate) async fn connect_narrowly(client: &Client, server: &mut Server) -> (Socket, Peer) {
+    let limits = Limits {
+        inbound: 500,
+        ..Limits::default()
+    };
+    connect_within(client, server, limits).await
 }
 
 /// The state of a client that is connected.
@@ -403,6 +454,15 @@ impl Peer {
                 seq, event, ack, ..
             } => (seq, event, ack),
             other => panic!("{other:?} in place of an event"),
+        }
+    }
+
+    /// The next frame, which is an answer: its id with the args, or with the failure's code.
+    pub(crate) async fn next_answer(&mut self) -> Result<(u64, Payload), (u64, Code)> {
+        match self.next().await {
+            Got::Ack { ack, args, .. } => Ok((ack, args)),
+            Got::Failed { ack, code, .. } => Err((ack, code)),
+            other => panic!("{other:?} in place of an answer"),
         }
     }
 

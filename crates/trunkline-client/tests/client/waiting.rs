@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use trunkline_client::{AckError, Client, Code, EmitError, Limits, Socket};
-use trunkline_protocol::{Close, ResumeRefusal, Welcome};
+use trunkline_protocol::Close;
 
 #[tokio::test(start_paused = true)]
 async fn the_queue_of_an_unconnected_socket_is_bounded_in_bytes() {
@@ -138,10 +138,7 @@ async fn a_client_that_does_not_queue_lets_its_hook_emit_before_the_socket_is_op
         }
     });
     peer.cut();
-    let mut peer = server.accept().await;
-    peer.hello().await;
-    peer.welcome(not_resumed("session-2", ResumeRefusal::Expired))
-        .await;
+    let mut peer = server.refuse_resume().await;
     settle().await;
     assert_eq!(socket.emit("too early", ()), Err(EmitError::Offline));
     peer.attach("/").await;
@@ -183,25 +180,11 @@ async fn the_servers_window_holds_events_back_and_its_receipts_let_them_go() {
     let mut server = Server::new();
     let client = server.client();
     let socket = client.socket("/");
-    let script = async {
-        let mut peer = server.accept().await;
-        peer.hello().await;
-        let limits = Limits {
-            inbound: 1_000,
-            ..Limits::default()
-        };
-        peer.welcome(Welcome {
-            limits,
-            ..fresh("session-1")
-        })
-        .await;
-        peer.attach("/").await;
-        peer.received(1).await;
-        settle().await;
-        peer
+    let limits = Limits {
+        inbound: 1_000,
+        ..Limits::default()
     };
-    let (connected, mut peer) = tokio::join!(socket.connect(), script);
-    connected.unwrap();
+    let (_socket, mut peer) = connect_within(&client, &mut server, limits).await;
     // Each fills the window by itself.
     for _ in 0..3 {
         socket.emit("wide", &"x".repeat(1_100)).unwrap();
@@ -224,23 +207,11 @@ async fn an_event_larger_than_the_server_takes_is_refused_at_once_or_when_that_i
     let early = socket.emit_with_ack::<(), _>("large", &large);
     let early = tokio::spawn(early);
     settle().await;
-    let script = async {
-        let mut peer = server.accept().await;
-        peer.hello().await;
-        let limits = Limits {
-            frame: 2_000,
-            ..Limits::default()
-        };
-        peer.welcome(Welcome {
-            limits,
-            ..fresh("session-1")
-        })
-        .await;
-        peer.attach("/").await;
-        peer
+    let limits = Limits {
+        frame: 2_000,
+        ..Limits::default()
     };
-    let (connected, mut peer) = tokio::join!(socket.connect(), script);
-    connected.unwrap();
+    let (_socket, mut peer) = connect_within(&client, &mut server, limits).await;
     let refused = early.await.unwrap();
     assert!(matches!(
         refused,
