@@ -164,17 +164,18 @@ impl Book {
         }
     }
 
-    /// Drops what waits for a namespace that is left, and settles its acks.
-    pub(crate) fn leave(&mut self, name: &str) {
-        if let Some(member) = self.members.get_mut(name) {
-            self.offline_bytes -= member.offline.iter().map(offline_len).sum::<usize>();
-            member.offline = VecDeque::new();
-        }
+    /// Takes out what waits for a namespace that is left, and settles its acks.
+    pub(crate) fn leave(&mut self, name: &str) -> VecDeque<Prepared> {
+        let member = self.members.get_mut(name);
+        let waiting = member.map(|member| std::mem::take(&mut member.offline));
+        let waiting = waiting.unwrap_or_default();
+        self.offline_bytes -= waiting.iter().map(offline_len).sum::<usize>();
         self.lightened.notify_waiters();
         for waiter in self.acks.leave(name) {
             // Whoever gave up waiting needs no answer, here and below.
             let _ = waiter.send(Err(AckError::Disconnected));
         }
+        waiting
     }
 }
 

@@ -10,7 +10,7 @@ use trunkline_protocol::{InvalidName, NamespaceName};
 use crate::builder::Config;
 use crate::lost::hook;
 use crate::shared::Shared;
-use crate::{Builder, SessionLost, Socket, State, Stats, Watch};
+use crate::{Builder, EventsDropped, SessionLost, Socket, State, Stats, Watch};
 
 /// One session with a server, kept alive over any number of connections.
 ///
@@ -144,6 +144,35 @@ impl Client {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let before = self.shared().on_lost.lock().replace(hook(function));
+        // Outside the lock: it may hold handles.
+        drop(before);
+    }
+
+    /// Sets what is told of events that were taken by [`emit`](Socket::emit) and will not be sent, since
+    /// the server does not let their socket in, has disconnected it, or does not take them; instead of
+    /// an earlier one. Each is told once, here or in
+    /// [`on_session_lost`](Self::on_session_lost), which has those of a session or client that is over.
+    ///
+    /// Only events that could not leave at once can come to that: those before CONNECTED, and those
+    /// emitted while a socket is attached again. Nothing waits for the hook. What
+    /// [`Socket::disconnect`], [`close`](Self::close) and [`abort`](Self::abort) drop is not told: whoever
+    /// calls them has asked for it. [`Stats::events_dropped`] counts, with a hook or without.
+    ///
+    /// ```no_run
+    /// # fn example(client: &trunkline_client::Client) {
+    /// client.on_events_dropped(|dropped| async move {
+    ///     for event in &dropped.events {
+    ///         println!("{} was not sent: {:?}", event.event, dropped.reason);
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn on_events_dropped<F, Fut>(&self, function: F)
+    where
+        F: Fn(EventsDropped) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let before = self.shared().on_dropped.lock().replace(hook(function));
         // Outside the lock: it may hold handles.
         drop(before);
     }

@@ -84,7 +84,8 @@ pub enum ConnectError {
     Disconnected,
 }
 
-/// Why an event was not taken. It was not sent, and will not be.
+/// Why an event was not taken. It was not sent, and will not be. Its args are still with whoever
+/// emitted it, since an emit borrows them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {

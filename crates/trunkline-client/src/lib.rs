@@ -11,7 +11,7 @@
 //! | `capacity.rs` | what waits for the server, for senders that want to know |
 //! | `handler.rs`, `extract.rs` | what a handler may be and take; what it returns is the driver's |
 //! | `state.rs`, `stats.rs` | [`State`], [`SocketState`], [`Watch`]; [`Stats`] |
-//! | `lost.rs` | [`SessionLost`]: what is unknown after a session was lost |
+//! | `lost.rs` | [`SessionLost`]: what is unknown after a session was lost; [`EventsDropped`]: what is not sent |
 //! | `error.rs` | an error enum per operation |
 //! | `shared.rs`, `book.rs`, `membership.rs`, `sending.rs`, `losing.rs` | what handles and the client's task share, by concern |
 //! | `namespace.rs`, `inbox.rs` | one namespace: its handlers, its ordered events |
@@ -63,7 +63,7 @@ pub use extract::{FromEvent, Invocation, Offers};
 pub use go_away::GO_AWAY_MAX;
 pub use handler::{Ack, Handler};
 pub use http::{HeaderName, HeaderValue};
-pub use lost::{LossReason, LostEvent, SessionLost};
+pub use lost::{DropReason, EventsDropped, LossReason, LostEvent, SessionLost};
 pub use run::RETRY_AFTER_MAX;
 pub use socket::{Connected, Socket};
 pub use state::{SocketState, State, Watch};

@@ -3,7 +3,7 @@
 //! Specification: session.md, "Losing the connection, losing the session".
 
 use trunkline_driver::Session;
-use trunkline_driver::sync::Arc;
+use trunkline_driver::sync::{Arc, Ordering};
 use trunkline_protocol::{AckId, Close, Code, NamespaceName, Prepared};
 
 use crate::book::{Answered, Book, Phase, offline_len};
@@ -13,7 +13,7 @@ use crate::namespace::Namespace;
 use crate::run::End;
 use crate::shared::Shared;
 use crate::stats::count;
-use crate::{AckError, ConnectError, SocketState, State};
+use crate::{AckError, ConnectError, DropReason, EventsDropped, SocketState, State};
 
 /// What stands before a namespace that is attached.
 #[derive(Clone, Copy)]
@@ -44,7 +44,11 @@ impl Shared {
         let resend = self.config.settings.resend_lost;
         let answered = std::mem::take(&mut book.answered);
         let code = loss_code(&reason);
-        let sorted = self.sort(&session, &answered, code, farewell, |sent| !sent || resend);
+        let goes_on = |event: &LostEvent| {
+            let member = book.members.get(&*event.namespace);
+            (!event.sent || resend) && member.is_some_and(|member| member.wanted)
+        };
+        let sorted = self.sort(&session, &answered, code, farewell, goes_on);
         settle_acks(&mut book, &sorted);
         for member in book.members.values_mut() {
             member.reattaching =
@@ -83,9 +87,8 @@ impl Shared {
                 count(&self.counters.sessions_lost);
             }
             let answered = std::mem::take(&mut book.answered);
-            sorted = self.sort(session, &answered, end.code(), None, |_| false);
+            sorted = self.sort(session, &answered, end.code(), None, |_: &LostEvent| false);
         }
-        let depth = self.config.settings.limits.depth;
         let error = end.to_connect_error();
         let socket_state = SocketState::Disconnected {
             code: end.code(),
@@ -93,11 +96,7 @@ impl Shared {
         };
         for member in book.members.values_mut() {
             for frame in std::mem::take(&mut member.offline) {
-                let event = LostEvent::read(&frame, depth);
-                sorted.told.extend(event.map(|(event, _)| LostEvent {
-                    sent: false,
-                    ..event
-                }));
+                sorted.told.extend(LostEvent::read_unsent(&frame));
             }
             if member.wanted {
                 member.end(socket_state.clone(), &error);
@@ -122,6 +121,7 @@ impl Shared {
                 .iter()
                 .for_each(|namespace| namespace.clear(self));
             drop(self.on_lost.lock().take());
+            drop(self.on_dropped.lock().take());
             return;
         }
         self.tell_last(end.loss(), session.is_some(), sorted.told);
@@ -195,30 +195,52 @@ impl Shared {
         answered: &Answered,
         code: Code,
         farewell: Option<Close>,
-        keep: impl Fn(bool) -> bool,
+        goes_on: impl Fn(&LostEvent) -> bool,
     ) -> Sorted {
         let lost = session.end(code, farewell);
-        let depth = self.config.settings.limits.depth;
         let unconfirmed = lost.unconfirmed.into_iter().map(|frame| (true, frame));
         let queued = lost.queued.into_iter().map(|frame| (false, frame));
         let mut sorted = Sorted::default();
         for (sent, frame) in unconfirmed.chain(queued) {
-            let Some((mut event, ack_id)) = LostEvent::read(&frame, depth) else {
+            let Some((mut event, ack_id)) = LostEvent::read(&frame) else {
                 continue;
             };
             if ack_id.is_some_and(|ack_id| answered.contains(ack_id)) {
                 continue;
             }
             event.sent = sent;
-            event.resent = sent && keep(sent);
-            if keep(sent) {
+            let goes_on = goes_on(&event);
+            event.resent = sent && goes_on;
+            if goes_on {
                 sorted.kept.push((event.namespace.clone(), ack_id, frame));
             }
-            if sent || !keep(sent) {
+            if sent || !goes_on {
                 sorted.told.push(event);
             }
         }
         sorted
+    }
+
+    /// Tells of events that were taken and will not be sent.
+    pub(crate) fn tell_dropped(
+        &self,
+        reason: DropReason,
+        frames: impl IntoIterator<Item = Prepared>,
+    ) {
+        let frames = frames.into_iter();
+        let events = frames.filter_map(|frame| LostEvent::read_unsent(&frame));
+        let events: Vec<_> = events.collect();
+        if events.is_empty() {
+            return;
+        }
+        let number = events.len() as u64;
+        let counter = &self.counters.events_dropped;
+        counter.fetch_add(number, Ordering::Relaxed);
+        tracing::warn!(?reason, number, "events that waited are dropped");
+        let told = self.on_dropped.lock().clone();
+        if let Some(hook) = told {
+            self.tasks.spawn(hook(EventsDropped { reason, events }));
+        }
     }
 
     fn run_lost_hook(self: &Arc<Self>, number: u64, hook: crate::lost::HookFuture) {
@@ -321,23 +343,18 @@ fn waiting_acks(member: &crate::book::Member) -> Vec<(AckId, NamespaceName)> {
     let ids = member
         .offline
         .iter()
-        .filter_map(|frame| LostEvent::read(frame, u32::MAX)?.1);
+        .filter_map(|frame| LostEvent::read(frame)?.1);
     ids.map(|ack_id| (ack_id, member.namespace.name.clone()))
         .collect()
 }
 
 /// Puts events ahead of those that wait already, in order.
 fn put_back(book: &mut Book, kept: Vec<(NamespaceName, Option<AckId>, Prepared)>) {
-    for (namespace, ack_id, frame) in kept.into_iter().rev() {
-        match book.members.get_mut(&*namespace) {
-            Some(member) if member.wanted => {
-                book.offline_bytes += offline_len(&frame);
-                member.offline.push_front(frame);
-            }
-            _ => {
-                let waiter = ack_id.and_then(|ack_id| book.acks.forget(ack_id));
-                let _ = waiter.map(|waiter| waiter.send(Err(AckError::Disconnected)));
-            }
+    for (namespace, _, frame) in kept.into_iter().rev() {
+        // What goes on is of namespaces that are wanted, and so are there.
+        if let Some(member) = book.members.get_mut(&*namespace) {
+            book.offline_bytes += offline_len(&frame);
+            member.offline.push_front(frame);
         }
     }
 }

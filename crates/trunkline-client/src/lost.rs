@@ -8,6 +8,8 @@ use trunkline_protocol::{
     AckId, Code, EventName, NamespaceName, Payload, Prepared, PreparedEvent, ResumeRefusal,
 };
 
+use crate::EmitError;
+
 /// A session was lost: what it had under way may or may not have arrived.
 ///
 /// Its pending acks have ended with [`AckError::SessionLost`](crate::AckError::SessionLost). The
@@ -37,7 +39,31 @@ pub enum LossReason {
     GaveUp,
 }
 
-/// An event of a lost session.
+/// Events that were taken, and will not be sent: none of them has left.
+///
+/// Acks that they asked for have ended already, with the same reason.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EventsDropped {
+    /// Why they are not sent.
+    pub reason: DropReason,
+    /// They, in the order in which they were emitted.
+    pub events: Vec<LostEvent>,
+}
+
+/// Why events that were taken are not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The server refused their namespace, with this code, while they waited for it.
+    Refused(Code),
+    /// The server disconnected their socket, with this code, before it was open to them.
+    Disconnected(Code),
+    /// They turned out to be more than the server takes, which had not said so when they were taken.
+    NotTaken(EmitError),
+}
+
+/// An event of a lost session, or one that was dropped.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LostEvent {
@@ -49,8 +75,9 @@ pub struct LostEvent {
     pub args: Payload,
     /// Whether an ack was asked for.
     pub asked_ack: bool,
-    /// Whether it had left: then it may have arrived. One that had not is only listed when the
-    /// client is at its end; otherwise it is sent in the fresh session.
+    /// Whether it had left: then it may have arrived. One that had not is only listed when nothing
+    /// will send it: when it was [dropped](EventsDropped), its socket was disconnected here, or the
+    /// client is at its end. Otherwise it is sent in the fresh session.
     pub sent: bool,
     /// Whether the client sends it again by itself, as [`Builder::resend_lost`] asked.
     ///
@@ -59,14 +86,24 @@ pub struct LostEvent {
 }
 
 impl LostEvent {
-    /// Reads a frame that the session kept; none if it is no EVENT.
-    pub(crate) fn read(frame: &Prepared, depth: u32) -> Option<(Self, Option<AckId>)> {
+    /// Reads a frame that never left; none if it is no EVENT.
+    pub(crate) fn read_unsent(frame: &Prepared) -> Option<Self> {
+        let (event, _) = Self::read(frame)?;
+        Some(Self {
+            sent: false,
+            ..event
+        })
+    }
+
+    /// Reads a frame that the session kept; none if it is no EVENT. It is the application's own, so
+    /// that what this side takes of others (`limits.depth`) does not matter.
+    pub(crate) fn read(frame: &Prepared) -> Option<(Self, Option<AckId>)> {
         let PreparedEvent {
             namespace,
             ack_id,
             event,
             args,
-        } = frame.to_event(depth)?;
+        } = frame.to_event(u32::MAX)?;
         let event = Self {
             namespace,
             event,

@@ -14,7 +14,7 @@ use crate::losing::Due;
 use crate::namespace::Namespace;
 use crate::run;
 use crate::shared::{Shared, push};
-use crate::{ConnectError, Connected, SocketState, State};
+use crate::{ConnectError, Connected, DropReason, SocketState, State};
 
 /// Where an answer to a connect arrives.
 pub(crate) type Answer = oneshot::Receiver<Result<Connected, ConnectError>>;
@@ -109,7 +109,8 @@ impl Shared {
         };
         member.end(state, &ConnectError::Disconnected);
         let namespace = Arc::clone(&member.namespace);
-        book.leave(name);
+        // Whoever leaves has asked for what that drops.
+        drop(book.leave(name));
         book.broken = book.broken.take().or(broken);
         drop(book);
         namespace.inbox.clear(self);
@@ -184,7 +185,9 @@ impl Shared {
             data,
         };
         member.end(state, &error);
-        book.leave(name);
+        let waiting = book.leave(name);
+        drop(book);
+        self.tell_dropped(DropReason::Refused(code), waiting);
     }
 
     /// Takes the server's DISCONNECT. Events that came before it are still handled.
@@ -211,7 +214,9 @@ impl Shared {
             reason: reason.to_owned(),
         };
         member.end(state, &ConnectError::Disconnected);
-        book.leave(name);
+        let waiting = book.leave(name);
+        drop(book);
+        self.tell_dropped(DropReason::Disconnected(code), waiting);
     }
 
     /// The CONNECTs to send right behind a first HELLO.

@@ -8,7 +8,7 @@ use crate::book::{AckWaiter, Book, Member, offline_len};
 use crate::namespace::Namespace;
 use crate::shared::Shared;
 use crate::stats::count;
-use crate::{AckError, EmitError};
+use crate::{AckError, DropReason, EmitError};
 
 impl Shared {
     /// Takes an event: into the session if its namespace is open, else into the queue before it.
@@ -73,18 +73,23 @@ impl Shared {
         }
         member.open = true;
         let waiting = std::mem::take(&mut member.offline);
+        let mut refused = Vec::new();
         for frame in waiting {
             book.offline_bytes -= offline_len(&frame);
             let fits = session.message_len(&frame).map_err(EmitError::from);
-            let refused = fits
+            let error = fits
                 .err()
                 .or_else(|| session.push(frame.clone()).err().map(overflow));
-            if let Some(error) = refused {
-                count(&self.counters.events_dropped);
-                give_back(&mut book, &frame, error);
+            if let Some(error) = error {
+                give_back(&mut book, &frame, error.clone());
+                refused.push((frame, error));
             }
         }
         book.lightened.notify_waiters();
+        drop(book);
+        for (frame, error) in refused {
+            self.tell_dropped(DropReason::NotTaken(error), [frame]);
+        }
     }
 
     /// Hands a best-effort event to the connection, or drops and counts it.
@@ -220,7 +225,6 @@ fn overflow(error: PushError) -> EmitError {
 
 /// An event that was taken does not fit after all: the server's limits came late.
 fn give_back(book: &mut Book, frame: &Prepared, error: EmitError) {
-    tracing::warn!(%error, "an event that waited is dropped");
     if let Some(ack_id) = frame.ack_id()
         && let Some(waiter) = book.acks.forget(ack_id)
     {

@@ -17,7 +17,7 @@ use crate::lost::Hook;
 use crate::namespace::Namespace;
 use crate::stats::Counters;
 use crate::tasks::Tasks;
-use crate::{SessionLost, Socket, State};
+use crate::{EventsDropped, SessionLost, Socket, State};
 
 /// What a client's handles and its task share. Handles count; this does not.
 pub(crate) struct Shared {
@@ -30,6 +30,7 @@ pub(crate) struct Shared {
     /// Wakes the client's task to look around.
     pub(crate) bell: Notify,
     pub(crate) on_lost: Mutex<Option<Hook<SessionLost>>>,
+    pub(crate) on_dropped: Mutex<Option<Hook<EventsDropped>>>,
     /// How many of the hooks for lost sessions are done.
     pub(crate) hooks_done: watch::Sender<u64>,
     /// Questions for fresh credentials so far; only the latest is worked on.
@@ -86,6 +87,7 @@ impl Shared {
             aborted: watch::Sender::new(false),
             bell: Notify::new(),
             on_lost: Mutex::default(),
+            on_dropped: Mutex::default(),
             hooks_done: watch::Sender::new(0),
             asked: watch::Sender::new(0),
             draining: AtomicBool::new(false),

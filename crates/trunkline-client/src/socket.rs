@@ -299,7 +299,10 @@ impl Socket {
     /// there is no connection it waits.
     ///
     /// # Errors
-    /// See [`EmitError`]: then it is not sent.
+    /// See [`EmitError`]: then it is not sent. What it was to send is borrowed, and so the caller's
+    /// still. What was taken and is not sent after all is handed back by
+    /// [`on_session_lost`](Client::on_session_lost) or
+    /// [`on_events_dropped`](Client::on_events_dropped).
     pub fn emit<A: IntoArgs>(&self, event: impl EventWith<A>, args: A) -> Result<(), EmitError> {
         let event = event.into_event_name()?;
         let args = args.into_args()?;

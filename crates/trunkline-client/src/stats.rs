@@ -22,8 +22,9 @@ pub struct Stats {
     /// [`QueueLong`](crate::EmitError::QueueLong), [`Offline`](crate::EmitError::Offline),
     /// [`TooManyAcks`](crate::EmitError::TooManyAcks).
     pub emits_refused: u64,
-    /// Events that were taken while nobody knew the server's limits, and turned out to be too large
-    /// for it.
+    /// Events that were taken and then not sent, since the server did not let their socket in, disconnected
+    /// it, or does not take them: see
+    /// [`Client::on_events_dropped`](crate::Client::on_events_dropped).
     pub events_dropped: u64,
     /// Volatile events that were dropped, since there was no connection, or it was busy.
     pub dropped_volatile: u64,

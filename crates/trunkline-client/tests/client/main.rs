@@ -8,6 +8,7 @@ mod catching;
 mod connecting;
 mod credentials;
 mod delivering;
+mod early;
 mod going_away;
 mod handles;
 mod handling;
