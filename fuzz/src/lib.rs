@@ -11,6 +11,7 @@
 //! | `handshakes.rs` | HELLO, WELCOME, and attempts to resume |
 //! | `sessions.rs`, `sessions/` | a script of what happens to two ends of a session |
 //! | `server.rs` | what a client sends to a server, message by message |
+//! | `client.rs` | what a server sends to a client, message by message |
 //! | `accept.rs` | an HTTP request and a WebSocket client's bytes |
 //! | `dial.rs` | a URL, headers, and a server's answer |
 //! | `proxy_header.rs` | what a proxy says ahead of a connection's first byte |
@@ -19,6 +20,7 @@
 
 pub mod accept;
 pub mod args;
+pub mod client;
 pub mod dial;
 pub mod frames;
 pub mod handshakes;
@@ -39,6 +41,7 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("handshakes", handshakes::run),
     ("sessions", sessions::run),
     ("server", server::run),
+    ("client", client::run),
     ("accept", accept::run),
     ("dial", dial::run),
     ("proxy-header", proxy_header::run),

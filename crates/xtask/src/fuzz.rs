@@ -18,6 +18,7 @@ const TARGETS: [&str; 8] = [
     "handshakes",
     "sessions",
     "server",
+    "client",
     "accept",
     "dial",
     "proxy-header",

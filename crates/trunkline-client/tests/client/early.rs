@@ -10,7 +10,10 @@ use trunkline_protocol::{Close, Prepared, Value};
 
 /// What hooks were told, in order: by which, why, and of which events.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<(String, Vec<String>)>>>);
+struct Told(Arc<Mutex<Vec<Report>>>);
+
+/// Why, and which events.
+type Report = (String, Vec<String>);
 
 impl Told {
     fn by(client: &Client) -> Self {
@@ -37,12 +40,12 @@ impl Told {
         }
     }
 
-    fn taken(&self) -> Vec<(String, Vec<String>)> {
+    fn taken(&self) -> Vec<Report> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 }
 
-fn told(why: impl std::fmt::Debug, names: &[&str]) -> Vec<(String, Vec<String>)> {
+fn told(why: impl std::fmt::Debug, names: &[&str]) -> Vec<Report> {
     let names = names.iter().map(|&name| name.to_owned()).collect();
     vec![(format!("{why:?}"), names)]
 }
