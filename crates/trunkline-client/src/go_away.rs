@@ -20,16 +20,25 @@ pub(crate) struct Notice {
     pub(crate) deadline: Instant,
     /// Where to.
     pub(crate) url: Option<String>,
+    /// When the connection's first one came: one that is told again and again must not keep the client
+    /// from sending for good.
+    since: Instant,
 }
 
 impl Notice {
-    pub(crate) fn new(go_away: GoAway, now: Instant) -> Self {
-        let from_now = |ms| now + Duration::from_millis(ms).min(GO_AWAY_MAX);
+    /// One that replaces `former`, if that came before it on this connection (SES-061).
+    fn new(go_away: GoAway, former: Option<&Self>, now: Instant) -> Self {
+        let since = former.map_or(now, |former| former.since);
+        let from_now = |ms| {
+            let told = now + Duration::from_millis(ms).min(GO_AWAY_MAX);
+            told.min(since + GO_AWAY_MAX)
+        };
         let (slot, deadline) = (from_now(go_away.slot), from_now(go_away.deadline));
         Self {
             slot: slot.min(deadline),
             deadline,
             url: go_away.url,
+            since,
         }
     }
 }
@@ -40,7 +49,9 @@ impl Shared {
         tracing::info!(reason = %go_away.reason, slot_ms = go_away.slot, "the server asks to be left");
         session.hold(Hold::EventsAndConnects);
         self.draining.store(true, Ordering::Relaxed);
-        self.book.lock().go_away = Some(Notice::new(go_away, Instant::now()));
+        let mut book = self.book.lock();
+        let notice = Notice::new(go_away, book.go_away.as_ref(), Instant::now());
+        book.go_away = Some(notice);
     }
 
     /// Whether neither side would miss anything if the session went no further than this: all that
@@ -59,8 +70,8 @@ impl Shared {
     }
 }
 
-/// The longest that a client stays where the server asks it to leave (GOAWAY); a later slot or deadline
-/// is taken for this.
+/// The longest that a client stays where the server asks it to leave, from the first GOAWAY on; a later
+/// slot or deadline is taken for this.
 ///
 /// From GOAWAY on the client begins nothing new on its connection: events wait for the next one. It
 /// leaves at the slot it was given, or as soon after it as all it sent is confirmed, all it received is

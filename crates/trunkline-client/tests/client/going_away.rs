@@ -368,3 +368,22 @@ async fn a_server_that_asks_every_successor_to_leave_is_dialled_ever_more_seldom
     server.accept_resume(1).await;
     assert_eq!(server.dials_ms(start).last(), Some(&asked));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_over_and_over_does_not_keep_the_client_for_longer_than_an_hour() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (_socket, mut old) = connect(&client, &mut server).await;
+    old.received(1).await;
+    let start = Instant::now();
+    let peer = loop {
+        old.go_away(go_away(60_000, 60_000, None)).await;
+        tokio::select! {
+            biased;
+            peer = server.accept_resume(1) => break peer,
+            () = sleep(PING_INTERVAL) => {}
+        }
+    };
+    assert_eq!(start.elapsed(), GO_AWAY_MAX);
+    drop(peer);
+}
