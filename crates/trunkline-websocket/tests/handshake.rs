@@ -438,6 +438,39 @@ async fn wrong_handshakes_are_named() {
 }
 
 #[tokio::test]
+async fn heads_without_end_are_wrong_handshakes_with_their_figures() {
+    const LONG: &[u8] = &{
+        let mut reply = [b'x'; 40 * 1024];
+        let head = *b"HTTP/1.1 101 S\r\nX-Long: ";
+        let mut index = 0;
+        while index < head.len() {
+            reply[index] = head[index];
+            index += 1;
+        }
+        reply
+    };
+    let error = dial_to(LONG).await.to_string();
+    assert!(error.contains("over 16384 bytes"), "{error}");
+    const MANY: &[u8] = &{
+        let mut reply = [b'x'; 16 + 8 * 1024];
+        let head = *b"HTTP/1.1 101 S\r\n";
+        let mut index = 0;
+        while index < head.len() {
+            reply[index] = head[index];
+            index += 1;
+        }
+        let header = *b"a: b\r\n\0\0";
+        while index < reply.len() {
+            reply[index] = header[(index - head.len()) % 6];
+            index += 1;
+        }
+        reply
+    };
+    let error = dial_to(MANY).await.to_string();
+    assert!(error.contains("not HTTP"), "{error}");
+}
+
+#[tokio::test]
 async fn protocol_that_was_not_offered_is_a_wrong_handshake() {
     for (header, detail) in [
         ("Sec-WebSocket-Protocol: mqtt\r\n", "`mqtt`"),

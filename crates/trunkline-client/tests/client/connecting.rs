@@ -7,9 +7,9 @@ use http::header::USER_AGENT;
 use tokio::time::Instant;
 use trunkline_client::{
     AGENT_BYTES, BuildError, CLOSE_WAIT, Client, Code, ConnectError, Data, Encoding, HeaderName,
-    HeaderValue, Limits, SocketState, State, Value,
+    HeaderValue, SocketState, State, Value,
 };
-use trunkline_protocol::{Close, Prepared, Welcome};
+use trunkline_protocol::{Close, Prepared};
 use trunkline_transport::DialError;
 
 #[tokio::test(start_paused = true)]
@@ -520,26 +520,7 @@ async fn a_connect_of_the_first_flight_that_was_given_up_is_followed_by_disconne
 async fn close_waits_for_what_the_servers_window_holds_back_but_not_for_ever() {
     let mut server = Server::new();
     let client = server.client();
-    let socket = client.socket("/");
-    let script = async {
-        let mut peer = server.accept().await;
-        peer.hello().await;
-        let limits = Limits {
-            inbound: 500,
-            ..Limits::default()
-        };
-        let welcome = Welcome {
-            limits,
-            ..fresh("session-1")
-        };
-        peer.welcome(welcome).await;
-        peer.attach("/").await;
-        peer.received(1).await;
-        settle().await;
-        peer
-    };
-    let (connected, mut peer) = tokio::join!(socket.connect(), script);
-    connected.unwrap();
+    let (socket, mut peer) = connect_narrowly(&client, &mut server).await;
     for _ in 0..3 {
         socket.emit("wide", &"x".repeat(600)).unwrap();
     }

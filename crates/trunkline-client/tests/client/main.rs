@@ -12,6 +12,7 @@ mod early;
 mod going_away;
 mod handles;
 mod handling;
+mod hostile;
 mod losing;
 mod resuming;
 mod soak;
