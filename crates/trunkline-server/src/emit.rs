@@ -15,7 +15,7 @@ use crate::gather::EmitWithAcks;
 use crate::laggard::Laggard;
 use crate::namespace::NamespaceInner;
 
-/// Why an event was not sent.
+/// Why an event was not sent. Its args are still with whoever emitted it, since an emit borrows them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {
