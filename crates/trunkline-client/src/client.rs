@@ -154,7 +154,9 @@ impl Client {
     /// [`on_session_lost`](Self::on_session_lost), which has those of a session or client that is over.
     ///
     /// Only events that could not leave at once can come to that: those before CONNECTED, and those
-    /// emitted while a socket is attached again. Nothing waits for the hook. What
+    /// emitted while a socket is attached again. What had left when the server disconnected its socket
+    /// is told by its ack alone, if it asked for one: the session delivered it, and whether the socket
+    /// still handled it is unknown. Nothing waits for the hook. What
     /// [`Socket::disconnect`], [`close`](Self::close) and [`abort`](Self::abort) drop is not told: whoever
     /// calls them has asked for it. [`Stats::events_dropped`] counts, with a hook or without.
     ///
