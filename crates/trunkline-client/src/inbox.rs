@@ -94,8 +94,8 @@ impl Incoming {
     }
 
     /// What the backlog is to be told when it is done with.
-    pub(crate) fn done(&self) -> Handled {
-        Handled {
+    pub(crate) fn done(&self) -> Finished {
+        Finished {
             session: Arc::clone(&self.session),
             size: self.size(),
             asked: self.ack_id.is_some(),
@@ -104,7 +104,7 @@ impl Incoming {
 }
 
 /// What an event that waited had counted for.
-pub(crate) struct Handled {
+pub(crate) struct Finished {
     pub(crate) session: Arc<Session>,
     pub(crate) size: usize,
     /// An answer was due.

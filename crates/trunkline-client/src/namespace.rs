@@ -33,21 +33,21 @@ struct Routes {
 
 /// Which events are subscribed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum Interest {
     /// Those of one name.
     Named(EventName),
     /// Those that nobody else takes.
-    Rest,
+    Fallback,
     /// All, beside whoever takes them.
-    All,
+    Any,
 }
 
-impl fmt::Display for Wanted {
+impl fmt::Display for Interest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Named(event) => f.write_str(event),
-            Self::Rest => f.write_str("what nobody else handles"),
-            Self::All => f.write_str("every event"),
+            Self::Fallback => f.write_str("what nobody else handles"),
+            Self::Any => f.write_str("every event"),
         }
     }
 }
@@ -98,37 +98,37 @@ impl Namespace {
     ///
     /// # Panics
     /// If there is one already.
-    pub(crate) fn subscribe(&self, wanted: &Wanted, taker: Taker, once: bool) -> Arc<Route> {
+    pub(crate) fn subscribe(&self, interest: &Interest, taker: Taker, once: bool) -> Arc<Route> {
         let route = Arc::new(Route {
             taker,
             once,
             cancelled: AtomicBool::new(false),
         });
         let mut routes = self.routes.lock();
-        let free = match wanted {
-            Wanted::Named(event) => !routes.named.contains_key(event),
-            Wanted::Rest => routes.fallback.is_none(),
-            Wanted::All => routes.any.is_none(),
+        let free = match interest {
+            Interest::Named(event) => !routes.named.contains_key(event),
+            Interest::Fallback => routes.fallback.is_none(),
+            Interest::Any => routes.any.is_none(),
         };
         if free {
             let route = Arc::clone(&route);
-            match wanted {
-                Wanted::Named(event) => drop(routes.named.insert(event.clone(), route)),
-                Wanted::Rest => routes.fallback = Some(route),
-                Wanted::All => routes.any = Some(route),
+            match interest {
+                Interest::Named(event) => drop(routes.named.insert(event.clone(), route)),
+                Interest::Fallback => routes.fallback = Some(route),
+                Interest::Any => routes.any = Some(route),
             }
         }
         drop(routes);
         assert!(
             free,
-            "{wanted} in {} has a handler already; cancel its subscription, or drop its stream, first",
+            "{interest} in {} has a handler already; cancel its subscription, or drop its stream, first",
             self.name
         );
         route
     }
 
     /// Takes a handler out, unless another one has its place meanwhile.
-    pub(crate) fn cancel(&self, wanted: &Wanted, route: &Arc<Route>) {
+    pub(crate) fn cancel(&self, interest: &Interest, route: &Arc<Route>) {
         route.cancelled.store(true, Ordering::Relaxed);
         let mut routes = self.routes.lock();
         // The handler may hold handles, whose last one takes locks when it is dropped.
@@ -137,10 +137,10 @@ impl Namespace {
             fallback,
             any,
         } = &mut *routes;
-        let removed = match wanted {
-            Wanted::Named(event) if is_same(named.get(event), route) => named.remove(event),
-            Wanted::Rest if is_same(fallback.as_ref(), route) => fallback.take(),
-            Wanted::All if is_same(any.as_ref(), route) => any.take(),
+        let removed = match interest {
+            Interest::Named(event) if is_same(named.get(event), route) => named.remove(event),
+            Interest::Fallback if is_same(fallback.as_ref(), route) => fallback.take(),
+            Interest::Any if is_same(any.as_ref(), route) => any.take(),
             _ => None,
         };
         drop(routes);

@@ -12,7 +12,7 @@ use trunkline_protocol::{AckId, Close, Code, MAX_INTEGER, Prepared, PushError};
 use crate::book::{Book, Phase};
 use crate::builder::Config;
 use crate::client::Handle;
-use crate::inbox::{Handled, Incoming};
+use crate::inbox::{Finished, Incoming};
 use crate::lost::Hook;
 use crate::namespace::Namespace;
 use crate::stats::Counters;
@@ -214,7 +214,7 @@ impl Shared {
     }
 
     /// Notes that an event does not wait any more, and that its answer, if one was due, is given.
-    pub(crate) fn handled(&self, done: Handled) {
+    pub(crate) fn handled(&self, done: Finished) {
         let mut backlog = self.backlog.lock();
         backlog.bytes -= done.size;
         if done.asked {

@@ -15,7 +15,7 @@ use crate::emit::Asked;
 use crate::handler::{Handled, any};
 use crate::lost::hook;
 use crate::membership::closed_here;
-use crate::namespace::{Namespace, Taker, Wanted};
+use crate::namespace::{Interest, Namespace, Taker};
 use crate::shared::Shared;
 use crate::stream::{Make, NextEvent};
 use crate::{
@@ -164,7 +164,7 @@ impl Socket {
     /// # Panics
     /// If the name is none, or has a handler already.
     pub fn on<E: Handled, P>(&self, event: E, handler: impl Handler<P, E::Stage>) -> Subscription {
-        self.subscribe(Wanted::Named(named(event)), handler, false)
+        self.subscribe(Interest::Named(named(event)), handler, false)
     }
 
     /// Handles the events that have no handler or stream of their own, in place of `unknown-event`;
@@ -173,7 +173,7 @@ impl Socket {
     /// # Panics
     /// If there is such a handler, or such a [stream](Self::stream_fallback), already.
     pub fn on_fallback<P>(&self, handler: impl Handler<P>) -> Subscription {
-        self.subscribe(Wanted::Rest, handler, false)
+        self.subscribe(Interest::Fallback, handler, false)
     }
 
     /// Sees every event, also those that nobody handles, beside their handlers: the handler begins
@@ -194,7 +194,7 @@ impl Socket {
     /// # Panics
     /// If there is such a handler already.
     pub fn on_any<P>(&self, handler: impl Handler<P>) -> Subscription {
-        self.subscribe(Wanted::All, handler, false)
+        self.subscribe(Interest::Any, handler, false)
     }
 
     /// Handles the next event of one name, and then no more: later ones are for whoever is
@@ -207,7 +207,7 @@ impl Socket {
         event: E,
         handler: impl Handler<P, E::Stage>,
     ) -> Subscription {
-        self.subscribe(Wanted::Named(named(event)), handler, true)
+        self.subscribe(Interest::Named(named(event)), handler, true)
     }
 
     /// The events of one name as a stream, in place of a handler. `P` is what a handler would take:
@@ -230,8 +230,8 @@ impl Socket {
     #[must_use = "a stream that is dropped takes no event"]
     pub fn stream<P>(&self, event: impl Handled<Stage: Offers<P>>) -> EventStream<P> {
         let make = make_of(&event);
-        let wanted = Wanted::Named(named(event));
-        EventStream::new(self.shared(), &self.namespace, wanted, make)
+        let interest = Interest::Named(named(event));
+        EventStream::new(self.shared(), &self.namespace, interest, make)
     }
 
     /// The events that have no handler or stream of their own, as a stream; take an
@@ -241,7 +241,12 @@ impl Socket {
     /// As [`on_fallback`](Self::on_fallback).
     #[must_use = "a stream that is dropped takes no event"]
     pub fn stream_fallback<P: FromEvent>(&self) -> EventStream<P> {
-        EventStream::new(self.shared(), &self.namespace, Wanted::Rest, P::from_event)
+        EventStream::new(
+            self.shared(),
+            &self.namespace,
+            Interest::Fallback,
+            P::from_event,
+        )
     }
 
     /// Waits for the next event of one name that is a `P`, from this call on. None once the client is
@@ -269,13 +274,13 @@ impl Socket {
 
     fn subscribe<P, S>(
         &self,
-        wanted: Wanted,
+        interest: Interest,
         handler: impl Handler<P, S>,
         once: bool,
     ) -> Subscription {
         let handler = Taker::Handler(any(handler));
-        let route = self.namespace.subscribe(&wanted, handler, once);
-        Subscription::new(Arc::clone(&self.namespace), wanted, route)
+        let route = self.namespace.subscribe(&interest, handler, once);
+        Subscription::new(Arc::clone(&self.namespace), interest, route)
     }
 
     /// Sets what runs when the socket is connected again after its session was lost; instead of an

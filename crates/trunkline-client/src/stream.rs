@@ -11,7 +11,7 @@ use trunkline_driver::sync::{Arc, Mutex};
 use trunkline_protocol::{Code, Payload};
 
 use crate::inbox::{self, Incoming, UNKNOWN_EVENT};
-use crate::namespace::{Namespace, Route, Taker, Wanted};
+use crate::namespace::{Interest, Namespace, Route, Taker};
 use crate::shared::Shared;
 use crate::{Failure, Invocation};
 
@@ -36,7 +36,7 @@ use crate::{Failure, Invocation};
 pub struct EventStream<P> {
     shared: Arc<Shared>,
     namespace: Arc<Namespace>,
-    wanted: Wanted,
+    interest: Interest,
     route: Arc<Route>,
     waiting: Arc<Waiting>,
     /// Makes an item out of an event.
@@ -61,12 +61,12 @@ impl<P> EventStream<P> {
     pub(crate) fn new(
         shared: &Arc<Shared>,
         namespace: &Arc<Namespace>,
-        wanted: Wanted,
+        interest: Interest,
         make: Make<P>,
     ) -> Self {
         let waiting = Arc::new(Waiting::default());
         let taker = Taker::Stream(Arc::clone(&waiting));
-        let route = namespace.subscribe(&wanted, taker, false);
+        let route = namespace.subscribe(&interest, taker, false);
         if shared.is_closing() {
             // Whoever closed may have looked for streams before this one was there.
             waiting.end();
@@ -74,7 +74,7 @@ impl<P> EventStream<P> {
         Self {
             shared: Arc::clone(shared),
             namespace: Arc::clone(namespace),
-            wanted,
+            interest,
             route,
             waiting,
             make,
@@ -164,7 +164,7 @@ impl<P> fmt::Debug for NextEvent<P> {
 
 impl<P> Drop for EventStream<P> {
     fn drop(&mut self) {
-        self.namespace.cancel(&self.wanted, &self.route);
+        self.namespace.cancel(&self.interest, &self.route);
         // An event may still be on its way in, from a task that found the stream before that.
         for incoming in self.waiting.end() {
             refuse(&self.shared, &self.namespace.name, &incoming);
@@ -175,7 +175,7 @@ impl<P> Drop for EventStream<P> {
 
 impl<P> fmt::Debug for EventStream<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EventStream({} {})", self.namespace.name, self.wanted)
+        write!(f, "EventStream({} {})", self.namespace.name, self.interest)
     }
 }
 

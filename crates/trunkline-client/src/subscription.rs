@@ -4,7 +4,7 @@ use std::fmt;
 
 use trunkline_driver::sync::Arc;
 
-use crate::namespace::{Namespace, Route, Wanted};
+use crate::namespace::{Interest, Namespace, Route};
 
 /// A handler's registration.
 ///
@@ -12,15 +12,19 @@ use crate::namespace::{Namespace, Route, Wanted};
 /// client alive.
 pub struct Subscription {
     namespace: Arc<Namespace>,
-    wanted: Wanted,
+    interest: Interest,
     route: Arc<Route>,
 }
 
 impl Subscription {
-    pub(crate) const fn new(namespace: Arc<Namespace>, wanted: Wanted, route: Arc<Route>) -> Self {
+    pub(crate) const fn new(
+        namespace: Arc<Namespace>,
+        interest: Interest,
+        route: Arc<Route>,
+    ) -> Self {
         Self {
             namespace,
-            wanted,
+            interest,
             route,
         }
     }
@@ -28,12 +32,12 @@ impl Subscription {
     /// Takes the handler away: it is not called any more, not for events that wait either. A call
     /// under way goes on.
     pub fn cancel(self) {
-        self.namespace.cancel(&self.wanted, &self.route);
+        self.namespace.cancel(&self.interest, &self.route);
     }
 }
 
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Subscription({} {})", self.namespace.name, self.wanted)
+        write!(f, "Subscription({} {})", self.namespace.name, self.interest)
     }
 }
