@@ -81,5 +81,5 @@ impl Shared {
 /// goes on; where it does not, what is unsettled is unknown to its sender: see
 /// [`SessionLost`](crate::SessionLost).
 ///
-/// Specification: session.md, SES-058; limits.md, LIM-010.
+/// Specification: session.md, SES-058; limits.md, LIM-016.
 pub const GO_AWAY_MAX: Duration = Duration::from_secs(60 * 60);
