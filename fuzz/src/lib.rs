@@ -35,7 +35,7 @@ mod stream;
 pub type Target = fn(&[u8]);
 
 /// Every target, by name.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("frames", frames::run),
     ("args", args::run),
     ("handshakes", handshakes::run),

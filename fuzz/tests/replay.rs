@@ -40,7 +40,14 @@ fn what_once_broke_something_breaks_nothing() {
 #[test]
 fn the_corpus_breaks_nothing_and_has_something_for_every_target_without_vectors() {
     assert!(replay("corpus") > 0);
-    for target in ["sessions", "server", "client", "accept", "dial", "proxy-header"] {
+    for target in [
+        "sessions",
+        "server",
+        "client",
+        "accept",
+        "dial",
+        "proxy-header",
+    ] {
         assert!(!inputs("corpus", target).is_empty(), "{target}");
     }
 }

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use crate::{Result, repository};
 
 /// Every target; each is the program `fuzz-NAME`.
-const TARGETS: [&str; 8] = [
+const TARGETS: [&str; 9] = [
     "frames",
     "args",
     "handshakes",
