@@ -9,6 +9,9 @@ use crate::mask;
 /// The longest reason a Close frame carries: a control frame holds 125 bytes, the code takes two.
 pub(crate) const REASON_MAX: usize = 123;
 
+/// Sent for a code that must not travel: CLOSE has told the true one.
+const NORMAL: u16 = 1000;
+
 pub(crate) const TEXT: u8 = 0x1;
 pub(crate) const BINARY: u8 = 0x2;
 pub(crate) const CLOSE: u8 = 0x8;
@@ -73,8 +76,10 @@ pub(crate) fn append(
     Ok(())
 }
 
-/// Appends a Close frame. A code that must not travel (RFC 6455 section 7.4.1) is left out, and the
-/// reason with it; a reason that is too long is cut at a character boundary.
+/// Appends a Close frame. Instead of a code that must not travel (RFC 6455 section 7.4.1) goes 1000;
+/// a reason that is too long is cut at a character boundary.
+///
+/// Specification: TRN-015.
 ///
 /// # Errors
 /// As [`append`].
@@ -84,9 +89,7 @@ pub(crate) fn append_close(
     code: u16,
     reason: &str,
 ) -> io::Result<()> {
-    if !may_travel(code) {
-        return append(buffer, role, CLOSE, &[]);
-    }
+    let code = if may_travel(code) { code } else { NORMAL };
     let reason = &reason[..reason.floor_char_boundary(REASON_MAX)];
     append(
         buffer,
@@ -178,11 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn close_code_that_must_not_travel_is_left_out() {
+    fn a_code_that_must_not_travel_goes_as_1000() {
         for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000] {
             let mut buffer = WriteBuffer::new();
-            append_close(&mut buffer, Role::Server, code, "reason").unwrap();
-            assert_eq!(buffer.unwritten(), [0x88, 0], "for code {code}");
+            append_close(&mut buffer, Role::Server, code, "why").unwrap();
+            let expected = [0x88, 5, 0x03, 0xe8, b'w', b'h', b'y'];
+            assert_eq!(buffer.unwritten(), expected, "for code {code}");
         }
     }
 }
