@@ -1,5 +1,7 @@
 //! Where in the stream of frames a reader stands.
 
+use crate::frame::{CLOSE, MASKED};
+
 /// The longest header: two bytes, a 64-bit length, a masking key.
 const HEADER_MAX: usize = 14;
 
@@ -13,12 +15,22 @@ pub(crate) struct Boundary {
     header_length: u8,
     payload_left: u64,
     in_fragments: bool,
+    /// The first bytes of a Close frame's payload, as far as they have come.
+    code: [u8; 2],
+    code_length: u8,
 }
 
 impl Boundary {
     /// Whether the next byte begins a message (or a control frame outside of one).
     pub(crate) fn between_messages(&self) -> bool {
         self.header_length == 0 && self.payload_left == 0 && !self.in_fragments
+    }
+
+    /// The code of the Close frame that was passed last, where it has one.
+    ///
+    /// tungstenite replaces codes that it does not know.
+    pub(crate) fn close_code(&self) -> Option<u16> {
+        (usize::from(self.code_length) == self.code.len()).then(|| u16::from_be_bytes(self.code))
     }
 
     /// Goes past `bytes`.
@@ -28,7 +40,9 @@ impl Boundary {
                 let skipped = self.payload_left.min(bytes.len() as u64);
                 self.payload_left -= skipped;
                 // At most bytes.len(), which is a usize.
-                bytes = &bytes[skipped as usize..];
+                let (payload, rest) = bytes.split_at(skipped as usize);
+                self.note_code(payload);
+                bytes = rest;
                 continue;
             }
             self.header[usize::from(self.header_length)] = first;
@@ -37,6 +51,24 @@ impl Boundary {
             if usize::from(self.header_length) == self.expected_header() {
                 self.end_header();
             }
+        }
+    }
+
+    /// Takes from a Close frame's payload what is of its code. Its header stands here whole until
+    /// the next one begins, the masking key behind the two bytes that a control frame's is long.
+    fn note_code(&mut self, payload: &[u8]) {
+        if self.header[0] & 0x0f != CLOSE {
+            return;
+        }
+        let missing = self
+            .code
+            .iter_mut()
+            .zip(&self.header[2..])
+            .skip(self.code_length.into());
+        for ((code, key), byte) in missing.zip(payload) {
+            let is_masked = self.header[1] & MASKED != 0;
+            *code = if is_masked { byte ^ key } else { *byte };
+            self.code_length += 1;
         }
     }
 
@@ -68,6 +100,7 @@ impl Boundary {
             self.in_fragments = first & 0x80 == 0;
         }
         self.header_length = 0;
+        self.code_length = 0;
     }
 }
 
@@ -104,6 +137,24 @@ mod tests {
         let mut expected = [false; 8];
         expected[7] = true;
         assert_eq!(stands(&frames), expected);
+    }
+
+    #[test]
+    fn the_code_of_a_close_frame_is_read_in_any_pieces() {
+        let masked = [0x88, 0x83, 1, 2, 3, 4, 0x03 ^ 1, 0xf6 ^ 2, b'x' ^ 3];
+        let bare = [0x88, 3, 0x03, 0xf6, b'x'];
+        for frame in [&masked[..], &bare] {
+            for piece in 1..=frame.len() {
+                let mut boundary = Boundary::default();
+                boundary.pass(&[0x82, 2, 9, 9]);
+                assert_eq!(boundary.close_code(), None, "of no Close frame");
+                frame.chunks(piece).for_each(|chunk| boundary.pass(chunk));
+                assert_eq!(boundary.close_code(), Some(1014), "in pieces of {piece}");
+            }
+        }
+        let mut boundary = Boundary::default();
+        boundary.pass(&[0x88, 0]);
+        assert_eq!(boundary.close_code(), None);
     }
 
     #[test]

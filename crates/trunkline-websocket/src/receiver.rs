@@ -25,6 +25,10 @@ const CONTEXT_BUFFER: usize = 256;
 /// A message above this has grown tungstenite's buffer enough to be worth replacing it.
 const LARGE_MESSAGE: usize = 512;
 
+/// A code registered since RFC 6455, of which tungstenite does not know. Specification: codes.md.
+const BAD_GATEWAY_CODE: u16 = 1014;
+const BAD_GATEWAY: Option<u16> = Some(BAD_GATEWAY_CODE);
+
 /// The receiving half over the reading half of a byte stream.
 #[derive(Debug)]
 pub(crate) struct Receiver<R> {
@@ -106,6 +110,9 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                 Ok(protocol::Message::Binary(bytes)) => {
                     return Some(Ok(self.message(MessageKind::Binary, bytes)));
                 }
+                Ok(protocol::Message::Close(_)) if adapter.boundary.close_code() == BAD_GATEWAY => {
+                    return Some(Err(self.bad_gateway()));
+                }
                 Ok(protocol::Message::Close(close)) => {
                     // Writes the answer into the adapter. A server's context reports its end by an
                     // error here, which says nothing new.
@@ -120,6 +127,19 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                 Err(cause) => return Some(Err(self.broken(&cause))),
             }
         }
+    }
+
+    /// Ends as the peer said, and answers in kind; tungstenite has made a violation of it.
+    fn bad_gateway(&mut self) -> ConnectionEnd {
+        let mut answer = WriteBuffer::new();
+        // Without randomness for the mask there is no answer; the end stays the same.
+        let _ = frame::append_close(&mut answer, self.role, BAD_GATEWAY_CODE, "");
+        let end = ConnectionEnd::Closed {
+            code: BAD_GATEWAY,
+            // tungstenite has replaced it too.
+            reason: String::new(),
+        };
+        self.over(end, Some(answer.unwritten()))
     }
 
     fn message(&mut self, kind: MessageKind, bytes: Bytes) -> Message {

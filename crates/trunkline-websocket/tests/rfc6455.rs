@@ -168,6 +168,24 @@ async fn close_is_answered_with_the_same_code() {
 }
 
 #[tokio::test]
+async fn every_code_that_may_travel_arrives_and_is_answered_with_itself() {
+    within_limit(async {
+        let registered = (1000..=1003).chain(1007..=1014);
+        for code in registered.chain([3000, 3999, 4000, 4999]) {
+            let (mut raw, mut connection, _) = connected().await;
+            raw.write(&masked(CLOSE, &u16::to_be_bytes(code))).await;
+            let seen = end(&mut connection).await;
+            assert!(
+                matches!(seen, ConnectionEnd::Closed { code: Some(it), .. } if it == code),
+                "{code} ended as {seen:?}"
+            );
+            assert_eq!(raw.frame().await, (CLOSE, code.to_be_bytes().to_vec()));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn close_without_a_code_has_none() {
     within_limit(async {
         let (mut raw, mut connection, _) = connected().await;
