@@ -85,7 +85,12 @@ impl Dispatch for Inlet {
         }
     }
 
-    fn best_effort(&self, session: &Arc<Session>, frame: BestEffort<'_>, cx: &mut Context<'_>) {
+    fn best_effort(
+        &self,
+        session: &Arc<Session>,
+        frame: BestEffort<'_>,
+        cx: &mut Context<'_>,
+    ) -> bool {
         let BestEffort {
             namespace: name,
             event,
@@ -93,10 +98,10 @@ impl Dispatch for Inlet {
             ..
         } = frame;
         let Some(namespace) = self.connected(session, name) else {
-            return;
+            return false;
         };
         let (Ok(event), Ok(args)) = (EventName::try_from(event), args.args(self.depth())) else {
-            return;
+            return false;
         };
         // What piles up behind a slow handler is worth nothing when its turn comes.
         let route = namespace.claim_idle(&event);
@@ -111,6 +116,7 @@ impl Dispatch for Inlet {
             };
             inbox::deliver(&self.0, &namespace, incoming, cx);
         }
+        true
     }
 
     fn auth(&self, session: &Arc<Session>, attach: u64, auth: Auth) -> Result<(), Violation> {

@@ -24,9 +24,17 @@ pub trait Dispatch: Send + Sync + 'static {
         cx: &mut Context<'_>,
     );
 
-    /// A best-effort frame, as it comes: a LATEST only if it is newer than all before it on the
-    /// connection.
-    fn best_effort(&self, session: &Arc<Session>, frame: BestEffort<'_>, cx: &mut Context<'_>);
+    /// A best-effort frame, as it comes: a LATEST only if it is newer than all that were taken before
+    /// it on the connection.
+    ///
+    /// Whether it is taken: its namespace is connected, and its body decodes. What the application
+    /// makes of it does not matter.
+    fn best_effort(
+        &self,
+        session: &Arc<Session>,
+        frame: BestEffort<'_>,
+        cx: &mut Context<'_>,
+    ) -> bool;
 
     /// The server asks the client to reconnect.
     fn go_away(&self, session: &Arc<Session>, go_away: GoAway) {

@@ -11,7 +11,7 @@ use trunkline_protocol::{
 use trunkline_transport::{ConnectionEnd, Message, MessageKind, MessageReceiver};
 
 use crate::intake::Intake;
-use crate::latest::Versions;
+use crate::latest::{Versions, topic};
 use crate::link::message_kind;
 use crate::sync::Arc;
 use crate::{BestEffort, Dispatch, Ended, Session, Turn, clock};
@@ -210,10 +210,6 @@ impl Driver {
         cx: &mut Context<'_>,
     ) -> Result<Option<Ended>, Violation> {
         let frame = self.decode(message)?;
-        if self.is_stale(&frame) {
-            self.session.count_stale_best_effort();
-            return Ok(None);
-        }
         let session = &self.session;
         match frame {
             Frame::Sequenced { seq, frame } => {
@@ -248,7 +244,6 @@ impl Driver {
             Frame::GoAway(go_away) => self.dispatch.go_away(session, *go_away),
             Frame::Auth(auth) => self.take_auth(*auth, message.bytes.len())?,
             Frame::Datagram { .. } | Frame::Latest { .. } => {
-                session.count_best_effort();
                 self.dispatch_best_effort(&frame, cx);
             }
             Frame::Ignorable { .. } => {}
@@ -284,29 +279,9 @@ impl Driver {
         Ok(frame)
     }
 
-    /// Whether it is a LATEST of the present connection that is no news.
-    fn is_stale(&mut self, frame: &Frame<'_>) -> bool {
-        let Frame::Latest {
-            namespace,
-            event,
-            key,
-            version,
-            ..
-        } = frame
-        else {
-            return false;
-        };
-        if !self.session.is_present(self.attach) {
-            return false;
-        }
-        let limit = self.session.limits().latest_keys as usize;
-        let versions = self
-            .versions
-            .get_or_insert_with(|| Box::new(Versions::new(limit)));
-        !versions.take(namespace, event, key, *version)
-    }
-
-    fn dispatch_best_effort(&self, frame: &Frame<'_>, cx: &mut Context<'_>) {
+    /// Hands over a best-effort frame of the present connection: a LATEST only if it is news, which
+    /// is remembered only if it is taken (ENC-009, BEF-007).
+    fn dispatch_best_effort(&mut self, frame: &Frame<'_>, cx: &mut Context<'_>) {
         let (namespace, event, latest, args) = match frame {
             Frame::Datagram {
                 namespace,
@@ -328,7 +303,24 @@ impl Driver {
             latest,
             args,
         };
-        self.dispatch.best_effort(&self.session, frame, cx);
+        let Some((key, version)) = latest else {
+            self.session.count_best_effort();
+            self.dispatch.best_effort(&self.session, frame, cx);
+            return;
+        };
+        let limit = self.session.limits().latest_keys as usize;
+        let versions = self
+            .versions
+            .get_or_insert_with(|| Box::new(Versions::new(limit)));
+        let topic = topic(namespace, event, key);
+        if !versions.is_news(&topic, version) {
+            self.session.count_stale_best_effort();
+            return;
+        }
+        self.session.count_best_effort();
+        if self.dispatch.best_effort(&self.session, frame, cx) {
+            versions.take(topic, version);
+        }
     }
 
     fn dispatch_sequenced(&self, seq: u64, frame: Sequenced<'_>, cx: &mut Context<'_>) {

@@ -34,33 +34,39 @@ impl Versions {
         }
     }
 
-    /// Whether this version is news; then it is the last one seen.
-    pub(crate) fn take(&mut self, namespace: &str, event: &str, key: &str, version: u64) -> bool {
-        let topic = topic(namespace, event, key);
+    /// Whether this version is above the last one taken. Asking is a use.
+    pub(crate) fn is_news(&mut self, topic: &str, version: u64) -> bool {
         self.uses += 1;
+        let Some(seen) = self.seen.get_mut(topic) else {
+            return true;
+        };
+        if let Some(topic) = self.by_use.remove(&seen.used) {
+            self.by_use.insert(self.uses, topic);
+        }
+        seen.used = self.uses;
+        version > seen.version
+    }
+
+    /// Makes a version that is news the last one taken.
+    pub(crate) fn take(&mut self, topic: String, version: u64) {
         if let Some(seen) = self.seen.get_mut(&*topic) {
-            let news = version > seen.version;
-            seen.version = version.max(seen.version);
-            if let Some(topic) = self.by_use.remove(&seen.used) {
-                self.by_use.insert(self.uses, topic);
-            }
-            seen.used = self.uses;
-            return news;
+            seen.version = version;
+            return;
         }
         if self.seen.len() >= self.limit
             && let Some((_, oldest)) = self.by_use.pop_first()
         {
             self.seen.remove(&oldest);
         }
+        self.uses += 1;
         let (topic, used) = (Arc::<str>::from(topic), self.uses);
         self.by_use.insert(used, Arc::clone(&topic));
         self.seen.insert(topic, Seen { version, used });
-        true
     }
 }
 
 /// One text for the three names, in which no other three can be read: lengths come first.
-fn topic(namespace: &str, event: &str, key: &str) -> String {
+pub(crate) fn topic(namespace: &str, event: &str, key: &str) -> String {
     format!(
         "{},{},{namespace}{event}{key}",
         namespace.len(),
@@ -72,27 +78,57 @@ fn topic(namespace: &str, event: &str, key: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Whether it was news, which is taken then.
+    fn arrives(versions: &mut Versions, names: [&str; 3], version: u64) -> bool {
+        let topic = topic(names[0], names[1], names[2]);
+        let news = versions.is_news(&topic, version);
+        if news {
+            versions.take(topic, version);
+        }
+        news
+    }
+
     #[test]
     fn only_a_higher_version_of_the_same_key_is_news() {
         let mut versions = Versions::new(9);
-        assert!(versions.take("/", "moved", "a", 5));
-        assert!(!versions.take("/", "moved", "a", 5));
-        assert!(!versions.take("/", "moved", "a", 4));
-        assert!(versions.take("/", "moved", "b", 4));
-        assert!(versions.take("/x", "moved", "a", 1));
-        assert!(versions.take("/", "moveda", "", 1), "another event");
-        assert!(versions.take("/", "moved", "a", 6));
+        assert!(arrives(&mut versions, ["/", "moved", "a"], 5));
+        assert!(!arrives(&mut versions, ["/", "moved", "a"], 5));
+        assert!(!arrives(&mut versions, ["/", "moved", "a"], 4));
+        assert!(arrives(&mut versions, ["/", "moved", "b"], 4));
+        assert!(arrives(&mut versions, ["/x", "moved", "a"], 1));
+        assert!(
+            arrives(&mut versions, ["/", "moveda", ""], 1),
+            "another event"
+        );
+        assert!(arrives(&mut versions, ["/", "moved", "a"], 6));
     }
 
     #[test]
     fn the_table_is_bounded_and_the_entry_used_longest_ago_goes() {
         let mut versions = Versions::new(2);
-        assert!(versions.take("/", "moved", "a", 9));
-        assert!(versions.take("/", "moved", "b", 9));
-        assert!(!versions.take("/", "moved", "a", 8), "stale, but a use");
-        assert!(versions.take("/", "moved", "c", 9));
+        assert!(arrives(&mut versions, ["/", "moved", "a"], 9));
+        assert!(arrives(&mut versions, ["/", "moved", "b"], 9));
+        assert!(
+            !arrives(&mut versions, ["/", "moved", "a"], 8),
+            "stale, but a use"
+        );
+        assert!(arrives(&mut versions, ["/", "moved", "c"], 9));
         assert_eq!((versions.seen.len(), versions.by_use.len()), (2, 2));
-        assert!(!versions.take("/", "moved", "a", 1), "still known");
-        assert!(versions.take("/", "moved", "b", 1), "forgotten");
+        assert!(
+            !arrives(&mut versions, ["/", "moved", "a"], 1),
+            "still known"
+        );
+        assert!(arrives(&mut versions, ["/", "moved", "b"], 1), "forgotten");
+    }
+
+    #[test]
+    fn a_version_that_was_not_taken_leaves_the_table_as_it_was() {
+        let mut versions = Versions::new(2);
+        assert!(versions.is_news("a", 9));
+        assert!(versions.is_news("a", 5));
+        versions.take("a".to_owned(), 5);
+        assert!(versions.is_news("a", 9));
+        assert!(versions.is_news("a", 6));
+        assert!(!versions.is_news("a", 5));
     }
 }

@@ -50,8 +50,9 @@ impl Dispatch for Echo {
         }
     }
 
-    fn best_effort(&self, _: &Arc<Session>, frame: BestEffort<'_>, _: &mut Context<'_>) {
+    fn best_effort(&self, _: &Arc<Session>, frame: BestEffort<'_>, _: &mut Context<'_>) -> bool {
         let _: Body<'_> = frame.args;
+        true
     }
 }
 

@@ -46,12 +46,18 @@ impl Dispatch for Inbox {
         }
     }
 
-    fn best_effort(&self, _session: &Arc<Session>, frame: BestEffort<'_>, _cx: &mut Context<'_>) {
+    fn best_effort(
+        &self,
+        _session: &Arc<Session>,
+        frame: BestEffort<'_>,
+        _cx: &mut Context<'_>,
+    ) -> bool {
         let arrived = match frame.latest {
             Some((key, version)) => format!("latest {key} {version}"),
             None => format!("best-effort {}", frame.event),
         };
         let _ = self.arrived.send(arrived);
+        true
     }
 }
 

@@ -89,12 +89,20 @@ impl Dispatch for Inbox {
         self.0.take_auth(attach, auth)
     }
 
-    fn best_effort(&self, _session: &Arc<Session>, frame: BestEffort<'_>, _cx: &mut Context<'_>) {
+    fn best_effort(
+        &self,
+        _session: &Arc<Session>,
+        frame: BestEffort<'_>,
+        _cx: &mut Context<'_>,
+    ) -> bool {
         let context = &self.0;
         let socket = context.namespaces.lock().get(frame.namespace).cloned();
         match (socket, frame.args.args(context.depth())) {
             (Some(socket), Ok(payload)) => socket.best_effort(frame.event, payload),
-            (None, _) | (_, Err(_)) => context.server.count_dropped_best_effort(),
+            (None, _) | (_, Err(_)) => {
+                context.server.count_dropped_best_effort();
+                false
+            }
         }
     }
 }

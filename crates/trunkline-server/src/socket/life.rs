@@ -321,15 +321,18 @@ impl Socket {
         }));
     }
 
-    /// A best-effort event of the client's: dropped, and counted, if too much waits already.
-    pub(crate) fn best_effort(&self, event: &str, args: Payload) {
+    /// A best-effort event of the client's: dropped, and counted, if too much waits already. Whether
+    /// the socket is connected.
+    pub(crate) fn best_effort(&self, event: &str, args: Payload) -> bool {
         let namespace = &self.0.namespace;
         if self.0.mailbox.lock().gate != Gate::Open {
             // Not connected yet, or no more.
-            return self.0.context.server.count_dropped_best_effort();
+            self.0.context.server.count_dropped_best_effort();
+            return false;
         }
         let Some((route, name)) = namespace.routes().find(event) else {
-            return namespace.routes().count_unknown_event();
+            namespace.routes().count_unknown_event();
+            return true;
         };
         let job = Job::Event(EventJob {
             route,
@@ -344,6 +347,7 @@ impl Socket {
         } else {
             namespace.routes().count_dropped_best_effort();
         }
+        true
     }
 
     /// The session lost its connection. What is to be run for it, if it is its turn: by the caller,

@@ -351,6 +351,28 @@ async fn best_effort_events_ahead_of_connected_are_counted_and_do_not_run() {
     assert_eq!(server.stats().dropped_best_effort, 2);
 }
 
+/// ENC-009: the table of versions stays as it was. Otherwise one poisoned frame would silence its key.
+#[tokio::test]
+async fn a_latest_that_is_not_taken_makes_no_later_one_stale() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    chat.on("move", |Data(number): Data<i64>| async move {
+        told.send(number).unwrap()
+    });
+    let mut peer = Peer::greet(&server).await;
+    peer.send(json!([33, null, "move", "key", 9, [1]])).await;
+    peer.send_connect(json!(null)).await;
+    assert_eq!(peer.receive().await[0], 17);
+    peer.send(json!([33, null, "move", "key", 8, [{"$odd": 1}]]))
+        .await;
+    peer.send(json!([33, null, "move", "key", 2, [7]])).await;
+    peer.ping().await;
+    let stats = server.stats();
+    assert_eq!((stats.dropped_best_effort, stats.stale_best_effort), (2, 0));
+    assert_eq!(hears.recv().await, Some(7));
+}
+
 #[tokio::test]
 async fn stale_latest_events_are_counted_for_sessions_that_live_and_that_ended() {
     let server = Server::new();
