@@ -214,7 +214,7 @@ def other_forms():
 
 
 def map_decode_cases():
-    limits_seen = dict(LIMITS, frame=4096)
+    limits_seen = dict(LIMITS, frame=65_536)
     wish = [0, {"v": 1, "agent": "a", "auth": None, "resume": None, "features": None, "limits": None, "ping_interval": None}]
     future = {"deep": [1, {"two": None}], "bytes": {"$bin": "_w"}}
     base = {
@@ -240,7 +240,7 @@ def map_decode_cases():
         "HELLO",
         "some limits, and an unknown one",
         hello(agent="a", limits=limits_seen),
-        [0, {"v": 1, "agent": "a", "limits": {"future": "x", "frame": 4096}}],
+        [0, {"v": 1, "agent": "a", "limits": {"future": "x", "frame": 65_536}}],
     )
     yield decoded_array(
         "HELLO",
