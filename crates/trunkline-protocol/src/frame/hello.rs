@@ -1,7 +1,7 @@
 //! HELLO: the client's first frame.
 
 use super::HeaderError;
-use super::limits::{read_limits, write_limits};
+use super::limits::{raise_to_least, read_limits, write_limits};
 use super::map::{MapWriter, ProtocolMap, write_texts};
 use super::raw::RawValue;
 use crate::message_pack::write;
@@ -77,7 +77,7 @@ impl Hello {
             features: map
                 .optional("features", RawValue::texts)?
                 .unwrap_or_default(),
-            limits: read_limits(map)?.unwrap_or_default(),
+            limits: raise_to_least(read_limits(map)?.unwrap_or_default()),
             ping_interval: map.optional("ping_interval", RawValue::integer)?,
         })
     }

@@ -168,3 +168,47 @@ fn frames_stay_small() {
     assert_eq!(size_of::<Prepared>(), size_of::<usize>());
     assert_eq!(size_of::<crate::Prefix>(), 24);
 }
+
+/// LIM-001: no client is held to less than the least, or it could have every frame to it fail.
+#[test]
+fn a_clients_limits_below_the_least_are_read_as_the_least_and_huge_ones_as_the_most() {
+    let told = |figure: u64| {
+        let keys = [
+            "frame",
+            "datagram",
+            "replay",
+            "inbound",
+            "queue",
+            "name",
+            "depth",
+            "namespaces",
+            "rooms",
+            "pending_acks",
+            "latest_keys",
+        ];
+        let limits: Vec<_> = keys.map(|key| format!("\"{key}\":{figure}")).into();
+        let hello = format!(
+            r#"[0,{{"v":1,"agent":"a","limits":{{{}}}}}]"#,
+            limits.join(",")
+        );
+        let Ok(Frame::Hello(hello)) = Frame::decode(Encoding::Json, hello.as_bytes()) else {
+            panic!("{hello} is a HELLO");
+        };
+        hello.limits
+    };
+    let least = crate::Limits {
+        frame: 16_384,
+        datagram: 1_000,
+        replay: 16_384,
+        inbound: 16_384,
+        queue: 0,
+        name: 255,
+        depth: 64,
+        namespaces: 1,
+        rooms: 0,
+        pending_acks: 0,
+        latest_keys: 1,
+    };
+    assert_eq!(told(0), least);
+    assert_eq!(told((1 << 53) - 1).frame, u32::MAX);
+}
