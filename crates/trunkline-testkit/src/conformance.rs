@@ -19,10 +19,12 @@
 use trunkline_transport::Connection;
 
 mod closing;
+mod datagrams;
 mod moving;
 mod waking;
 
 pub use closing::*;
+pub use datagrams::*;
 pub use moving::*;
 pub use waking::*;
 
@@ -92,5 +94,24 @@ macro_rules! conformance_tests {
                 $crate::drive::within_limit($crate::conformance::$case($pair().await)).await;
             }
         )*
+    };
+}
+
+/// Makes a test of each case on datagrams, for a backend that has them; otherwise as
+/// [`conformance_tests!`](crate::conformance_tests), and beside it.
+#[macro_export]
+macro_rules! datagram_conformance_tests {
+    ($pair:path) => {
+        $crate::conformance_tests! { @each $pair:
+            datagrams_arrive_whole_both_ways,
+            datagram_has_the_bytes_of_its_parts,
+            datagram_of_the_largest_size_arrives_and_one_byte_more_is_refused,
+            datagrams_pass_a_blocked_message_channel,
+            full_queue_drops_the_oldest_and_says_so,
+            waiting_receiver_is_woken_by_a_datagram,
+            datagrams_do_not_count_as_received,
+            datagram_after_the_end_has_no_effect,
+            end_shows_at_the_datagrams_too,
+        }
     };
 }

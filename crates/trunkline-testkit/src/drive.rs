@@ -63,6 +63,16 @@ pub async fn content(receiver: &mut (impl MessageReceiver + ?Sized)) -> Bytes {
     receive(receiver).await.expect("a message").bytes
 }
 
+/// Waits for the next datagram.
+///
+/// # Errors
+/// How the connection ended.
+pub async fn datagram(
+    receiver: &mut (impl MessageReceiver + ?Sized),
+) -> Result<Bytes, ConnectionEnd> {
+    poll_fn(|cx| receiver.poll_datagram(cx)).await
+}
+
 /// Reads until the connection ends, and tells how. Afterwards the sending half has sent whatever
 /// answer the end asked for, as far as the peer took it at once.
 pub async fn end(connection: &mut Connection) -> ConnectionEnd {

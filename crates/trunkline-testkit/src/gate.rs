@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use trunkline_transport::{
-    Connection, ConnectionEnd, Message, MessageKind, MessageReceiver, MessageSender,
+    Connection, ConnectionEnd, DatagramError, DatagramSent, Message, MessageKind, MessageReceiver,
+    MessageSender,
 };
 
 /// Puts gates into a connection, open at first.
@@ -165,6 +167,18 @@ impl MessageSender for GatedSender {
         }
         self.inner.poll_close(cx, code, reason)
     }
+
+    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<DatagramSent, DatagramError> {
+        if self.gate.lock().writes.shut {
+            // Lost on the way, as datagrams are.
+            return Ok(DatagramSent::Queued);
+        }
+        self.inner.send_datagram(parts)
+    }
+
+    fn max_datagram(&self) -> Option<usize> {
+        self.inner.max_datagram()
+    }
 }
 
 struct GatedReceiver {
@@ -186,5 +200,12 @@ impl MessageReceiver for GatedReceiver {
 
     fn set_max_message(&mut self, bytes: usize) {
         self.inner.set_max_message(bytes);
+    }
+
+    fn poll_datagram(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ConnectionEnd>> {
+        if self.gate.lock().reads.blocks(cx) {
+            return Poll::Pending;
+        }
+        self.inner.poll_datagram(cx)
     }
 }

@@ -6,6 +6,7 @@ use trunkline_transport::{Connection, MessageKind, memory};
 async fn pair() -> conformance::Pair {
     let config = memory::Config {
         max_message: conformance::MAX_MESSAGE,
+        max_datagram: Some(1200),
         ..Default::default()
     };
     let (near, far, link) = memory::pair(config);
@@ -18,6 +19,7 @@ async fn pair() -> conformance::Pair {
 }
 
 trunkline_testkit::conformance_tests!(pair);
+trunkline_testkit::datagram_conformance_tests!(pair);
 
 fn memory_pair() -> (Connection, Connection) {
     let (near, far, _link) = memory::pair(memory::Config::default());

@@ -7,6 +7,7 @@ fn pair_with(capacity: usize) -> Pair {
     let config = memory::Config {
         capacity,
         max_message: MAX_MESSAGE,
+        max_datagram: Some(1200),
         ..Default::default()
     };
     let (near, far, link) = memory::pair(config);
@@ -23,6 +24,7 @@ mod with_the_default_capacity {
     }
 
     trunkline_testkit::conformance_tests!(pair);
+    trunkline_testkit::datagram_conformance_tests!(pair);
 }
 
 mod swapped {

@@ -37,7 +37,8 @@ impl fmt::Debug for Connection {
 pub struct Capabilities {
     /// Whether messages are told apart as text and binary. Text is needed for the JSON encoding.
     pub text: bool,
-    /// Whether the link has datagrams of its own.
+    /// Whether the link has datagrams of its own: [`MessageSender::send_datagram`] and
+    /// [`MessageReceiver::poll_datagram`].
     pub datagrams: bool,
     /// Whether [`MessageReceiver::received`] counts the bytes of a message that is not whole yet.
     /// Where it does not, a long message looks like silence to a heartbeat.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `connection.rs` | [`Connection`], [`Capabilities`], [`TransportKind`] |
 //! | `message.rs` | [`Message`], the two halves |
+//! | `datagram.rs` | [`DatagramSent`], [`DatagramError`] |
 //! | `error.rs` | [`ConnectionEnd`], [`DialError`] |
 //! | `dial.rs` | [`Dialer`], [`DialRequest`] |
 //! | `proxy.rs` | [`Proxy`]: what a connection may go through |
@@ -16,6 +17,7 @@
 
 mod buffer;
 mod connection;
+mod datagram;
 mod dial;
 mod error;
 pub mod memory;
@@ -24,6 +26,7 @@ mod proxy;
 
 pub use buffer::WriteBuffer;
 pub use connection::{Capabilities, Connection, TransportKind};
+pub use datagram::{DatagramError, DatagramSent};
 pub use dial::{DialRequest, Dialer, without_credentials};
 pub use error::{ConnectionEnd, DialError};
 pub use message::{Message, MessageKind, MessageReceiver, MessageSender};

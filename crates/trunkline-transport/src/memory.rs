@@ -18,7 +18,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Context, Waker};
 
 use crate::{Capabilities, Connection, ConnectionEnd, TransportKind};
 
@@ -41,6 +41,9 @@ pub struct Config {
     pub max_message: usize,
     /// The application protocol both ends report. Default `trunkline.v1.msgpack`.
     pub protocol: String,
+    /// The largest datagram, bytes; none for a link without them, which is the default. Up to 64
+    /// that were not received yet are kept in each direction; a newer one drops the oldest.
+    pub max_datagram: Option<usize>,
 }
 
 impl Default for Config {
@@ -49,6 +52,7 @@ impl Default for Config {
             capacity: 64 * 1024,
             max_message: 1024 * 1024,
             protocol: "trunkline.v1.msgpack".into(),
+            max_datagram: None,
         }
     }
 }
@@ -71,11 +75,13 @@ pub fn pair(config: Config) -> (Connection, Connection, Link) {
 }
 
 fn connection(shared: &Arc<Shared>, side: Side, config: &Config) -> Connection {
+    let mut capabilities = Capabilities::none().with_text().with_partial_messages();
+    capabilities.datagrams = config.max_datagram.is_some();
     Connection {
         transport: TransportKind::Memory,
         protocol: config.protocol.clone(),
-        capabilities: Capabilities::none().with_text().with_partial_messages(),
-        sender: Box::new(MemorySender::new(shared.clone(), side)),
+        capabilities,
+        sender: Box::new(MemorySender::new(shared.clone(), side, config.max_datagram)),
         receiver: Box::new(MemoryReceiver::new(
             shared.clone(),
             side,
@@ -152,6 +158,11 @@ impl State {
         self.receivers[1 - side as usize].take()
     }
 
+    /// Has the side's receiver woken when there may be something new for it.
+    fn watch(&mut self, side: Side, cx: &Context<'_>) {
+        self.receivers[side as usize] = Some(cx.waker().clone());
+    }
+
     fn all_wakers(&mut self) -> [Option<Waker>; 4] {
         let [near, far] = &mut self.pipes;
         let [near_receiver, far_receiver] = &mut self.receivers;
@@ -166,6 +177,9 @@ impl State {
 
 /// Length of the framing in front of each message: its kind, and its length (32 bits).
 const HEADER_LENGTH: usize = 5;
+
+/// Datagrams kept for a receiver.
+const DATAGRAMS_MAX: usize = 64;
 
 /// Reasons are cut as WebSocket's are, so that both behave alike.
 const REASON_MAX: usize = 123;

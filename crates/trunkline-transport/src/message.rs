@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::ConnectionEnd;
+use crate::{ConnectionEnd, DatagramError, DatagramSent};
 
 /// Whether a message is text or binary, where the transport tells them apart.
 ///
@@ -66,6 +66,26 @@ pub trait MessageSender: Send + 'static {
         code: u16,
         reason: &str,
     ) -> Poll<Result<(), ConnectionEnd>>;
+
+    /// Sends one datagram, whose content is the parts in order: now, or not at all. It may be lost,
+    /// doubled or overtaken on its way.
+    ///
+    /// It waits in a short queue of the transport's own, which drops its oldest for a newer one; it
+    /// needs no flush. After the connection ended it has no effect.
+    ///
+    /// # Errors
+    /// The content is too large for the link as it is now, or the link has no datagrams (see
+    /// [`Capabilities::datagrams`](crate::Capabilities::datagrams)), which is the default.
+    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<DatagramSent, DatagramError> {
+        let _ = parts;
+        Err(DatagramError::Unsupported)
+    }
+
+    /// The largest content of a datagram that the link carries now, bytes; none if it carries none.
+    /// It follows the path: it may grow and shrink while the connection lives.
+    fn max_datagram(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// The receiving half of a connection.
@@ -89,4 +109,19 @@ pub trait MessageReceiver: Send + 'static {
     /// A longer one ends the connection with [`ConnectionEnd::Violation`]. Before a peer has said
     /// who it is, a small limit keeps it from filling memory (specification, "Security").
     fn set_max_message(&mut self, bytes: usize);
+
+    /// The next datagram. On a link without them, which is the default, it waits for ever.
+    ///
+    /// It does not count as [`received`](Self::received): a heartbeat watches the message channel.
+    ///
+    /// # Errors
+    /// How the connection ended, as [`poll_receive`](Self::poll_receive) tells it; datagrams that
+    /// had arrived before may be gone.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost between polls.
+    fn poll_datagram(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ConnectionEnd>> {
+        let _ = cx;
+        Poll::Pending
+    }
 }

@@ -78,6 +78,20 @@ async fn fragments_are_joined_around_a_ping_that_is_answered() {
     .await;
 }
 
+/// It is no frame of ours, and for the session to refuse.
+#[tokio::test]
+async fn an_empty_message_arrives() {
+    within_limit(async {
+        let (mut raw, mut connection, _) = connected().await;
+        raw.write(&masked(BINARY, b"")).await;
+        assert_eq!(content(&mut *connection.receiver).await, "");
+        connection.sender.push(MessageKind::Binary, &[]);
+        flush(&mut *connection.sender).await.unwrap();
+        assert_eq!(raw.frame().await, (BINARY | 0x80, Vec::new()));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn pong_is_announced_as_buffered_until_it_is_flushed() {
     within_limit(async {

@@ -3,7 +3,11 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use trunkline_transport::{ConnectionEnd, Message, MessageKind, MessageReceiver, MessageSender};
+use bytes::Bytes;
+use trunkline_transport::{
+    ConnectionEnd, DatagramError, DatagramSent, Message, MessageKind, MessageReceiver,
+    MessageSender,
+};
 
 use super::{Direction, TAP_QUEUE_BYTES, Viewer};
 use crate::sync::{Arc, Mutex};
@@ -93,6 +97,16 @@ impl MessageSender for TappedSender {
     ) -> Poll<Result<(), ConnectionEnd>> {
         self.inner.poll_close(cx, code, reason)
     }
+
+    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<DatagramSent, DatagramError> {
+        let sent = self.inner.send_datagram(parts)?;
+        self.tapped.note(parts);
+        Ok(sent)
+    }
+
+    fn max_datagram(&self) -> Option<usize> {
+        self.inner.max_datagram()
+    }
 }
 
 pub(super) struct TappedReceiver {
@@ -139,6 +153,14 @@ impl MessageReceiver for TappedReceiver {
 
     fn set_max_message(&mut self, bytes: usize) {
         self.inner.set_max_message(bytes);
+    }
+
+    fn poll_datagram(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ConnectionEnd>> {
+        let received = self.inner.poll_datagram(cx);
+        if let Poll::Ready(Ok(datagram)) = &received {
+            self.viewer.show(Direction::In, datagram, 0);
+        }
+        received
     }
 }
 

@@ -3,11 +3,17 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use bytes::Bytes;
+
+use super::DATAGRAMS_MAX;
+use crate::DatagramSent;
+
 /// Bytes under way in one direction, at most `capacity`, and how they end.
 #[derive(Debug)]
 pub(super) struct Pipe {
     bytes: VecDeque<u8>,
     capacity: usize,
+    datagrams: VecDeque<Bytes>,
     /// Set once, behind the last byte.
     pub(super) finish: Option<Finish>,
     /// Whether the receiving half is gone: writes are lost from then on.
@@ -30,6 +36,7 @@ impl Pipe {
         Self {
             bytes: VecDeque::new(),
             capacity,
+            datagrams: VecDeque::new(),
             finish: None,
             reader_gone: false,
             writer: None,
@@ -48,5 +55,22 @@ impl Pipe {
         let count = self.bytes.len();
         into.extend(self.bytes.drain(..));
         count
+    }
+
+    /// Puts a datagram behind the others.
+    pub(super) fn send_datagram(&mut self, datagram: Bytes) -> DatagramSent {
+        let is_full = self.datagrams.len() == DATAGRAMS_MAX;
+        if is_full {
+            self.datagrams.pop_front();
+        }
+        self.datagrams.push_back(datagram);
+        match is_full {
+            true => DatagramSent::Displaced,
+            false => DatagramSent::Queued,
+        }
+    }
+
+    pub(super) fn take_datagram(&mut self) -> Option<Bytes> {
+        self.datagrams.pop_front()
     }
 }

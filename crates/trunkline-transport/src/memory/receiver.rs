@@ -105,7 +105,7 @@ impl MessageReceiver for MemoryReceiver {
                 continue;
             }
             let Some(finish) = pipe.finish.clone() else {
-                state.receivers[self.side as usize] = Some(cx.waker().clone());
+                state.watch(self.side, cx);
                 return Poll::Pending;
             };
             let closed_here = matches!(state.outgoing(self.side).finish, Some(Finish::Closed(..)));
@@ -130,6 +130,18 @@ impl MessageReceiver for MemoryReceiver {
 
     fn set_max_message(&mut self, bytes: usize) {
         self.max_message = bytes;
+    }
+
+    fn poll_datagram(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ConnectionEnd>> {
+        let mut state = self.shared.lock();
+        if let Some(end) = &state.ends[self.side as usize] {
+            return Poll::Ready(Err(end.clone()));
+        }
+        if let Some(datagram) = state.incoming(self.side).take_datagram() {
+            return Poll::Ready(Ok(datagram));
+        }
+        state.watch(self.side, cx);
+        Poll::Pending
     }
 }
 

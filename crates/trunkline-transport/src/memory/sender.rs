@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::pipe::Finish;
 use super::{REASON_MAX, Shared, Side};
-use crate::{ConnectionEnd, MessageKind, MessageSender, WriteBuffer};
+use crate::{ConnectionEnd, DatagramError, DatagramSent, MessageKind, MessageSender, WriteBuffer};
 
 #[derive(Debug)]
 pub(super) struct MemorySender {
@@ -18,10 +18,11 @@ pub(super) struct MemorySender {
     closing: Option<Finish>,
     /// Whether it is in the pipe.
     closed: bool,
+    max_datagram: Option<usize>,
 }
 
 impl MemorySender {
-    pub(super) fn new(shared: Arc<Shared>, side: Side) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, side: Side, max_datagram: Option<usize>) -> Self {
         Self {
             shared,
             side,
@@ -29,6 +30,7 @@ impl MemorySender {
             written: 0,
             closing: None,
             closed: false,
+            max_datagram,
         }
     }
 
@@ -121,6 +123,28 @@ impl MessageSender for MemorySender {
             return Poll::Ready(Ok(()));
         }
         self.poll_drain(cx)
+    }
+
+    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<DatagramSent, DatagramError> {
+        let limit = self.max_datagram.ok_or(DatagramError::Unsupported)?;
+        let content = parts.concat();
+        let size = content.len();
+        if size > limit {
+            return Err(DatagramError::TooLarge { size, limit });
+        }
+        let mut state = self.shared.lock();
+        if self.closing.is_some() || state.ends[self.side as usize].is_some() {
+            return Ok(DatagramSent::Queued);
+        }
+        let sent = state.outgoing(self.side).send_datagram(content.into());
+        let receiver = state.other_receiver(self.side);
+        drop(state);
+        receiver.into_iter().for_each(Waker::wake);
+        Ok(sent)
+    }
+
+    fn max_datagram(&self) -> Option<usize> {
+        self.max_datagram
     }
 }
 

@@ -72,6 +72,7 @@ impl Shared {
             capacity: UNDER_WAY,
             max_message: request.max_message,
             protocol: spoken(&request.protocols),
+            max_datagram: None,
         });
         let cable = Arc::new(Cable::new(link, &self.conditions));
         {

@@ -1,0 +1,209 @@
+//! Datagrams arrive whole or not at all, and stay out of the message channel's way.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use trunkline_transport::{
+    ConnectionEnd, DatagramError, DatagramSent, MessageKind, MessageReceiver, MessageSender,
+};
+
+use super::Pair;
+use super::moving::{fill, pattern};
+use crate::drive::{close, content, datagram, end, flush, now, send};
+
+/// Sends until one arrives: a link may lose any of them, and a real one does while it finds out what
+/// the path carries.
+async fn arrives(
+    sender: &mut dyn MessageSender,
+    receiver: &mut dyn MessageReceiver,
+    parts: &[&[u8]],
+) -> Vec<u8> {
+    for _ in 0..ATTEMPTS {
+        let _ = sender.send_datagram(parts).expect("taken");
+        let arrived = tokio::time::timeout(PATIENCE, datagram(receiver)).await;
+        if let Ok(arrived) = arrived {
+            return arrived.expect("alive").to_vec();
+        }
+    }
+    panic!("none of {ATTEMPTS} datagrams arrived");
+}
+
+/// Both directions; the bytes are those that were sent.
+pub async fn datagrams_arrive_whole_both_ways(pair: Pair) {
+    let Pair {
+        mut near,
+        mut far,
+        cut: _cut,
+    } = pair;
+    assert!(near.capabilities.datagrams && far.capabilities.datagrams);
+    for size in [1, 63, 64, 500, 1000] {
+        let sent = pattern(size);
+        let arrived = arrives(&mut *near.sender, &mut *far.receiver, &[&sent]).await;
+        assert_eq!(arrived, sent);
+        let arrived = arrives(&mut *far.sender, &mut *near.receiver, &[&sent]).await;
+        assert_eq!(arrived, sent);
+    }
+}
+
+/// What lies in several places is one datagram.
+pub async fn datagram_has_the_bytes_of_its_parts(pair: Pair) {
+    let Pair {
+        mut near,
+        mut far,
+        cut: _cut,
+    } = pair;
+    let parts: [&[u8]; 4] = [b"prefix ", b"", b"and ", b"suffix"];
+    let arrived = arrives(&mut *near.sender, &mut *far.receiver, &parts).await;
+    assert_eq!(arrived, b"prefix and suffix");
+}
+
+/// Every link carries 1,000 bytes (specification, "Limits"); the error has the figures.
+pub async fn datagram_of_the_largest_size_arrives_and_one_byte_more_is_refused(pair: Pair) {
+    let Pair {
+        mut near,
+        mut far,
+        cut: _cut,
+    } = pair;
+    let limit = near.sender.max_datagram().expect("datagrams");
+    assert!(limit >= 1000, "{limit} bytes");
+    let arrived = arrives(&mut *near.sender, &mut *far.receiver, &[&pattern(limit)]).await;
+    assert_eq!(arrived.len(), limit);
+    // The path may have turned out to carry more since.
+    let limit = near.sender.max_datagram().expect("datagrams");
+    let refused = near.sender.send_datagram(&[&pattern(limit), b"x"]);
+    let size = limit + 1;
+    assert_eq!(refused, Err(DatagramError::TooLarge { size, limit }));
+}
+
+/// A peer that does not read its messages still gets datagrams.
+pub async fn datagrams_pass_a_blocked_message_channel(pair: Pair) {
+    let Pair {
+        mut near,
+        mut far,
+        cut: _cut,
+    } = pair;
+    fill(&mut *near.sender);
+    let arrived = arrives(&mut *near.sender, &mut *far.receiver, &[b"quick"]).await;
+    assert_eq!(arrived, b"quick");
+}
+
+/// What is sent faster than it leaves loses its oldest part: the last one sent arrives.
+pub async fn full_queue_drops_the_oldest_and_says_so(pair: Pair) {
+    let Pair {
+        mut near,
+        mut far,
+        cut: _cut,
+    } = pair;
+    // In one turn, so that nothing leaves meanwhile but by another thread.
+    let displaced = poll_fn(|_cx| {
+        let mut displaced = 0;
+        for index in 0..BURST {
+            let mut content = pattern(1000);
+            content[..4].copy_from_slice(&index.to_be_bytes());
+            let sent = near.sender.send_datagram(&[&content]).expect("taken");
+            displaced += u32::from(sent == DatagramSent::Displaced);
+        }
+        Poll::Ready(displaced)
+    });
+    assert!(displaced.await > 0, "{BURST} datagrams all had room");
+    loop {
+        let arrived = tokio::time::timeout(PATIENCE, datagram(&mut *far.receiver)).await;
+        let Ok(arrived) = arrived else {
+            panic!("the newest of {BURST} datagrams did not arrive");
+        };
+        let arrived = arrived.expect("alive");
+        if arrived[..4] == (BURST - 1).to_be_bytes() {
+            return;
+        }
+    }
+}
+
+/// One waker serves both: messages and datagrams are polled by the same task.
+pub async fn waiting_receiver_is_woken_by_a_datagram(pair: Pair) {
+    let Pair {
+        mut near,
+        mut far,
+        cut: _cut,
+    } = pair;
+    let waiting = tokio::spawn(async move {
+        poll_fn(|cx| {
+            assert!(far.receiver.poll_receive(cx).is_pending());
+            far.receiver.poll_datagram(cx)
+        })
+        .await
+    });
+    while !waiting.is_finished() {
+        let _ = near.sender.send_datagram(&[b"wake up"]).expect("taken");
+        tokio::time::sleep(Duration::from_millis(1)).await; // tidy: allow sleep: a datagram may be lost
+    }
+    let arrived = waiting.await.expect("no panic").expect("alive");
+    assert_eq!(arrived, "wake up");
+}
+
+/// The heartbeat watches the message channel alone.
+pub async fn datagrams_do_not_count_as_received(pair: Pair) {
+    let Pair {
+        mut near,
+        mut far,
+        cut: _cut,
+    } = pair;
+    send(&mut *near.sender, MessageKind::Binary, b"first")
+        .await
+        .expect("sent");
+    assert_eq!(content(&mut *far.receiver).await, "first");
+    let before = (near.sender.written(), far.receiver.received());
+    arrives(&mut *near.sender, &mut *far.receiver, &[b"not counted"]).await;
+    assert_eq!((near.sender.written(), far.receiver.received()), before);
+    assert_eq!(near.sender.buffered(), 0);
+}
+
+/// Neither an error nor a panic.
+pub async fn datagram_after_the_end_has_no_effect(pair: Pair) {
+    let Pair {
+        mut near,
+        mut far,
+        cut: _cut,
+    } = pair;
+    close(&mut *near.sender, 3001, "over")
+        .await
+        .expect("closed");
+    end(&mut far).await;
+    let _ = near.sender.send_datagram(&[b"too late"]);
+    let _ = far.sender.send_datagram(&[b"too late"]);
+    assert!(flush(&mut *far.sender).await.is_err());
+}
+
+/// Whoever waits for datagrams alone learns of the end, and of the same one.
+pub async fn end_shows_at_the_datagrams_too(pair: Pair) {
+    let Pair {
+        mut near,
+        mut far,
+        cut: _cut,
+    } = pair;
+    assert!(now(|cx| far.receiver.poll_datagram(cx)).is_pending());
+    close(&mut *near.sender, 3001, "over")
+        .await
+        .expect("closed");
+    end(&mut far).await;
+    for _ in 0..2 {
+        let seen = datagram(&mut *far.receiver).await.expect_err("over");
+        assert!(
+            matches!(
+                seen,
+                ConnectionEnd::Closed {
+                    code: Some(3001),
+                    ..
+                }
+            ),
+            "ended as {seen:?}"
+        );
+    }
+}
+
+/// Datagrams of one turn: more than any link queues.
+const BURST: u32 = 20_000;
+
+/// How long to wait for one, and how often.
+const PATIENCE: Duration = Duration::from_millis(500);
+const ATTEMPTS: u32 = 20;
