@@ -10,7 +10,7 @@ use crate::repository::Repository;
 
 /// Crates and the ones of ours they may depend on. What is not listed may depend on all but the
 /// crates for tests; see [`FOR_TESTS`].
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("trunkline-protocol", &[]),
     ("trunkline-transport", &[]),
     ("trunkline-netem", &[]),
@@ -18,6 +18,15 @@ const ARROWS: [(&str, &[&str]); 10] = [
     (
         "trunkline-websocket",
         &["trunkline-tls", "trunkline-transport"],
+    ),
+    ("trunkline-quic", &["trunkline-tls", "trunkline-transport"]),
+    (
+        "trunkline-webtransport",
+        &["trunkline-quic", "trunkline-tls", "trunkline-transport"],
+    ),
+    (
+        "trunkline-wtransport",
+        &["trunkline-quic", "trunkline-tls", "trunkline-transport"],
     ),
     (
         "trunkline-driver",

@@ -33,7 +33,7 @@ const LOCKS_FILE: &str = "/sync.rs";
 const LOCKS_WHY: &str = "locks and atomics come from `sync.rs`, for model checkers";
 
 /// Folders, what their code must not name, and why.
-const BANNED: [(&str, &[&str], &str); 10] = [
+const BANNED: [(&str, &[&str], &str); 13] = [
     (
         "crates/trunkline-protocol/src/",
         IMPURE,
@@ -65,6 +65,9 @@ const BANNED: [(&str, &[&str], &str); 10] = [
         "the server names no backend",
     ),
     ("crates/trunkline-websocket/src/", LOCKS, LOCKS_WHY),
+    ("crates/trunkline-quic/src/", LOCKS, LOCKS_WHY),
+    ("crates/trunkline-webtransport/src/", LOCKS, LOCKS_WHY),
+    ("crates/trunkline-wtransport/src/", LOCKS, LOCKS_WHY),
     ("crates/trunkline-driver/src/", LOCKS, LOCKS_WHY),
     ("crates/trunkline-client/src/", LOCKS, LOCKS_WHY),
     ("crates/trunkline-server/src/", LOCKS, LOCKS_WHY),

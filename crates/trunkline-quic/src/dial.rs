@@ -1,0 +1,130 @@
+//! Dialling, whatever the backend.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::OnceLock;
+
+use async_trait::async_trait;
+use trunkline_tls::Trust;
+use trunkline_transport::{Connection, DialError, DialRequest, Dialer, TransportKind};
+
+use crate::endpoint::{client_config, socket};
+use crate::{Backend, Opened, Settings, Target, connection};
+
+/// Opens WebTransport connections. All of them share a UDP socket for each family of addresses,
+/// opened with the first.
+pub struct WebTransportDialer<B: Backend> {
+    trust: Trust,
+    settings: Settings,
+    v4: OnceLock<B::Client>,
+    v6: OnceLock<B::Client>,
+}
+
+impl<B: Backend> WebTransportDialer<B> {
+    /// A dialer that believes these servers.
+    #[must_use]
+    pub fn new(trust: Trust, settings: Settings) -> Self {
+        Self {
+            trust,
+            settings,
+            v4: OnceLock::new(),
+            v6: OnceLock::new(),
+        }
+    }
+
+    fn client(&self, peer: SocketAddr, target: &Target) -> Result<&B::Client, DialError> {
+        let (slot, address) = match peer {
+            SocketAddr::V4(_) => (&self.v4, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))),
+            SocketAddr::V6(_) => (&self.v6, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))),
+        };
+        if let Some(client) = slot.get() {
+            return Ok(client);
+        }
+        let config = client_config(&self.trust, &self.settings);
+        let config = config.map_err(|error| target.tls(error.to_string()))?;
+        let socket = socket(address, self.settings.socket_buffer)?;
+        let client = B::client(socket.into(), config)?;
+        // Another attempt may have been first; then its socket is as good.
+        Ok(slot.get_or_init(|| client))
+    }
+}
+
+#[async_trait]
+impl<B: Backend> Dialer for WebTransportDialer<B> {
+    fn transport(&self) -> TransportKind {
+        TransportKind::WebTransport
+    }
+
+    /// The host's addresses are tried one after the other: whoever races transports has a limit.
+    async fn dial(&self, request: &DialRequest) -> Result<Connection, DialError> {
+        let target = Target::parse(&request.url)?;
+        if request
+            .proxy
+            .as_ref()
+            .is_some_and(|proxy| proxy.is_for(&target.host))
+        {
+            let problem = "cannot carry WebTransport, which needs UDP".to_owned();
+            let proxy = request.proxy.as_ref().map(|proxy| proxy.to_string());
+            return Err(DialError::Proxy {
+                proxy: proxy.unwrap_or_default(),
+                problem,
+                status: None,
+                retry_after_s: None,
+            });
+        }
+        let addresses = tokio::net::lookup_host((target.host.as_str(), target.port)).await?;
+        let none = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        let mut failed = DialError::from(none);
+        for peer in addresses.take(ADDRESSES_MAX) {
+            let client = self.client(peer, &target)?;
+            match B::dial(client, peer, &target, request).await {
+                Ok(opened) => return connected(opened, request),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+}
+
+fn connected<B: Backend>(
+    opened: Opened<B>,
+    request: &DialRequest,
+) -> Result<Connection, DialError> {
+    let protocol = match opened.protocol {
+        Some(agreed) if request.protocols.contains(&agreed) => agreed,
+        Some(other) => {
+            let detail = format!("the server chose {other:?}, which was not offered");
+            return Err(DialError::Handshake(detail));
+        }
+        None => DEFAULT_PROTOCOL.to_owned(),
+    };
+    let Opened {
+        session,
+        sending,
+        receiving,
+        ..
+    } = opened;
+    let max_message = request.max_message;
+    Ok(connection(
+        session,
+        sending,
+        receiving,
+        protocol,
+        max_message,
+    ))
+}
+
+impl<B: Backend> fmt::Debug for WebTransportDialer<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebTransportDialer")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is spoken where a stack has no application protocols (specification, "Encoding").
+pub(crate) const DEFAULT_PROTOCOL: &str = "trunkline.v1.msgpack";
+
+/// Addresses of one host that are tried.
+const ADDRESSES_MAX: usize = 8;

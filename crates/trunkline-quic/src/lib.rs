@@ -1,0 +1,40 @@
+//! What Trunkline's WebTransport backends share (specification, "Binding: WebTransport").
+//!
+//! Both stand on quinn: this crate dials and accepts, and moves messages over a stream; what differs
+//! between the backends, HTTP/3, is behind [`Backend`].
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `settings.rs` | [`Settings`]: QUIC's timers, windows and buffers, with reasons |
+//! | `endpoint.rs` | UDP sockets and quinn's endpoints on them |
+//! | `backend.rs`, `wire.rs` | [`Backend`], [`Wire`], [`WireStream`]: what a backend supplies |
+//! | `target.rs`, `dial.rs` | [`WebTransportDialer`] |
+//! | `listener.rs` | [`Listener`]; [`Handler`]: what becomes of what arrives |
+//! | `prefix.rs` | the length in front of each message |
+//! | `sender.rs`, `receiver.rs` | the two halves |
+//! | `farewell.rs` | how a session is closed so that its last words arrive |
+//! | `halves.rs` | [`connection`]: a session and its stream as a [`Connection`](trunkline_transport::Connection) |
+#![forbid(unsafe_code)]
+
+mod backend;
+mod dial;
+mod endpoint;
+mod farewell;
+mod halves;
+mod listener;
+mod prefix;
+mod receiver;
+mod sender;
+mod settings;
+mod sync;
+mod target;
+mod wire;
+
+pub use backend::{AcceptError, Backend, Head, Opened};
+pub use dial::WebTransportDialer;
+pub use endpoint::EndpointError;
+pub use halves::connection;
+pub use listener::{Counters, Handler, Handshake, Listener, ListenerConfig, StopHandle};
+pub use settings::Settings;
+pub use target::Target;
+pub use wire::{BoxFuture, Wire, WireError, WireStream, ended};

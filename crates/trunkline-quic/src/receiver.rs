@@ -1,0 +1,159 @@
+//! The receiving half: messages out of a stream, and datagrams.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, ReadBuf};
+use trunkline_transport::{ConnectionEnd, Message, MessageKind, MessageReceiver};
+
+use crate::Wire;
+use crate::halves::Over;
+use crate::prefix::take_message;
+use crate::sync::Arc;
+use crate::wire::BoxFuture;
+
+/// The receiving half over a session and the reading half of its stream.
+pub(crate) struct Receiver<S: Wire, R> {
+    session: S,
+    stream: R,
+    over: Arc<Over>,
+    max_message: usize,
+    /// What has arrived and is not a whole message yet: at most one message and one read, and no
+    /// memory while there is nothing.
+    arrived: BytesMut,
+    received: u64,
+    datagram: Option<BoxFuture<Result<Bytes, ConnectionEnd>>>,
+    /// The stream has ended, and how the session does is waited for.
+    ending: Option<BoxFuture<ConnectionEnd>>,
+    end: Option<ConnectionEnd>,
+}
+
+impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> Receiver<S, R> {
+    pub(crate) fn new(session: S, stream: R, over: Arc<Over>, max_message: usize) -> Self {
+        Self {
+            session,
+            stream,
+            over,
+            max_message,
+            arrived: BytesMut::new(),
+            received: 0,
+            datagram: None,
+            ending: None,
+            end: None,
+        }
+    }
+
+    fn finish(&mut self, end: ConnectionEnd) -> ConnectionEnd {
+        let end = self.over.set(end);
+        self.arrived = BytesMut::new();
+        self.datagram = None;
+        self.ending = None;
+        self.end.get_or_insert(end).clone()
+    }
+
+    /// The peer broke the rules: it is told so.
+    fn accuse(&mut self, violation: ConnectionEnd) -> ConnectionEnd {
+        let end = self.finish(violation);
+        if let ConnectionEnd::Violation { code, detail } = &end {
+            self.session.close(*code, detail);
+        }
+        end
+    }
+
+    /// Reads once; ready with the number of bytes, 0 at the stream's end.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            self.arrived.extend_from_slice(buffer.filled());
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
+    }
+
+    /// The session's own word on how it ended, which may come a little after the stream's end.
+    fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<ConnectionEnd> {
+        let session = &self.session;
+        let ending = self.ending.get_or_insert_with(|| {
+            let closed = session.closed();
+            Box::pin(async move {
+                let told = tokio::time::timeout(CODE_LIMIT, closed).await;
+                told.unwrap_or_else(|_| {
+                    let detail = "the stream ended without a close";
+                    ConnectionEnd::cut(io::Error::new(io::ErrorKind::UnexpectedEof, detail))
+                })
+            })
+        });
+        let end = ready!(ending.as_mut().poll(cx));
+        Poll::Ready(self.finish(end))
+    }
+}
+
+impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> MessageReceiver for Receiver<S, R> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, ConnectionEnd>> {
+        loop {
+            if let Some(end) = &self.end {
+                return Poll::Ready(Err(end.clone()));
+            }
+            match take_message(&mut self.arrived, self.max_message) {
+                Ok(Some(bytes)) => {
+                    let kind = MessageKind::Binary;
+                    return Poll::Ready(Ok(Message { kind, bytes }));
+                }
+                Ok(None) => {}
+                Err(violation) => return Poll::Ready(Err(self.accuse(violation))),
+            }
+            if self.ending.is_some() {
+                return self.poll_ending(cx).map(Err);
+            }
+            match ready!(self.poll_read(cx)) {
+                Ok(0) => return self.poll_ending(cx).map(Err),
+                Ok(count) => self.received += count as u64,
+                Err(cause) => {
+                    let end = self.over.get().or_else(|| self.session.end());
+                    let end = end.unwrap_or_else(|| ConnectionEnd::cut(cause));
+                    return Poll::Ready(Err(self.finish(end)));
+                }
+            }
+        }
+    }
+
+    fn received(&self) -> u64 {
+        self.received
+    }
+
+    fn set_max_message(&mut self, bytes: usize) {
+        self.max_message = bytes;
+    }
+
+    fn poll_datagram(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ConnectionEnd>> {
+        if let Some(end) = &self.end {
+            return Poll::Ready(Err(end.clone()));
+        }
+        let session = &self.session;
+        let receiving = self
+            .datagram
+            .get_or_insert_with(|| session.receive_datagram());
+        let received = ready!(receiving.as_mut().poll(cx));
+        self.datagram = None;
+        match received {
+            Ok(datagram) => Poll::Ready(Ok(datagram)),
+            // What the stream still has is worth more than the end, and is read first.
+            Err(end) => Poll::Ready(Err(self.over.get().unwrap_or(end))),
+        }
+    }
+}
+
+thread_local! {
+    /// What a read goes to first, so that an idle connection holds no buffer.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+}
+
+/// Bytes of one read.
+const READ_BYTES: usize = 16 * 1024;
+
+/// How long after its stream's end a session may still say why.
+const CODE_LIMIT: Duration = Duration::from_secs(1);

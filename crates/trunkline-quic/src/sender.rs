@@ -1,0 +1,237 @@
+//! The sending half: messages corked in a buffer, copied into QUIC's without waiting.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use tokio::runtime::Handle;
+use trunkline_transport::{
+    ConnectionEnd, DatagramError, DatagramSent, MessageKind, MessageSender, WriteBuffer,
+};
+
+use crate::farewell::{abandon, deliver, part};
+use crate::halves::Over;
+use crate::prefix::Prefix;
+use crate::sync::Arc;
+use crate::wire::BoxFuture;
+use crate::{Wire, WireError, WireStream};
+
+/// The sending half over a session and the writing half of its stream.
+pub(crate) struct Sender<S: Wire, W: WireStream> {
+    session: S,
+    over: Arc<Over>,
+    buffer: WriteBuffer,
+    written: u64,
+    state: State<W>,
+}
+
+/// ```text
+///  Open ── poll_close ──▶ Closing ── flushed ──▶ Delivering ── acknowledged ──▶ Closed
+///   │ the session is over     │
+///   ▼                         ▼
+///  Over ◀─────────────────────┘
+/// ```
+enum State<W> {
+    Open(W),
+    Closing {
+        stream: W,
+        code: u16,
+        reason: String,
+    },
+    Delivering {
+        delivered: BoxFuture<()>,
+        code: u16,
+        reason: String,
+    },
+    Closed,
+    Over(ConnectionEnd),
+}
+
+impl<S: Wire, W: WireStream> Sender<S, W> {
+    pub(crate) fn new(session: S, stream: W, over: Arc<Over>) -> Self {
+        Self {
+            session,
+            over,
+            buffer: WriteBuffer::new(),
+            written: 0,
+            state: State::Open(stream),
+        }
+    }
+
+    /// Gives up; what was buffered is gone.
+    fn fail(&mut self, end: ConnectionEnd) -> ConnectionEnd {
+        self.buffer.clear();
+        self.state = State::Over(end.clone());
+        end
+    }
+
+    /// Copies into the stream until the buffer is empty or the stream takes no more.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionEnd>> {
+        while !self.buffer.is_empty() {
+            let (State::Open(stream) | State::Closing { stream, .. }) = &mut self.state else {
+                return Poll::Ready(Ok(()));
+            };
+            match ready!(Pin::new(stream).poll_write(cx, self.buffer.unwritten())) {
+                Ok(count) => {
+                    self.buffer.advance(count);
+                    self.written += count as u64;
+                }
+                Err(cause) => {
+                    // The stream's own word is the least: the peer stopped reading, or all is over.
+                    let end = self.over.get().or_else(|| self.session.end());
+                    let end = end.unwrap_or_else(|| ConnectionEnd::cut(cause));
+                    return Poll::Ready(Err(self.fail(end)));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The end that the other half or the session knows of, while this one is open.
+    fn found_over(&mut self) -> Option<ConnectionEnd> {
+        let end = self.over.get().or_else(|| self.session.end())?;
+        Some(self.fail(end))
+    }
+}
+
+impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
+    /// Frames are binary here, whatever `kind` says: the transport does not tell text apart.
+    fn push(&mut self, _kind: MessageKind, parts: &[&[u8]]) {
+        if !matches!(self.state, State::Open(_)) {
+            return;
+        }
+        let length = parts.iter().map(|part| part.len()).sum();
+        let Some(prefix) = Prefix::new(length) else {
+            return;
+        };
+        self.buffer.reserve(prefix.as_bytes().len() + length);
+        self.buffer.push(prefix.as_bytes());
+        self.buffer.push_parts(parts);
+    }
+
+    fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
+    fn written(&self) -> u64 {
+        self.written
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionEnd>> {
+        match &self.state {
+            State::Open(_) => match self.found_over() {
+                Some(end) => Poll::Ready(Err(end)),
+                None => self.poll_drain(cx),
+            },
+            State::Closing { .. } | State::Delivering { .. } | State::Closed => {
+                Poll::Ready(Err(ConnectionEnd::ClosedHere))
+            }
+            State::Over(end) => Poll::Ready(Err(end.clone())),
+        }
+    }
+
+    fn poll_close(
+        &mut self,
+        cx: &mut Context<'_>,
+        code: u16,
+        reason: &str,
+    ) -> Poll<Result<(), ConnectionEnd>> {
+        if matches!(self.state, State::Open(_)) {
+            if let Some(end) = self.found_over() {
+                return Poll::Ready(Err(end));
+            }
+            self.over.set(ConnectionEnd::ClosedHere);
+            if let State::Open(stream) = std::mem::replace(&mut self.state, State::Closed) {
+                let reason = reason[..reason.floor_char_boundary(REASON_MAX)].to_owned();
+                self.state = State::Closing {
+                    stream,
+                    code,
+                    reason,
+                };
+            }
+        }
+        if matches!(self.state, State::Closing { .. }) {
+            ready!(self.poll_drain(cx))?;
+            if let State::Closing {
+                stream,
+                code,
+                reason,
+            } = std::mem::replace(&mut self.state, State::Closed)
+            {
+                let delivered = Box::pin(deliver(self.session.clone(), stream));
+                self.state = State::Delivering {
+                    delivered,
+                    code,
+                    reason,
+                };
+            }
+        }
+        match &mut self.state {
+            State::Delivering {
+                delivered,
+                code,
+                reason,
+            } => {
+                ready!(delivered.as_mut().poll(cx));
+                let parting = part(self.session.clone(), *code, std::mem::take(reason));
+                tokio::spawn(parting);
+                self.state = State::Closed;
+                Poll::Ready(Ok(()))
+            }
+            State::Over(end) => Poll::Ready(Err(end.clone())),
+            State::Open(_) | State::Closing { .. } | State::Closed => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<DatagramSent, DatagramError> {
+        let size = parts.iter().map(|part| part.len()).sum();
+        let limit = self.max_datagram().unwrap_or(0);
+        if size > limit && limit > 0 {
+            return Err(DatagramError::TooLarge { size, limit });
+        }
+        if !matches!(self.state, State::Open(_)) {
+            return Ok(DatagramSent::Queued);
+        }
+        let sent = match self.session.datagram_space() < size {
+            true => DatagramSent::Displaced,
+            false => DatagramSent::Queued,
+        };
+        let mut content = BytesMut::with_capacity(size);
+        parts
+            .iter()
+            .for_each(|part| content.extend_from_slice(part));
+        match self.session.send_datagram(content.freeze()) {
+            Ok(()) | Err(WireError::Over) => Ok(sent),
+            Err(WireError::Unsupported) => Err(DatagramError::Unsupported),
+            Err(WireError::TooLarge) => {
+                // The path has shrunk since.
+                let limit = self.max_datagram().unwrap_or(0);
+                Err(DatagramError::TooLarge { size, limit })
+            }
+        }
+    }
+
+    fn max_datagram(&self) -> Option<usize> {
+        self.session.max_datagram()
+    }
+}
+
+impl<S: Wire, W: WireStream> Drop for Sender<S, W> {
+    fn drop(&mut self) {
+        let session = self.session.clone();
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Open(stream) | State::Closing { stream, .. } => abandon(session, stream),
+            State::Delivering { code, reason, .. } => {
+                if Handle::try_current().is_ok() {
+                    tokio::spawn(part(session, code, reason));
+                } else {
+                    session.close(code, &reason);
+                }
+            }
+            State::Closed | State::Over(_) => {}
+        }
+    }
+}
+
+/// Reasons are cut as WebSocket's are, so that both behave alike.
+const REASON_MAX: usize = 123;

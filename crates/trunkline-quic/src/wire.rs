@@ -1,0 +1,71 @@
+//! What a backend supplies.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use quinn::ConnectionError;
+use tokio::io::AsyncWrite;
+use trunkline_transport::ConnectionEnd;
+
+/// A future that a half keeps between polls.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// One WebTransport session, as the library behind a backend gives it. A cheap handle.
+pub trait Wire: Clone + Send + Sync + 'static {
+    /// Queues a datagram; a full queue loses its oldest ones.
+    ///
+    /// # Errors
+    /// It is not taken.
+    fn send_datagram(&self, content: Bytes) -> Result<(), WireError>;
+
+    /// The largest content of a datagram now, bytes; none without datagrams.
+    fn max_datagram(&self) -> Option<usize>;
+
+    /// How much content the queue of datagrams takes before it loses its oldest ones, bytes.
+    fn datagram_space(&self) -> usize;
+
+    /// The next datagram.
+    fn receive_datagram(&self) -> BoxFuture<Result<Bytes, ConnectionEnd>>;
+
+    /// Closes the session with a code and a reason. Does not wait.
+    fn close(&self, code: u16, reason: &str);
+
+    /// How the session ended, if it has.
+    fn end(&self) -> Option<ConnectionEnd>;
+
+    /// How the session ends.
+    fn closed(&self) -> BoxFuture<ConnectionEnd>;
+}
+
+/// The sending half of a stream, as the library behind a backend gives it.
+pub trait WireStream: AsyncWrite + Unpin + Send + 'static {
+    /// Ends the stream; ready once the peer has acknowledged all of it, or never will.
+    fn finish(self) -> BoxFuture<()>;
+}
+
+/// Why a datagram is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WireError {
+    /// It is larger than the path carries now.
+    TooLarge,
+    /// The peer takes none.
+    Unsupported,
+    /// The session is over.
+    Over,
+}
+
+/// What the loss of a QUIC connection means, where no WebTransport code was told.
+///
+/// One that was closed at this side is a cut too: the halves know by themselves when it was they who
+/// closed it, and the library behind a backend does it for reasons of its own.
+#[must_use]
+pub fn ended(error: &ConnectionError) -> ConnectionEnd {
+    let kind = match error {
+        ConnectionError::TimedOut => io::ErrorKind::TimedOut,
+        ConnectionError::Reset => io::ErrorKind::ConnectionReset,
+        _ => io::ErrorKind::ConnectionAborted,
+    };
+    ConnectionEnd::cut(io::Error::new(kind, error.to_string()))
+}

@@ -1,0 +1,119 @@
+//! Dialling and accepting with web-transport-quinn.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{StatusCode, Uri};
+use quinn::{Endpoint, EndpointConfig, Incoming, TokioRuntime};
+use trunkline_quic::{AcceptError, Backend, Head, Opened, Target};
+use trunkline_transport::{DialError, DialRequest};
+use web_transport_proto::{ConnectRequest, ConnectResponse};
+use web_transport_quinn::{ClientError, ConnectError, RecvStream, Request};
+
+use crate::session::{Session, Stream};
+
+/// The library web-transport-quinn as a [`Backend`].
+#[derive(Clone, Copy, Debug)]
+pub struct WebTransportQuinn;
+
+impl Backend for WebTransportQuinn {
+    type Session = Session;
+    type Sending = Stream;
+    type Receiving = RecvStream;
+    type Client = Endpoint;
+    type Request = Request;
+
+    fn client(socket: UdpSocket, config: quinn::ClientConfig) -> io::Result<Endpoint> {
+        let runtime = Arc::new(TokioRuntime);
+        let mut endpoint = Endpoint::new(EndpointConfig::default(), None, socket, runtime)?;
+        endpoint.set_default_client_config(config);
+        Ok(endpoint)
+    }
+
+    async fn dial(
+        client: &Endpoint,
+        peer: SocketAddr,
+        target: &Target,
+        request: &DialRequest,
+    ) -> Result<Opened<Self>, DialError> {
+        let connecting = client
+            .connect(peer, &target.host)
+            .map_err(|cause| DialError::from(io::Error::other(cause)))?;
+        let connection = connecting.await.map_err(|cause| target.failed(cause))?;
+        let asked = ConnectRequest::new(target.url.clone())
+            .with_protocols(request.protocols.iter().cloned())
+            .with_headers(request.headers.clone());
+        let session = web_transport_quinn::Session::connect(connection, asked)
+            .await
+            .map_err(|error| refused(error, target))?;
+        let opened = session.open_bi().await;
+        let (sending, receiving) = opened.map_err(|cause| {
+            DialError::from(io::Error::new(io::ErrorKind::ConnectionAborted, cause))
+        })?;
+        Ok(Opened {
+            protocol: session.protocol().map(str::to_owned),
+            session: Session(session),
+            sending: Stream(sending),
+            receiving,
+        })
+    }
+
+    async fn accept(incoming: Incoming) -> Result<(Head, Request), AcceptError> {
+        let connection = incoming.await?;
+        let peer = connection.remote_address();
+        let malformed = |cause: &dyn std::fmt::Display| AcceptError::Request(cause.to_string());
+        let request = Request::accept(connection).await;
+        let request = request.map_err(|cause| malformed(&cause))?;
+        let asked = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
+        let uri: Uri = asked.parse().map_err(|cause| malformed(&cause))?;
+        let head = Head {
+            uri,
+            headers: request.headers.clone(),
+            protocols: request.protocols.clone(),
+            peer,
+        };
+        Ok((head, request))
+    }
+
+    async fn grant(request: Request, protocol: Option<&str>) -> Result<Opened<Self>, AcceptError> {
+        let ended = |cause: &dyn std::fmt::Display| AcceptError::Ended(cause.to_string());
+        let mut response = ConnectResponse::new(StatusCode::OK);
+        if let Some(protocol) = protocol {
+            response = response.with_protocol(protocol);
+        }
+        let session = request.respond(response).await;
+        let session = session.map_err(|cause| ended(&cause))?;
+        let (sending, receiving) = session.accept_bi().await.map_err(|cause| ended(&cause))?;
+        Ok(Opened {
+            protocol: protocol.map(str::to_owned),
+            session: Session(session),
+            sending: Stream(sending),
+            receiving,
+        })
+    }
+
+    async fn refuse(request: Request, status: StatusCode) {
+        let connection = request.conn().clone();
+        if request.reject(status).await.is_ok() {
+            // The answer leaves while somebody holds the connection; a client that has it closes.
+            let _ = tokio::time::timeout(ANSWER_LIMIT, connection.closed()).await;
+        }
+    }
+}
+
+fn refused(error: ClientError, target: &Target) -> DialError {
+    match error {
+        ClientError::HttpError(ConnectError::ErrorStatus(status)) => DialError::Refused {
+            status: status.as_u16(),
+            body: String::new(),
+            retry_after_s: None,
+        },
+        ClientError::Connection(cause) => target.failed(cause),
+        other => DialError::Handshake(other.to_string()),
+    }
+}
+
+/// How long a refused client has to take its answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);

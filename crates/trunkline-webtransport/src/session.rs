@@ -1,0 +1,118 @@
+//! web-transport-quinn's session and stream, as the halves want them.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use quinn::{ConnectionError, SendDatagramError};
+use tokio::io::AsyncWrite;
+use trunkline_quic::{BoxFuture, Wire, WireError, WireStream, ended};
+use trunkline_transport::ConnectionEnd;
+use web_transport_quinn::{SendStream, SessionError, WebTransportError};
+
+/// A session.
+#[derive(Clone, Debug)]
+pub struct Session(pub(crate) web_transport_quinn::Session);
+
+impl Wire for Session {
+    fn send_datagram(&self, content: Bytes) -> Result<(), WireError> {
+        self.0.send_datagram(content).map_err(|error| match error {
+            SessionError::SendDatagramError(SendDatagramError::TooLarge) => WireError::TooLarge,
+            SessionError::SendDatagramError(
+                SendDatagramError::UnsupportedByPeer | SendDatagramError::Disabled,
+            ) => WireError::Unsupported,
+            _ => WireError::Over,
+        })
+    }
+
+    fn max_datagram(&self) -> Option<usize> {
+        Some(self.0.max_datagram_size()).filter(|size| *size > 0)
+    }
+
+    fn datagram_space(&self) -> usize {
+        self.0.datagram_send_buffer_space()
+    }
+
+    fn receive_datagram(&self) -> BoxFuture<Result<Bytes, ConnectionEnd>> {
+        let session = self.0.clone();
+        Box::pin(async move {
+            let received = session.read_datagram().await;
+            received.map_err(|error| end(&session, &error))
+        })
+    }
+
+    fn close(&self, code: u16, reason: &str) {
+        self.0.close(code.into(), reason.as_bytes());
+    }
+
+    fn end(&self) -> Option<ConnectionEnd> {
+        self.0.close_reason().map(|error| end(&self.0, &error))
+    }
+
+    fn closed(&self) -> BoxFuture<ConnectionEnd> {
+        let session = self.0.clone();
+        Box::pin(async move { end(&session, &session.closed().await) })
+    }
+}
+
+/// The sending half of the session's stream.
+#[derive(Debug)]
+pub struct Stream(pub(crate) SendStream);
+
+impl WireStream for Stream {
+    fn finish(mut self) -> BoxFuture<()> {
+        Box::pin(async move {
+            if self.0.finish().is_ok() {
+                // However it ended, nothing more arrives.
+                let _ = self.0.stopped().await;
+            }
+        })
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// How a session ended. Code 0 is what ends without a word: a page that was left, a handle that was
+/// dropped.
+fn end(session: &quinn::Connection, error: &SessionError) -> ConnectionEnd {
+    match error {
+        // The library says so of every end that its own task notices first. QUIC knows better.
+        SessionError::ConnectionError(ConnectionError::LocallyClosed) => {
+            let reason = session.close_reason();
+            ended(&reason.unwrap_or(ConnectionError::LocallyClosed))
+        }
+        SessionError::WebTransportError(WebTransportError::Closed(code, reason)) => {
+            match u16::try_from(*code) {
+                Ok(code) if code > 0 => ConnectionEnd::Closed {
+                    code: Some(code),
+                    reason: reason.clone(),
+                },
+                _ => aborted(&format!("closed with code {code}: {reason}")),
+            }
+        }
+        SessionError::ConnectionError(error)
+        | SessionError::SendDatagramError(SendDatagramError::ConnectionLost(error)) => ended(error),
+        other => aborted(&other.to_string()),
+    }
+}
+
+fn aborted(detail: &str) -> ConnectionEnd {
+    ConnectionEnd::cut(io::Error::new(io::ErrorKind::ConnectionAborted, detail))
+}

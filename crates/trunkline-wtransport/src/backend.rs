@@ -1,0 +1,188 @@
+//! Dialling and accepting with wtransport.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::pin::Pin;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use quinn::Incoming;
+use trunkline_quic::{AcceptError, Backend, Head, Opened, Target};
+use trunkline_transport::{DialError, DialRequest};
+use wtransport::config::{DnsLookupFuture, DnsResolver};
+use wtransport::endpoint::endpoint_side::Client as ClientSide;
+use wtransport::endpoint::{ConnectOptions, IncomingSessionFuture, SessionRequest};
+use wtransport::error::{ConnectingError, ConnectionError};
+use wtransport::{ClientConfig, Endpoint, RecvStream};
+
+use crate::protocols::{CHOSEN, OFFERED, from_list, to_item, to_list};
+use crate::session::{Session, Stream};
+use crate::sync::{Arc, Mutex};
+
+/// The library wtransport as a [`Backend`].
+#[derive(Clone, Copy, Debug)]
+pub struct Wtransport;
+
+/// What dials from one UDP socket.
+pub struct Client {
+    endpoint: Endpoint<ClientSide>,
+    chosen: Chosen,
+}
+
+impl Backend for Wtransport {
+    type Session = Session;
+    type Sending = Stream;
+    type Receiving = RecvStream;
+    type Client = Client;
+    type Request = SessionRequest;
+
+    fn client(socket: UdpSocket, config: quinn::ClientConfig) -> io::Result<Client> {
+        let chosen = Chosen::default();
+        let mut config = ClientConfig::builder()
+            .with_bind_socket(socket)
+            .build_with_quic_config(config);
+        config.set_dns_resolver(chosen.clone());
+        Ok(Client {
+            endpoint: Endpoint::client(config)?,
+            chosen,
+        })
+    }
+
+    async fn dial(
+        client: &Client,
+        peer: SocketAddr,
+        target: &Target,
+        request: &DialRequest,
+    ) -> Result<Opened<Self>, DialError> {
+        client.chosen.choose(target, peer);
+        let mut options = ConnectOptions::builder(target.url.as_str());
+        if !request.protocols.is_empty() {
+            options = options.add_header(OFFERED, to_list(&request.protocols));
+        }
+        for (name, value) in &request.headers {
+            let value = value.to_str().map_err(|_| {
+                DialError::Handshake(format!("the header {name} is not text, as it must be here"))
+            })?;
+            options = options.add_header(name.as_str(), value);
+        }
+        let connected = client.endpoint.connect(options.build()).await;
+        let session = connected.map_err(|error| refused(error, target))?;
+        let aborted = |cause: &dyn fmt::Display| {
+            let detail = cause.to_string();
+            DialError::from(io::Error::new(io::ErrorKind::ConnectionAborted, detail))
+        };
+        let opening = session.open_bi().await.map_err(|cause| aborted(&cause))?;
+        let (sending, receiving) = opening.await.map_err(|cause| aborted(&cause))?;
+        Ok(Opened {
+            session: Session(session),
+            sending: Stream(sending),
+            receiving,
+            // The library does not show the answer's headers.
+            protocol: None,
+        })
+    }
+
+    async fn accept(incoming: Incoming) -> Result<(Head, SessionRequest), AcceptError> {
+        let request = IncomingSessionFuture::with_quic_incoming(incoming).await;
+        let request = request.map_err(|cause| AcceptError::Request(cause.to_string()))?;
+        let uri = request.path().parse();
+        let head = Head {
+            uri: uri.map_err(|_| AcceptError::Request("its path is no URI".to_owned()))?,
+            headers: headers(&request),
+            protocols: request
+                .headers()
+                .get(OFFERED)
+                .map(|list| from_list(list))
+                .unwrap_or_default(),
+            peer: request.remote_address(),
+        };
+        Ok((head, request))
+    }
+
+    async fn grant(
+        request: SessionRequest,
+        protocol: Option<&str>,
+    ) -> Result<Opened<Self>, AcceptError> {
+        let ended = |cause: ConnectionError| AcceptError::Ended(cause.to_string());
+        let chosen = protocol.map(|name| (CHOSEN, to_item(name)));
+        let session = request.accept_with_headers(chosen).await.map_err(ended)?;
+        let (sending, receiving) = session.accept_bi().await.map_err(ended)?;
+        Ok(Opened {
+            session: Session(session),
+            sending: Stream(sending),
+            receiving,
+            protocol: protocol.map(str::to_owned),
+        })
+    }
+
+    async fn refuse(request: SessionRequest, status: StatusCode) {
+        // The library has these three.
+        match status {
+            StatusCode::NOT_FOUND => request.not_found().await,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                request.too_many_requests().await;
+            }
+            _ => request.forbidden().await,
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("local_addr", &self.endpoint.local_addr().ok())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The headers that are well formed; HTTP/3's own, which begin with a colon, are not among them.
+fn headers(request: &SessionRequest) -> HeaderMap {
+    let header = |(name, value): (&String, &String)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        Some((name, HeaderValue::from_str(value).ok()?))
+    };
+    request.headers().iter().filter_map(header).collect()
+}
+
+fn refused(error: ConnectingError, target: &Target) -> DialError {
+    match error {
+        ConnectingError::SessionRejected => DialError::Handshake(
+            "the server refused the session; this library does not show the status".to_owned(),
+        ),
+        ConnectingError::ConnectionError(error) => match error {
+            ConnectionError::TimedOut => target.failed(quinn::ConnectionError::TimedOut),
+            ConnectionError::QuicProto(error) => target.tls(error.to_string()),
+            other => {
+                let detail = other.to_string();
+                io::Error::new(io::ErrorKind::ConnectionAborted, detail).into()
+            }
+        },
+        other => DialError::Handshake(other.to_string()),
+    }
+}
+
+/// The addresses that were chosen: the library resolves names by itself, but asks this one.
+#[derive(Clone, Debug, Default)]
+struct Chosen(Arc<Mutex<HashMap<String, SocketAddr>>>);
+
+impl Chosen {
+    fn choose(&self, target: &Target, peer: SocketAddr) {
+        let mut chosen = self.0.lock();
+        if chosen.len() >= HOSTS_MAX {
+            // Whoever is just being dialled resolves to nothing, and is tried again.
+            chosen.clear();
+        }
+        chosen.insert(format!("{}:{}", target.host, target.port), peer);
+    }
+}
+
+impl DnsResolver for Chosen {
+    fn resolve(&self, host: &str) -> Pin<Box<dyn DnsLookupFuture>> {
+        let address = self.0.lock().get(host).copied();
+        Box::pin(async move { Ok(address) })
+    }
+}
+
+/// Hosts whose addresses are remembered.
+const HOSTS_MAX: usize = 64;

@@ -1,0 +1,127 @@
+//! wtransport's session and stream, as the halves want them.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use trunkline_quic::{BoxFuture, Wire, WireError, WireStream, ended};
+use trunkline_transport::ConnectionEnd;
+use wtransport::error::{ConnectionError, SendDatagramError};
+use wtransport::{SendStream, VarInt};
+
+use crate::codes::{from_http3, to_http3};
+
+/// A session.
+#[derive(Clone, Debug)]
+pub struct Session(pub(crate) wtransport::Connection);
+
+impl Wire for Session {
+    fn send_datagram(&self, content: Bytes) -> Result<(), WireError> {
+        self.0.send_datagram(content).map_err(|error| match error {
+            SendDatagramError::TooLarge => WireError::TooLarge,
+            SendDatagramError::UnsupportedByPeer => WireError::Unsupported,
+            SendDatagramError::NotConnected => WireError::Over,
+        })
+    }
+
+    fn max_datagram(&self) -> Option<usize> {
+        self.0.max_datagram_size()
+    }
+
+    fn datagram_space(&self) -> usize {
+        self.0.quic_connection().datagram_send_buffer_space()
+    }
+
+    fn receive_datagram(&self) -> BoxFuture<Result<Bytes, ConnectionEnd>> {
+        let session = self.0.clone();
+        Box::pin(async move {
+            let received = session.receive_datagram().await;
+            received
+                .map(|datagram| datagram.payload())
+                .map_err(|error| end(&session, &error))
+        })
+    }
+
+    /// The library writes no capsule: a browser learns of the end, not of the code.
+    fn close(&self, code: u16, reason: &str) {
+        let code = VarInt::try_from_u64(to_http3(code)).unwrap_or(VarInt::MAX);
+        self.0.close(code, reason.as_bytes());
+    }
+
+    fn end(&self) -> Option<ConnectionEnd> {
+        let reason = self.0.quic_connection().close_reason()?;
+        Some(end(&self.0, &reason.into()))
+    }
+
+    fn closed(&self) -> BoxFuture<ConnectionEnd> {
+        let session = self.0.clone();
+        Box::pin(async move {
+            let reason = session.closed().await;
+            end(&session, &reason)
+        })
+    }
+}
+
+/// The sending half of the session's stream.
+#[derive(Debug)]
+pub struct Stream(pub(crate) SendStream);
+
+impl WireStream for Stream {
+    fn finish(mut self) -> BoxFuture<()> {
+        Box::pin(async move {
+            let stream = self.0.quic_stream_mut();
+            if stream.finish().is_ok() {
+                // However it ended, nothing more arrives.
+                let _ = stream.stopped().await;
+            }
+        })
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// How a session ended. A close may come as a capsule on the request's stream, which the library
+/// turns into an error of its own, or as the QUIC connection's.
+fn end(session: &wtransport::Connection, error: &ConnectionError) -> ConnectionEnd {
+    if let ConnectionError::ApplicationClosed(close) = error {
+        let code = close.code().into_inner();
+        let code = from_http3(code).or(u32::try_from(code).ok());
+        let reason = String::from_utf8_lossy(close.reason()).into_owned();
+        // Code 0 is what ends without a word; beyond 16 bits there is none of ours, and below 1000
+        // there are HTTP/3's own.
+        if let Some(code) = code.and_then(|code| u16::try_from(code).ok())
+            && code >= LEAST_CODE
+        {
+            let code = Some(code);
+            return ConnectionEnd::Closed { code, reason };
+        }
+    }
+    match session.quic_connection().close_reason() {
+        Some(reason) => ended(&reason),
+        None => {
+            let cause = io::Error::new(io::ErrorKind::ConnectionAborted, error.to_string());
+            ConnectionEnd::cut(cause)
+        }
+    }
+}
+
+/// The least close code there is (RFC 6455, section 7.4.2, whose ranges the specification keeps).
+const LEAST_CODE: u16 = 1000;

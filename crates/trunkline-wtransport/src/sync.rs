@@ -1,0 +1,15 @@
+//! Locks of this crate, in one place.
+
+pub(crate) use std::sync::Arc;
+use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError};
+
+/// A lock that a panic elsewhere does not poison.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(StdMutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        // What it guards is changed in single steps.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
