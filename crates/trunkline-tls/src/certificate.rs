@@ -2,13 +2,18 @@
 
 use std::fmt;
 use std::path::PathBuf;
+#[cfg(feature = "self-signed")]
+use std::time::SystemTime;
 
 use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use sha2::{Digest as _, Sha256};
 
 use crate::CertificateError;
 use crate::load::{Files, Stamp};
+#[cfg(feature = "self-signed")]
+use crate::self_signed::{is_due, make};
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering, lock};
 
 /// A server's certificate chain with its key.
@@ -21,14 +26,25 @@ pub struct Certificate {
 }
 
 pub(crate) struct Inner {
-    /// None for one that came from no file.
-    pub(crate) files: Option<Files>,
+    pub(crate) source: Source,
     current: Mutex<Arc<CertifiedKey>>,
     /// The files as they were when they were last read, whether that went well or not. Held while
     /// they are read, so that an older content never replaces a newer one.
     stamp: Mutex<Option<Stamp>>,
     reloads: AtomicU64,
     failed_reloads: AtomicU64,
+}
+
+/// Where a certificate comes from, and comes from again.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Files(Files),
+    /// Made here for these names; at what time.
+    #[cfg(feature = "self-signed")]
+    Names {
+        names: Vec<String>,
+        made: Mutex<SystemTime>,
+    },
 }
 
 impl Certificate {
@@ -48,13 +64,13 @@ impl Certificate {
         let files = Files { chain, key };
         let stamp = files.stamp();
         let current = files.load()?;
-        Ok(Self::new(Some(files), Some(stamp), current))
+        Ok(Self::new(Source::Files(files), Some(stamp), current))
     }
 
-    pub(crate) fn new(files: Option<Files>, stamp: Option<Stamp>, current: CertifiedKey) -> Self {
+    pub(crate) fn new(source: Source, stamp: Option<Stamp>, current: CertifiedKey) -> Self {
         Self {
             inner: Arc::new(Inner {
-                files,
+                source,
                 current: Mutex::new(Arc::new(current)),
                 stamp: Mutex::new(stamp),
                 reloads: AtomicU64::new(0),
@@ -63,8 +79,8 @@ impl Certificate {
         }
     }
 
-    /// Reads the files again: connections accepted from now on get what is in them. One that came
-    /// from no file stays as it is.
+    /// Reads the files again: connections accepted from now on get what is in them. One
+    /// that was made by `self_signed` is made anew, with another key.
     ///
     /// It blocks as [`from_pem_files`](Self::from_pem_files) does.
     ///
@@ -72,18 +88,26 @@ impl Certificate {
     /// As there. Then the certificate before stays in use, and an error is logged and
     /// [counted](Self::failed_reloads).
     pub fn reload(&self) -> Result<(), CertificateError> {
-        let Some(files) = &self.inner.files else {
-            return Ok(());
-        };
+        // Held to the end, so that an older content never replaces a newer one.
         let mut stamp = lock(&self.inner.stamp);
-        // Taken before the content: what changes in between is seen as a change later.
-        *stamp = Some(files.stamp());
-        match files.load() {
+        let loaded = match &self.inner.source {
+            Source::Files(files) => {
+                // Taken before the content: what changes in between is seen as a change later.
+                *stamp = Some(files.stamp());
+                files.load()
+            }
+            #[cfg(feature = "self-signed")]
+            Source::Names { names, made } => {
+                let now = SystemTime::now();
+                make(names, now).inspect(|_| *lock(made) = now)
+            }
+        };
+        match loaded {
             Ok(loaded) => {
                 *lock(&self.inner.current) = Arc::new(loaded);
                 self.inner.reloads.fetch_add(1, Ordering::Relaxed);
-                let chain = files.chain.display();
-                tracing::info!(%chain, "certificate reloaded");
+                let source = &self.inner.source;
+                tracing::info!(?source, "certificate reloaded");
                 Ok(())
             }
             Err(error) => {
@@ -106,13 +130,27 @@ impl Certificate {
         self.inner.failed_reloads.load(Ordering::Relaxed)
     }
 
-    /// Whether the files look otherwise than when they were last read.
+    /// The SHA-256 of the server's own certificate as it is now, by which a browser can be told to
+    /// believe it (`serverCertificateHashes`), if it is one
+    /// that browsers take so, as those of `self_signed` are.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        let current = self.inner.current();
+        let own = current.cert.first().map_or(&[][..], AsRef::as_ref);
+        Sha256::digest(own).into()
+    }
+
+    /// Whether the files look otherwise than when they were last read, or the certificate that was
+    /// made here is to be made anew.
     pub(crate) fn is_stale(&self) -> bool {
-        let Some(files) = &self.inner.files else {
-            return false;
-        };
-        let stamp = lock(&self.inner.stamp);
-        *stamp != Some(files.stamp())
+        match &self.inner.source {
+            Source::Files(files) => {
+                let stamp = lock(&self.inner.stamp);
+                *stamp != Some(files.stamp())
+            }
+            #[cfg(feature = "self-signed")]
+            Source::Names { made, .. } => is_due(*lock(made), SystemTime::now()),
+        }
     }
 
     pub(crate) fn resolver(&self) -> Arc<dyn ResolvesServerCert> {
@@ -128,7 +166,7 @@ impl Certificate {
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Certificate")
-            .field("files", &self.inner.files)
+            .field("source", &self.inner.source)
             .field("failed_reloads", &self.failed_reloads())
             .finish_non_exhaustive()
     }
@@ -149,7 +187,7 @@ impl ResolvesServerCert for Inner {
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner")
-            .field("files", &self.files)
+            .field("source", &self.source)
             .finish_non_exhaustive()
     }
 }
