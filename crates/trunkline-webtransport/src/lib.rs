@@ -1,7 +1,11 @@
 //! Trunkline's WebTransport transport over web-transport-quinn (specification, "Binding:
 //! WebTransport").
 //!
-//! What is not this library's own is in [`trunkline_quic`].
+//! What is not this library's own is in [`trunkline_quic`]. A page learns the code and the reason of a
+//! close, and so does the server of a page's.
+//!
+//! web-transport-quinn tells requests with their queries to the crate `tracing` at level `debug`: keep
+//! the target `web_transport_quinn` at `info` or above wherever credentials travel.
 //!
 //! | file | what it holds |
 //! |---|---|

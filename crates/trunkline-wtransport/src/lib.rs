@@ -1,6 +1,10 @@
 //! Trunkline's WebTransport transport over wtransport (specification, "Binding: WebTransport").
 //!
-//! What is not this library's own is in [`trunkline_quic`].
+//! What is not this library's own is in [`trunkline_quic`]. A page that is closed learns neither code
+//! nor reason, and neither does the server of a page that closes: the library has no capsules.
+//!
+//! wtransport tells requests with their headers to the crate `tracing` at level `debug`: keep the target
+//! `wtransport` at `info` or above wherever credentials travel.
 //!
 //! | file | what it holds |
 //! |---|---|
