@@ -32,6 +32,7 @@ mod bad_args;
 mod body;
 mod code;
 mod control;
+mod emulation;
 mod encoding;
 mod event;
 mod frame;
@@ -68,6 +69,7 @@ pub use acks::{AckTable, TooManyAcks};
 pub use bad_args::BadArgs;
 pub use body::Body;
 pub use code::{Code, Disposition, Role};
+pub use emulation::{Drops, EMULATED_BYTES, EMULATED_FRAMES};
 pub use encoding::{Encoding, MAX_INTEGER, VERSION};
 pub use event::{AnsweredWith, Event, EventWith, IntoEventName};
 pub use frame::{

@@ -1,6 +1,7 @@
 //! The sending machine: numbering, replay log, window, queue.
 
 use crate::control::Control;
+use crate::emulation::{Drops, Emulation};
 use crate::inbound::window;
 use crate::queue::{Admission, Queue, cost};
 use crate::replay_log::ReplayLog;
@@ -32,6 +33,9 @@ pub struct Outbound {
     queue: Queue,
     /// Best-effort frames of this turn, for the present connection.
     loose: Vec<Prepared>,
+    /// Datagrams for a connection that has none; there from the first of them on.
+    emulation: Option<Box<Emulation>>,
+    emulation_drops: Drops,
     control: Control,
     /// CONNECTs that took a number since somebody asked.
     connects: Vec<(u64, Prepared)>,
@@ -118,6 +122,8 @@ impl Outbound {
             log: ReplayLog::default(),
             queue: Queue::default(),
             loose: Vec::new(),
+            emulation: None,
+            emulation_drops: Drops::default(),
             control: Control::default(),
             connects: Vec::new(),
             receipt: 0,
@@ -183,6 +189,37 @@ impl Outbound {
             self.dropped_best_effort += 1;
         }
         taken
+    }
+
+    /// Takes a best-effort frame for the message channel of a connection without datagrams; it leaves
+    /// with [`transmit_emulated`](Self::transmit_emulated), or is dropped and counted. False if there
+    /// is no connection for it. Specification: best-effort.md, BEF-011.
+    pub fn emulate(&mut self, frame: Prepared) -> bool {
+        let taken = self.state == State::Attached && !self.control.is_closing();
+        if taken {
+            let emulation = self.emulation.get_or_insert_default();
+            let drops = emulation.push(frame, self.encoding);
+            self.emulation_drops.add(drops);
+            self.dropped_best_effort += drops.all();
+        } else {
+            self.dropped_best_effort += 1;
+        }
+        taken
+    }
+
+    /// Writes the next emulated datagram, if nothing else waits: for when the connection has taken all
+    /// that it was handed. Returns whether there was one.
+    pub fn transmit_emulated(&mut self, write: &mut dyn FnMut(&[&[u8]])) -> bool {
+        let is_drained = self.state == State::Attached && self.is_idle();
+        let Some(emulation) = self.emulation.as_mut().filter(|_| is_drained) else {
+            return false;
+        };
+        let Some(frame) = emulation.take(self.encoding) else {
+            return false;
+        };
+        write(&[&frame.prefix(self.encoding, 0), frame.suffix(self.encoding)]);
+        self.sent.best_effort += 1;
+        true
     }
 
     /// Drops the EVENTs of a namespace that wait without a number, also those pushed aside, since the
@@ -459,6 +496,13 @@ impl Outbound {
         self.lost_best_effort
     }
 
+    /// Of the best-effort frames that were dropped, those that were dropped for newer ones while they
+    /// waited for the message channel.
+    #[must_use]
+    pub const fn emulation_drops(&self) -> Drops {
+        self.emulation_drops
+    }
+
     /// Events dropped since the session began, because more waited than may.
     #[must_use]
     pub const fn dropped_events(&self) -> u64 {
@@ -476,6 +520,9 @@ impl Outbound {
     pub fn release_memory(&mut self) {
         self.log.release_memory();
         self.queue.release_memory();
+        if self.emulation.as_ref().is_some_and(|it| it.is_empty()) {
+            self.emulation = None;
+        }
     }
 
     /// Whether nothing waits for any connection: most calls of [`transmit`](Self::transmit) find that.
@@ -570,7 +617,8 @@ impl Outbound {
 
     /// What was taken for the connection, and did not come to it.
     fn lose_loose(&mut self) {
-        let lost = std::mem::take(&mut self.loose).len() as u64;
+        let emulated = self.emulation.take().map_or(0, |emulation| emulation.len());
+        let lost = (std::mem::take(&mut self.loose).len() + emulated) as u64;
         self.dropped_best_effort += lost;
         self.lost_best_effort += lost;
     }

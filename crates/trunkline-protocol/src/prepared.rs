@@ -261,12 +261,26 @@ impl Prepared {
     /// What an event has in common with those that a newer one replaces: namespace and name, as they
     /// are encoded. Nothing for other kinds.
     pub(crate) fn event_key(&self) -> &[u8] {
+        match self.kind() {
+            Kind::EVENT => self.fields(&["ns", "ack_id", "event"]),
+            _ => &[],
+        }
+    }
+
+    /// What a LATEST has in common with those that a newer one replaces: namespace, event and key, as
+    /// they are encoded. Nothing for other kinds.
+    pub(crate) fn latest_key(&self) -> &[u8] {
+        match self.kind() {
+            Kind::LATEST => self.fields(&["ns", "event", "key"]),
+            _ => &[],
+        }
+    }
+
+    /// The first fields behind the prefix, as they are encoded.
+    fn fields(&self, names: &[&str]) -> &[u8] {
         let fields = &self.0.message_pack;
         let mut reader = Reader::new(fields);
-        if self.kind() != Kind::EVENT {
-            return &[];
-        }
-        for _field in ["ns", "ack_id", "event"] {
+        for _field in names {
             reader.value().expect("a frame that was encoded here");
         }
         &fields[..fields.len() - reader.rest().len()]

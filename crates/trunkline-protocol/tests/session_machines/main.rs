@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 mod credentials;
+mod emulation;
 mod frames;
 mod inbound;
 mod namespaces;
