@@ -32,6 +32,7 @@ pub struct Driver {
     session: Arc<Session>,
     dispatch: Arc<dyn Dispatch>,
     receiver: Box<dyn MessageReceiver>,
+    has_datagrams: bool,
     attach: u64,
     /// Bytes received that are counted already.
     counted: u64,
@@ -44,6 +45,12 @@ pub struct Driver {
     /// Messages and bytes that were read, and that the intake has been charged for.
     frames: u64,
     charged: u64,
+}
+
+/// What a connection is read from.
+pub(crate) struct Reading {
+    pub(crate) receiver: Box<dyn MessageReceiver>,
+    pub(crate) has_datagrams: bool,
 }
 
 struct Closing {
@@ -80,7 +87,7 @@ enum Stop {
 impl Driver {
     pub(crate) fn new(
         session: Arc<Session>,
-        receiver: Box<dyn MessageReceiver>,
+        reading: Reading,
         dispatch: Arc<dyn Dispatch>,
         attach: u64,
         intake: Intake,
@@ -88,7 +95,8 @@ impl Driver {
         Self {
             session,
             dispatch,
-            receiver,
+            receiver: reading.receiver,
+            has_datagrams: reading.has_datagrams,
             attach,
             counted: 0,
             receipt_due: false,
@@ -168,7 +176,41 @@ impl Driver {
         if self.receipt_due {
             self.session.confirm_if_due_at(now);
         }
-        stop
+        // Also behind a full batch: a flood of messages does not keep datagrams waiting.
+        match (stop, self.has_datagrams) {
+            (Stop::Pending, true) => self.read_datagrams(cx),
+            (Stop::Fairness, true) => {
+                self.read_datagrams(cx);
+                Stop::Fairness
+            }
+            (stop, _) => stop,
+        }
+    }
+
+    /// How the connection ends is the message channel's to say.
+    fn read_datagrams(&mut self, cx: &mut Context<'_>) -> Stop {
+        for _ in 0..READS_MAX {
+            let Poll::Ready(Ok(datagram)) = self.receiver.poll_datagram(cx) else {
+                return Stop::Pending;
+            };
+            self.frames += 1;
+            self.handle_datagram(&datagram, cx);
+        }
+        Stop::Fairness
+    }
+
+    /// Takes a datagram, or drops and counts it: it is never a reason to end anything. Specification:
+    /// encoding.md, ENC-011; frames.md, FRM-005; best-effort.md, BEF-006.
+    fn handle_datagram(&mut self, datagram: &[u8], cx: &mut Context<'_>) {
+        let frame = Frame::decode(self.session.encoding(), datagram);
+        let Ok(frame @ (Frame::Datagram { .. } | Frame::Latest { .. })) = frame else {
+            return self.session.count_malformed_best_effort();
+        };
+        if self.session.is_present(self.attach) {
+            self.dispatch_best_effort(&frame, cx);
+        } else {
+            self.session.count_stale_best_effort();
+        }
     }
 
     fn read_batch(&mut self, cx: &mut Context<'_>, now: Time) -> Stop {

@@ -39,7 +39,7 @@ pub use driver::{CLOSE_LIMIT, Driver};
 pub use ended::Ended;
 pub use intake::Pace;
 pub use link::message_kind;
-pub use session::{Attach, Session};
+pub use session::{Attach, DatagramTooLarge, Session};
 pub use size::{TooLarge, message_len};
 pub use tap::{Direction, TAP_QUEUE_BYTES, TAP_TEXT_MAX, Tap, TappedFrame};
 pub use traffic::{Flow, Traffic};

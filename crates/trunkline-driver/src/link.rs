@@ -2,8 +2,8 @@
 
 use std::task::{Context, Poll, Waker};
 
-use trunkline_protocol::{Encoding, Outbound};
-use trunkline_transport::{ConnectionEnd, MessageKind, MessageSender};
+use trunkline_protocol::{Encoding, Outbound, Prepared};
+use trunkline_transport::{ConnectionEnd, DatagramError, DatagramSent, MessageKind, MessageSender};
 
 /// The write half and what any thread needs to write with it.
 ///
@@ -11,6 +11,7 @@ use trunkline_transport::{ConnectionEnd, MessageKind, MessageSender};
 /// connection, so that another one would make the task miss its wake-ups.
 pub(crate) struct Link {
     sender: Box<dyn MessageSender>,
+    has_datagrams: bool,
     waker: Waker,
     /// The transport takes no more until the connection's task is woken.
     blocked: bool,
@@ -22,10 +23,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(sender: Box<dyn MessageSender>) -> Self {
+    pub(crate) fn new(sender: Box<dyn MessageSender>, has_datagrams: bool) -> Self {
         // Until its task has polled once, whoever writes is followed by that first poll.
         Self {
             sender,
+            has_datagrams,
             waker: Waker::noop().clone(),
             blocked: false,
             stalled: false,
@@ -86,12 +88,45 @@ impl Link {
                     break;
                 }
             }
-            if self.sender.buffered() == 0 || !self.flush() {
+            if self.sender.buffered() == 0 {
+                return self.transmit_emulated(machine);
+            }
+            if !self.flush() {
                 return;
             }
         }
         // Let others have their turn; the task goes on with the rest.
         self.wake();
+    }
+
+    /// Writes emulated datagrams, a few at a time: what the transport has taken no newer one can
+    /// replace.
+    fn transmit_emulated(&mut self, machine: &mut Outbound) {
+        let kind = message_kind(machine.encoding());
+        loop {
+            let sender = &mut self.sender;
+            while sender.buffered() < EMULATED_BATCH
+                && machine.transmit_emulated(&mut |parts| sender.push(kind, parts))
+            {}
+            if self.sender.buffered() == 0 || !self.flush() {
+                return;
+            }
+        }
+    }
+
+    pub(crate) const fn has_datagrams(&self) -> bool {
+        self.has_datagrams
+    }
+
+    /// Hands a frame to the transport as a datagram.
+    pub(crate) fn send_datagram(
+        &mut self,
+        frame: &Prepared,
+        encoding: Encoding,
+    ) -> Result<DatagramSent, DatagramError> {
+        let prefix = frame.prefix(encoding, 0);
+        self.sender
+            .send_datagram(&[&prefix, frame.suffix(encoding)])
     }
 
     /// Goes on with what an earlier write left, and with what the transport has to send for itself.
@@ -142,6 +177,9 @@ pub const fn message_kind(encoding: Encoding) -> MessageKind {
 
 /// Bytes gathered into one write.
 const WRITE_BATCH: usize = 64 * 1024;
+
+/// Bytes of emulated datagrams gathered into one write.
+const EMULATED_BATCH: usize = 4 * 1024;
 
 /// Writes in a row for one connection before others have their turn.
 const BATCHES_MAX: usize = 16;

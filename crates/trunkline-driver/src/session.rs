@@ -1,5 +1,6 @@
 //! A session: what survives connections, shared by its task, rooms and handles.
 
+mod datagrams;
 mod figures;
 mod pulse;
 mod pushing;
@@ -15,8 +16,9 @@ use trunkline_protocol::{
 };
 use trunkline_transport::Connection;
 
+pub use self::datagrams::DatagramTooLarge;
 use self::sending::{Pulse, Sending};
-use crate::driver::Driver;
+use crate::driver::{Driver, Reading};
 use crate::intake::{Intake, Pace};
 use crate::link::Link;
 use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
@@ -40,6 +42,7 @@ pub struct Session {
     received_bytes: AtomicU64,
     received_best_effort: AtomicU64,
     stale_best_effort: AtomicU64,
+    malformed_best_effort: AtomicU64,
     /// Whether frames without a meaning go along with heartbeats now and then.
     pub(crate) sends_ignorable: bool,
     /// How fast the peer may send; at any speed if none.
@@ -89,6 +92,7 @@ impl Session {
             received_bytes: AtomicU64::new(0),
             received_best_effort: AtomicU64::new(0),
             stale_best_effort: AtomicU64::new(0),
+            malformed_best_effort: AtomicU64::new(0),
             sends_ignorable: false,
             pace: None,
         }
@@ -127,9 +131,12 @@ impl Session {
         sending.retire(self.encoding, attach.attach);
         sending.attach = attach.attach;
         let Connection {
-            sender, receiver, ..
+            sender,
+            receiver,
+            capabilities,
+            ..
         } = attach.connection;
-        let mut link = Link::new(sender);
+        let mut link = Link::new(sender, capabilities.datagrams);
         if let Some(message) = first(received) {
             link.push(self.encoding, &message);
         }
@@ -147,7 +154,10 @@ impl Session {
         let intake = receiving.intake;
         Ok(Driver::new(
             Arc::clone(self),
-            receiver,
+            Reading {
+                receiver,
+                has_datagrams: capabilities.datagrams,
+            },
             dispatch,
             attach.attach,
             intake,

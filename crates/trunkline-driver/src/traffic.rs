@@ -18,6 +18,10 @@ pub struct Traffic {
     /// LATEST frames received and dropped, because the connection had brought the same version or a
     /// higher one.
     pub stale_best_effort: u64,
+    /// Datagrams received and dropped, because they were no best-effort frame.
+    pub malformed_best_effort: u64,
+    /// Best-effort frames for the peer that were dropped for newer ones while they waited.
+    pub displaced_best_effort: u64,
 }
 
 /// One direction of a session's traffic.
@@ -60,5 +64,7 @@ impl AddAssign for Traffic {
         self.dropped_events += other.dropped_events;
         self.lost_best_effort += other.lost_best_effort;
         self.stale_best_effort += other.stale_best_effort;
+        self.malformed_best_effort += other.malformed_best_effort;
+        self.displaced_best_effort += other.displaced_best_effort;
     }
 }

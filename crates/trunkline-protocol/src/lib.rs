@@ -87,7 +87,9 @@ pub use kind::{Class, Kind};
 pub use limits::{Limits, MAX_AUTH_BYTES, MAX_HELLO_BYTES};
 pub use name::{EventName, InvalidName, Key, MAX_NAME_BYTES, NamespaceName, Room};
 pub use namespaces::{ClientNamespace, ServerNamespaces};
-pub use outbound::{BEST_EFFORT_FRAMES, BEST_EFFORT_QUEUE, Hold, Lost, Outbound, PushError, Sent};
+pub use outbound::{
+    BEST_EFFORT_FRAMES, BEST_EFFORT_QUEUE, DatagramFate, Hold, Lost, Outbound, PushError, Sent,
+};
 pub use overflow::Overflow;
 pub use payload::{Payload, Value};
 pub use prepared::{Prefix, Prepared, PreparedEvent};

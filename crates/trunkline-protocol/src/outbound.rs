@@ -35,7 +35,7 @@ pub struct Outbound {
     loose: Vec<Prepared>,
     /// Datagrams for a connection that has none; there from the first of them on.
     emulation: Option<Box<Emulation>>,
-    emulation_drops: Drops,
+    displaced: Drops,
     control: Control,
     /// CONNECTs that took a number since somebody asked.
     connects: Vec<(u64, Prepared)>,
@@ -77,6 +77,17 @@ pub enum Hold {
     Events,
     /// EVENTs and CONNECTs: after GOAWAY.
     EventsAndConnects,
+}
+
+/// What became of a frame that was for a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatagramFate {
+    /// The transport has it.
+    Sent,
+    /// The transport has it, and dropped an older one for it.
+    SentForAnother,
+    /// There is no connection, or one that takes no more.
+    NoConnection,
 }
 
 /// Why a frame was not taken.
@@ -123,7 +134,7 @@ impl Outbound {
             queue: Queue::default(),
             loose: Vec::new(),
             emulation: None,
-            emulation_drops: Drops::default(),
+            displaced: Drops::default(),
             control: Control::default(),
             connects: Vec::new(),
             receipt: 0,
@@ -199,12 +210,25 @@ impl Outbound {
         if taken {
             let emulation = self.emulation.get_or_insert_default();
             let drops = emulation.push(frame, self.encoding);
-            self.emulation_drops.add(drops);
+            self.displaced.add(drops);
             self.dropped_best_effort += drops.all();
         } else {
             self.dropped_best_effort += 1;
         }
         taken
+    }
+
+    /// Counts a best-effort frame that was for a datagram of the present connection.
+    pub fn count_datagram(&mut self, fate: DatagramFate) {
+        match fate {
+            DatagramFate::Sent => self.sent.best_effort += 1,
+            DatagramFate::SentForAnother => {
+                self.sent.best_effort += 1;
+                self.dropped_best_effort += 1;
+                self.displaced.queue_full += 1;
+            }
+            DatagramFate::NoConnection => self.dropped_best_effort += 1,
+        }
     }
 
     /// Writes the next emulated datagram, if nothing else waits: for when the connection has taken all
@@ -497,10 +521,10 @@ impl Outbound {
     }
 
     /// Of the best-effort frames that were dropped, those that were dropped for newer ones while they
-    /// waited for the message channel.
+    /// waited, for the message channel or in the transport.
     #[must_use]
-    pub const fn emulation_drops(&self) -> Drops {
-        self.emulation_drops
+    pub const fn displaced_best_effort(&self) -> Drops {
+        self.displaced
     }
 
     /// Events dropped since the session began, because more waited than may.

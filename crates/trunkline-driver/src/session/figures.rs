@@ -94,12 +94,15 @@ impl Session {
             ..self.inbound.lock().flow
         };
         let sending = self.outbound.lock();
+        let displaced = sending.machine.displaced_best_effort();
         Traffic {
             received,
             sent: sending.flow(),
             dropped_events: sending.machine.dropped_events(),
             lost_best_effort: sending.machine.lost_best_effort(),
             stale_best_effort: self.stale_best_effort(),
+            malformed_best_effort: self.malformed_best_effort.load(Ordering::Relaxed),
+            displaced_best_effort: displaced.queue_full + displaced.conflated,
         }
     }
 

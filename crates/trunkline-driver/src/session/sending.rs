@@ -3,9 +3,12 @@
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use trunkline_protocol::{
-    Close, Code, Encoding, Heartbeat, Limits, Outbound, Role, Time, Watchdog,
+    Close, Code, DatagramFate, Encoding, Heartbeat, Limits, Outbound, Prepared, Role, Time,
+    Watchdog,
 };
+use trunkline_transport::{DatagramError, DatagramSent};
 
+use super::datagrams::DatagramTooLarge;
 use crate::Flow;
 use crate::link::Link;
 use crate::sync::Arc;
@@ -58,6 +61,30 @@ impl Sending {
             link.transmit(&mut self.machine);
             self.tell_lightened();
         }
+    }
+
+    pub(super) fn has_datagrams(&self) -> bool {
+        self.link.as_ref().is_some_and(Link::has_datagrams)
+    }
+
+    /// Sends a frame in a datagram of the present connection, or drops and counts it.
+    pub(super) fn send_datagram(&mut self, frame: &Prepared) -> Result<bool, DatagramTooLarge> {
+        let encoding = self.machine.encoding();
+        let link = self.link.as_mut().filter(|_| !self.machine.is_closing());
+        let Some(link) = link else {
+            self.machine.count_datagram(DatagramFate::NoConnection);
+            return Ok(false);
+        };
+        let (fate, result) = match link.send_datagram(frame, encoding) {
+            Ok(DatagramSent::Queued) => (DatagramFate::Sent, Ok(true)),
+            Ok(DatagramSent::Displaced) => (DatagramFate::SentForAnother, Ok(true)),
+            Err(DatagramError::TooLarge { size, limit }) => {
+                return Err(DatagramTooLarge { size, limit });
+            }
+            Err(DatagramError::Unsupported) => (DatagramFate::NoConnection, Ok(false)),
+        };
+        self.machine.count_datagram(fate);
+        result
     }
 
     /// Closes the present connection. A CLOSE that waits there and says that the session is kept makes

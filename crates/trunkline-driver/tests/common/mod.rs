@@ -1,5 +1,7 @@
 //! Two sessions joined by a link that tests hold in their hands.
 
+#![allow(dead_code, reason = "each file of tests uses a part of it")]
+
 use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
@@ -93,7 +95,8 @@ impl Side {
         }
     }
 
-    fn attach(
+    /// Attaches a connection whose peer has received this much.
+    pub(crate) fn attach(
         &mut self,
         connection: trunkline_transport::Connection,
         received: u64,
@@ -125,7 +128,12 @@ pub(crate) struct Joined {
 
 /// Connects both sides, as after a handshake that told each what the other has received.
 pub(crate) fn join(client: &mut Side, server: &mut Side) -> Joined {
-    let (near, far, link) = memory::pair(memory::Config::default());
+    join_over(client, server, memory::Config::default())
+}
+
+/// The same over a link like this.
+pub(crate) fn join_over(client: &mut Side, server: &mut Side, config: memory::Config) -> Joined {
+    let (near, far, link) = memory::pair(config);
     let (near, client_gate) = gated(near);
     let (far, server_gate) = gated(far);
     let by_client = client.session.confirm_received();

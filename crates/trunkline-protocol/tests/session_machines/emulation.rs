@@ -76,7 +76,7 @@ fn a_newer_value_takes_the_place_of_the_one_for_the_same_key_that_waits() {
         leaves(&mut outbound),
         ["at ada 4", "at bob 2", "score ada 3", "at"]
     );
-    assert_eq!(outbound.emulation_drops().conflated, 1);
+    assert_eq!(outbound.displaced_best_effort().conflated, 1);
     assert_eq!(outbound.dropped_best_effort(), 1);
     assert_eq!(outbound.sent().best_effort, 4);
 }
@@ -93,7 +93,7 @@ fn a_full_queue_drops_its_oldest_datagram_and_keeps_values() {
     assert_eq!(left.len(), EMULATED_FRAMES);
     assert_eq!((&left[0][..], &left[1][..]), ("at ada 1", "d11"));
     assert_eq!(left.last().unwrap(), &format!("d{}", many - 1));
-    assert_eq!(outbound.emulation_drops().queue_full, 11);
+    assert_eq!(outbound.displaced_best_effort().queue_full, 11);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn bytes_are_bounded_too_and_the_newest_is_always_kept() {
     outbound.emulate(datagram("e", 1));
     outbound.emulate(datagram("huge", 2 * EMULATED_BYTES));
     assert_eq!(leaves(&mut outbound), ["huge"]);
-    assert_eq!(outbound.emulation_drops().queue_full, 3);
+    assert_eq!(outbound.displaced_best_effort().queue_full, 3);
 }
 
 #[test]
