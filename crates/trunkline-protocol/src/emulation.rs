@@ -6,8 +6,8 @@ use crate::{Encoding, Kind, Prepared};
 
 /// Best-effort frames that wait until the message channel is nearly drained.
 ///
-/// When it is full the oldest DATAGRAM goes; a LATEST takes the place of the one that waits for the
-/// same namespace, event and key. Specification: best-effort.md, BEF-011.
+/// When it is full the oldest DATAGRAM goes; a LATEST takes the place of an older one that
+/// waits for the same namespace, event and key. Specification: best-effort.md, BEF-011.
 #[derive(Debug, Default)]
 pub(crate) struct Emulation {
     waiting: VecDeque<Prepared>,
@@ -20,11 +20,14 @@ impl Emulation {
     /// dropped for it.
     pub(crate) fn push(&mut self, frame: Prepared, encoding: Encoding) -> Drops {
         let mut drops = Drops::default();
-        if let Some(at) = self.replaced_by(&frame) {
-            self.bytes += frame.message_len(encoding, 0);
-            let replaced = std::mem::replace(&mut self.waiting[at], frame);
-            self.bytes -= replaced.message_len(encoding, 0);
+        if let Some(at) = self.same_key(&frame) {
             drops.conflated += 1;
+            // Of two threads the one with the newer value may come first.
+            if frame.latest_version() > self.waiting[at].latest_version() {
+                self.bytes += frame.message_len(encoding, 0);
+                let replaced = std::mem::replace(&mut self.waiting[at], frame);
+                self.bytes -= replaced.message_len(encoding, 0);
+            }
         } else {
             self.bytes += frame.message_len(encoding, 0);
             self.waiting.push_back(frame);
@@ -53,13 +56,14 @@ impl Emulation {
         self.waiting.is_empty()
     }
 
-    fn replaced_by(&self, frame: &Prepared) -> Option<usize> {
+    /// Where a value of the same key waits.
+    fn same_key(&self, frame: &Prepared) -> Option<usize> {
         if frame.kind() != Kind::LATEST {
             return None;
         }
         let key = frame.latest_key();
-        let is_older = |other: &Prepared| other.kind() == Kind::LATEST && other.latest_key() == key;
-        self.waiting.iter().position(is_older)
+        let is_same = |other: &Prepared| other.kind() == Kind::LATEST && other.latest_key() == key;
+        self.waiting.iter().position(is_same)
     }
 
     /// Drops the oldest DATAGRAM, or the oldest frame if there is none but the newest; false if only

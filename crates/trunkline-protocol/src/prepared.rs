@@ -276,6 +276,15 @@ impl Prepared {
         }
     }
 
+    /// The version of a LATEST; nothing for other kinds.
+    pub(crate) fn latest_version(&self) -> Option<u64> {
+        let rest = &self.0.message_pack[self.latest_key().len()..];
+        match Reader::new(rest).token() {
+            Ok(Token::Unsigned(version)) if self.kind() == Kind::LATEST => Some(version),
+            _ => None,
+        }
+    }
+
     /// The first fields behind the prefix, as they are encoded.
     fn fields(&self, names: &[&str]) -> &[u8] {
         let fields = &self.0.message_pack;

@@ -82,6 +82,16 @@ fn a_newer_value_takes_the_place_of_the_one_for_the_same_key_that_waits() {
 }
 
 #[test]
+fn an_older_value_does_not_take_the_place_of_a_newer_one() {
+    let mut outbound = attached(1000, 1000);
+    for version in [300, 2, 70_000, 299] {
+        outbound.emulate(latest("at", "ada", version));
+    }
+    assert_eq!(leaves(&mut outbound), ["at ada 70000"]);
+    assert_eq!(outbound.displaced_best_effort().conflated, 3);
+}
+
+#[test]
 fn a_full_queue_drops_its_oldest_datagram_and_keeps_values() {
     let mut outbound = attached(1000, 1000);
     outbound.emulate(latest("at", "ada", 1));
