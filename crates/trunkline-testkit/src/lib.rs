@@ -5,9 +5,12 @@
 //! | `drive.rs` | [`drive`]: the poll-shaped halves of a connection as async functions |
 //! | `gate.rs` | [`gated`]: a connection whose writes and reads a test holds up |
 //! | `conformance.rs`, `conformance/` | [`conformance`]: one suite that every transport passes |
+//! | `webtransport.rs` | a WebTransport client and server of either library (feature `webtransport`) |
 
 pub mod conformance;
 pub mod drive;
 mod gate;
+#[cfg(feature = "webtransport")]
+pub mod webtransport;
 
 pub use gate::{Gate, gated};

@@ -50,7 +50,12 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ),
     (
         "trunkline-testkit",
-        &["trunkline-netem", "trunkline-transport"],
+        &[
+            "trunkline-netem",
+            "trunkline-quic",
+            "trunkline-tls",
+            "trunkline-transport",
+        ],
     ),
     (
         "trunkline",
