@@ -42,7 +42,8 @@ impl Drain {
     }
 
     /// The time over which clients are asked to leave, one after the other, so that they do not all
-    /// come to the next server at once. Default 5 s.
+    /// come to the next server at once. Default 5 s; at most half of the
+    /// [deadline](Self::deadline), so that the last ones asked have the other half to finish.
     pub fn spread(mut self, spread: Duration) -> Self {
         self.spread = spread;
         self
@@ -124,6 +125,7 @@ impl Server {
             url: drain.url,
             deadline,
         });
+        let spread = drain.spread.min(drain.deadline / 2);
         let mut sessions = Vec::new();
         self.inner().registry.all(&mut sessions);
         let all = sessions.len();
@@ -134,7 +136,7 @@ impl Server {
         );
         let goodbyes = async {
             for (number, context) in sessions.into_iter().enumerate() {
-                let share = drain.spread.mul_f64(number as f64 / all as f64);
+                let share = spread.mul_f64(number as f64 / all as f64);
                 tokio::time::sleep_until(begin + share).await;
                 context.ask_to_leave(false);
             }

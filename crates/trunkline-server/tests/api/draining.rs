@@ -74,6 +74,28 @@ async fn clients_are_asked_one_after_the_other_and_the_last_one_closes_the_door(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_spread_beyond_the_deadline_leaves_everybody_time_to_go() {
+    let server = Server::new();
+    let _ = server.namespace("/");
+    let mut tasks = Vec::new();
+    for _ in 0..4 {
+        let mut peer = Peer::connect(&server).await;
+        tasks.push(tokio::spawn(async move {
+            asked_to_leave(&mut peer).await;
+            leave(&mut peer).await;
+        }));
+    }
+    let drain = Drain::new()
+        .spread(Duration::from_secs(60))
+        .deadline(Duration::from_secs(2));
+    let drained = server.drain(drain).await;
+    assert_eq!((drained.left, drained.cut), (4, 0));
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_does_not_leave_is_told_to_at_the_deadline() {
     let server = Server::new();
     let _ = server.namespace("/");
