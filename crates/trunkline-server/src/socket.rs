@@ -336,7 +336,16 @@ impl Socket {
 
     /// Closes the session's connection; the code says whether the session survives, see
     /// [`Code::disposition`]. If not, all its sockets end.
+    ///
+    /// # Panics
+    /// If the code is not 1000 to 4999: others are not sent (specification: frames.md, FRM-013). An
+    /// application's own are 4000 to 4999.
     pub fn close(&self, code: Code, reason: &str) {
+        assert!(
+            (1000..=4999).contains(&code.number()),
+            "a close code is 1000 to 4999, not {}",
+            code.number()
+        );
         self.0.context.close(Close::new(code, reason));
     }
 

@@ -141,7 +141,13 @@ fn register_rest(namespace: &Namespace) {
     namespace.on(
         "close",
         |socket: Socket, Args((code, reason)): Args<(u16, String)>| async move {
+            if !(1000..=4999).contains(&code) {
+                return Err(Failure::bad_args(format!(
+                    "a close code is 1000 to 4999, not {code}"
+                )));
+            }
             socket.close(Code::new(code), &reason);
+            Ok(())
         },
     );
     namespace.on(

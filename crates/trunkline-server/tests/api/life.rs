@@ -345,6 +345,21 @@ async fn a_closed_code_that_keeps_the_session_leaves_its_sockets() {
 }
 
 #[tokio::test]
+async fn a_close_with_a_code_that_is_never_sent_is_a_mistake_of_the_program() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let peer = Peer::connect(&server).await;
+    let socket = chat.socket(&peer.socket_id).unwrap();
+    for code in [0, 999, 5000, u16::MAX] {
+        let close = || socket.close(trunkline_server::Code::new(code), "");
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(close)).unwrap_err();
+        let text = panic.downcast_ref::<String>().unwrap();
+        assert!(text.contains(&format!("not {code}")), "{text}");
+    }
+    assert!(!socket.is_closed());
+}
+
+#[tokio::test]
 async fn a_handler_may_hold_a_lock_that_on_disconnect_takes() {
     let server = Server::new();
     let state = Arc::new(std::sync::Mutex::new(0));
