@@ -58,6 +58,11 @@ impl Dialer for WebSocketDialer {
 
     async fn dial(&self, request: &DialRequest) -> Result<Connection, DialError> {
         let target = Target::parse(&request.url)?;
+        #[cfg(feature = "tls")]
+        let handshake = match target.secure {
+            true => Some(self.secure.prepare(&target).await?),
+            false => None,
+        };
         let mut stream = tunnel::reach(&target, request.proxy.as_ref()).await?;
         stream.set_nodelay(true)?;
         let config = Config {
@@ -65,8 +70,8 @@ impl Dialer for WebSocketDialer {
             ..self.config.clone()
         };
         #[cfg(feature = "tls")]
-        if target.secure {
-            let mut stream = self.secure.shake_hands(stream, &target).await?;
+        if let Some(handshake) = handshake {
+            let mut stream = handshake.over(stream, &target).await?;
             let (protocol, already_read) =
                 exchange::shake_hands(&mut stream, &target, request).await?;
             let already_read = Bytes::from(already_read);

@@ -24,7 +24,6 @@ fn made() -> (Certificate, Trust) {
 async fn secured(certificate: &Certificate) -> Server {
     let config = ListenerConfig {
         certificate: Some(certificate.clone()),
-        tls_timeout: Duration::from_millis(200),
         ..ListenerConfig::default()
     };
     Server::start(config).await
@@ -79,6 +78,23 @@ async fn an_unknown_authority_is_not_believed_and_the_remedy_is_said() {
         assert!(reason.contains("Trust"), "{reason}");
         let reason = refused(dial_trusting(&server, &Trust::nobody()).await);
         assert!(reason.contains("no certificate authority"), "{reason}");
+    })
+    .await;
+}
+
+/// Whom to believe is known ahead of the connection: finding out may take longer than a server waits.
+#[tokio::test]
+async fn who_believes_nobody_connects_to_nobody() {
+    within_limit(async {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let dialer = WebSocketDialer::default().trusting(Trust::nobody());
+        let request = secure_request(listener.local_addr().unwrap(), LIMIT);
+        let reason = refused(dialer.dial(&request).await);
+        assert!(reason.contains("no certificate authority"), "{reason}");
+        // Whoever had come would be in the kernel's queue by now.
+        let came = listener.accept().unwrap_err();
+        assert_eq!(came.kind(), std::io::ErrorKind::WouldBlock);
     })
     .await;
 }
@@ -138,7 +154,12 @@ async fn a_reload_is_for_new_connections_and_keeps_the_old_ones() {
 async fn what_is_no_tls_ends_and_the_listener_goes_on() {
     within_limit(async {
         let (certificate, trust) = made();
-        let mut server = secured(&certificate).await;
+        let config = ListenerConfig {
+            certificate: Some(certificate),
+            tls_timeout: Duration::from_secs(1),
+            ..ListenerConfig::default()
+        };
+        let mut server = Server::start(config).await;
         let mut plain = Raw::connect(server.address).await;
         plain.write(HANDSHAKE.as_bytes()).await;
         let answer = plain.rest().await;
@@ -191,7 +212,7 @@ async fn handshakes_beyond_the_limit_wait_until_one_is_over() {
         let (certificate, trust) = made();
         let config = ListenerConfig {
             certificate: Some(certificate),
-            tls_timeout: Duration::from_millis(200),
+            tls_timeout: Duration::from_secs(1),
             max_handshakes: 1,
             ..ListenerConfig::default()
         };

@@ -30,24 +30,42 @@ impl Secure {
         }
     }
 
-    pub(super) async fn shake_hands(
-        &self,
-        stream: TcpStream,
-        target: &Target,
-    ) -> Result<TlsStream<TcpStream>, DialError> {
-        let failed = |reason: String| DialError::Tls {
-            host: target.authority.clone(),
-            reason,
-        };
+    /// What a handshake with this server takes. To be asked for ahead of the connection: reading the
+    /// system's store may take longer than a server waits for a handshake.
+    pub(super) async fn prepare(&self, target: &Target) -> Result<Handshake, DialError> {
         let name = ServerName::try_from(target.host.clone())
-            .map_err(|_| failed("no certificate can be for this host".to_owned()))?;
+            .map_err(|_| failed(target, "no certificate can be for this host".to_owned()))?;
         let connector = self
             .connector
             .get_or_try_init(|| connector(&self.trust))
             .await;
-        let Connector(connector) = connector.map_err(failed)?;
-        let shaken = connector.connect(name, stream).await;
-        shaken.map_err(|cause| failed(reason(&cause)))
+        let connector = connector.map_err(|reason| failed(target, reason))?.clone();
+        Ok(Handshake { connector, name })
+    }
+}
+
+/// A handshake that may begin.
+pub(super) struct Handshake {
+    connector: Connector,
+    name: ServerName<'static>,
+}
+
+impl Handshake {
+    pub(super) async fn over(
+        self,
+        stream: TcpStream,
+        target: &Target,
+    ) -> Result<TlsStream<TcpStream>, DialError> {
+        let Connector(connector) = self.connector;
+        let shaken = connector.connect(self.name, stream).await;
+        shaken.map_err(|cause| failed(target, reason(&cause)))
+    }
+}
+
+fn failed(target: &Target, reason: String) -> DialError {
+    DialError::Tls {
+        host: target.authority.clone(),
+        reason,
     }
 }
 
