@@ -3,9 +3,9 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::OnceLock;
 
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 use trunkline_tls::Trust;
 use trunkline_transport::{Connection, DialError, DialRequest, Dialer, TransportKind};
 
@@ -17,8 +17,8 @@ use crate::{Backend, Opened, Settings, Target, connection};
 pub struct WebTransportDialer<B: Backend> {
     trust: Trust,
     settings: Settings,
-    v4: OnceLock<B::Client>,
-    v6: OnceLock<B::Client>,
+    v4: OnceCell<B::Client>,
+    v6: OnceCell<B::Client>,
 }
 
 impl<B: Backend> WebTransportDialer<B> {
@@ -28,25 +28,26 @@ impl<B: Backend> WebTransportDialer<B> {
         Self {
             trust,
             settings,
-            v4: OnceLock::new(),
-            v6: OnceLock::new(),
+            v4: OnceCell::new(),
+            v6: OnceCell::new(),
         }
     }
 
-    fn client(&self, peer: SocketAddr, target: &Target) -> Result<&B::Client, DialError> {
+    async fn client(&self, peer: SocketAddr, target: &Target) -> Result<&B::Client, DialError> {
         let (slot, address) = match peer {
             SocketAddr::V4(_) => (&self.v4, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))),
             SocketAddr::V6(_) => (&self.v6, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))),
         };
-        if let Some(client) = slot.get() {
-            return Ok(client);
-        }
-        let config = client_config(&self.trust, &self.settings);
-        let config = config.map_err(|error| target.tls(error.to_string()))?;
-        let socket = socket(address, self.settings.socket_buffer)?;
-        let client = B::client(socket.into(), config)?;
-        // Another attempt may have been first; then its socket is as good.
-        Ok(slot.get_or_init(|| client))
+        slot.get_or_try_init(|| async {
+            let (trust, settings) = (self.trust.clone(), self.settings.clone());
+            // The system's store is read in a thread that may block.
+            let made = tokio::task::spawn_blocking(move || client_config(&trust, &settings)).await;
+            let made = made.map_err(|error| target.tls(error.to_string()))?;
+            let config = made.map_err(|error| target.tls(error.to_string()))?;
+            let socket = socket(address, self.settings.socket_buffer)?;
+            Ok(B::client(socket.into(), config)?)
+        })
+        .await
     }
 }
 
@@ -77,7 +78,7 @@ impl<B: Backend> Dialer for WebTransportDialer<B> {
         let none = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         let mut failed = DialError::from(none);
         for peer in addresses.take(ADDRESSES_MAX) {
-            let client = self.client(peer, &target)?;
+            let client = self.client(peer, &target).await?;
             match B::dial(client, peer, &target, request).await {
                 Ok(opened) => return connected(opened, request),
                 Err(error) => failed = error,
