@@ -85,6 +85,7 @@ pub use routes::{Registration, Routes};
 pub use server::{Builder, Server, Stats};
 pub use socket::{DisconnectReason, FAREWELL_LIMIT, JoinError, Socket, Undelivered};
 pub use stream::EventStream;
+pub use sweep::DETACHED_BYTES;
 pub use ticket::{
     MemoryTickets, TICKET_PARAMETER, TICKET_VALIDITY, TICKETS_MAX, TicketDigest, TicketError,
     TicketStore, Tickets,

@@ -61,7 +61,7 @@ fn sweep_once(server: &Arc<ServerInner>, sessions: &mut Vec<Arc<SessionContext>>
             }
             Life::Detached { since } => {
                 context.look_behind(now);
-                let bytes = context.session.kept_bytes();
+                let bytes = context.session.kept_bytes() + DETACHED_BYTES;
                 kept_bytes += bytes;
                 detached.push((since, bytes, context));
             }
@@ -92,6 +92,10 @@ fn evict(budget: usize, mut kept: usize, mut detached: Vec<(Time, usize, &Arc<Se
         );
     }
 }
+
+/// What a session that waits to be resumed counts beside what it keeps for its client, so that the budget
+/// bounds their number too: about what one takes with a namespace and a room.
+pub const DETACHED_BYTES: usize = 4096;
 
 const PERIOD_MAX: Duration = Duration::from_secs(1);
 const PERIOD_MIN: Duration = Duration::from_millis(10);

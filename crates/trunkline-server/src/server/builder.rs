@@ -107,15 +107,18 @@ impl Builder {
     }
 
     /// Bytes that all sessions may keep for their clients together. Default 256 MiB. Past it the
-    /// detached ones end with `overflow`, in the order in which they were detached.
+    /// detached ones end with `overflow`, in the order in which they were detached; attached ones have
+    /// limits of their own. A detached session counts [`DETACHED_BYTES`](crate::DETACHED_BYTES) beside
+    /// what it keeps, so that with the default no more than 65,536 wait to be resumed. Looked at once a
+    /// second.
     pub fn replay_budget(mut self, bytes: usize) -> Self {
         self.config.replay_budget = bytes;
         self
     }
 
     /// How many connections the server takes, and how often clients may do what costs it something.
-    /// Default [`FloodLimits::default`]. Memory: 200 bytes for each of
-    /// [`addresses`](FloodLimits::addresses), and 100 for each connection.
+    /// Default [`FloodLimits::default`]. Memory: 126 bytes for each of
+    /// [`addresses`](FloodLimits::addresses), twice, and 101 for each connection.
     pub fn flood_limits(mut self, limits: FloodLimits) -> Self {
         self.config.flood = limits;
         self

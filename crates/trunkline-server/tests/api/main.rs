@@ -4,6 +4,7 @@
 
 mod acks;
 mod authorizing;
+mod budget;
 mod catching;
 mod credentials;
 mod delivery;
