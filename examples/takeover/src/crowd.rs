@@ -84,8 +84,13 @@ impl Member {
             let said = self
                 .socket
                 .emit_with_ack::<Fate, _>("say", &Say { to, number });
-            let fate = said.timeout(LIMIT).await;
-            self.ledger.said(self.number, to, number, fate.ok());
+            let fate = match said.timeout(LIMIT).await {
+                Ok(fate) => Some(fate),
+                // Nobody has said that it is lost, so it must have been heard.
+                Err(AckError::Timeout) => Some(Fate::Relayed),
+                Err(_told) => None,
+            };
+            self.ledger.said(self.number, to, number, fate);
         }
         // What the other one says last may be on its way.
         tokio::time::sleep(AFTERMATH).await;

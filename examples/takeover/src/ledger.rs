@@ -90,7 +90,7 @@ impl Ledger {
     }
 
     /// Compares, prints the sums, and fails if a number was lost in silence, came twice, or came out
-    /// of order.
+    /// of order, or if less than half of them were heard at all.
     pub(crate) fn close(&self, clients: u32) -> Result<(), String> {
         let lines = self.lock();
         let mut sum = Sum::default();
@@ -100,6 +100,9 @@ impl Ledger {
             line.add_to(&mut sum);
         }
         println!("{sum}");
+        if sum.heard * 2 < sum.said {
+            return Err(format!("of {} events {} were heard", sum.said, sum.heard));
+        }
         match (lines.len() == clients as usize, sum.in_silence) {
             (false, _) => Err(format!(
                 "{} of {clients} clients were heard of",
