@@ -6,7 +6,7 @@ use tokio::sync::{Notify, oneshot};
 use trunkline_driver::Session;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{
-    AckId, AckTable, ClientNamespace, Close, Encoding, FRAME_BYTES, NamespaceName, Payload,
+    AckId, AckTable, ClientNamespace, Close, Drops, Encoding, FRAME_BYTES, NamespaceName, Payload,
     Prepared, Value,
 };
 
@@ -35,6 +35,8 @@ pub(crate) struct Book {
     pub(crate) answered: Answered,
     /// Bytes in all `Member::offline`.
     pub(crate) offline_bytes: usize,
+    /// Best-effort events that sessions before this one dropped, and those that came to none.
+    pub(crate) dropped: Drops,
     /// Wakes who waits for less to wait, when that may be so outside of the session's own queue.
     pub(crate) lightened: Arc<Notify>,
     /// The session cannot keep its promise and is to end with this.
@@ -114,6 +116,7 @@ impl Book {
             acks: AckTable::new(pending_acks),
             answered: Answered::default(),
             offline_bytes: 0,
+            dropped: Drops::default(),
             lightened: Arc::default(),
             broken: None,
             go_away: None,
@@ -139,6 +142,20 @@ impl Book {
     pub(crate) fn namespaces(&self) -> Vec<Arc<Namespace>> {
         let members = self.members.values();
         members.map(|m| Arc::clone(&m.namespace)).collect()
+    }
+
+    /// Keeps what a session counted that is let go.
+    pub(crate) fn count_session(&mut self, session: &Session) {
+        self.dropped += session.drops();
+    }
+
+    /// Best-effort events that were dropped.
+    pub(crate) fn drops(&self) -> Drops {
+        let mut drops = self.dropped;
+        if let Some(session) = &self.session {
+            drops += session.drops();
+        }
+        drops
     }
 
     /// Bytes that wait for the server.

@@ -1,4 +1,4 @@
-//! Events that await their ack, and volatile ones.
+//! Events that await their ack, and those that may be lost.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
+use trunkline_driver::Delivery;
 use trunkline_protocol::{AckId, EventName, EventWith, IntoArgs, Payload};
 
 use crate::{AckError, EmitError, Socket};
@@ -163,29 +164,37 @@ impl Drop for Asked {
     }
 }
 
-/// Emits volatile events.
-///
-/// One is handed to the connection at once, or dropped: when something else still waits for it, when
-/// the transport takes no more, and while the socket is not connected or has no connection. Nothing
-/// keeps or repeats it. For what the next event makes worthless: a typing sign, a progress, a
-/// position.
-///
-/// Specification: best-effort.md, BEF-012.
+/// Emits events that may be lost: made by [`Socket::volatile`], [`Socket::datagram`] and
+/// [`Socket::latest`].
 #[derive(Clone, Copy, Debug)]
 #[must_use = "`emit` sends"]
-pub struct Volatile<'a>(pub(crate) &'a Socket);
+pub struct BestEffortEmitter<'a> {
+    socket: &'a Socket,
+    delivery: Delivery<'a>,
+}
 
-impl Volatile<'_> {
-    /// Emits an event, or drops and counts it in
-    /// [`Stats::dropped_volatile`](crate::Stats::dropped_volatile).
+impl<'a> BestEffortEmitter<'a> {
+    pub(crate) const fn new(socket: &'a Socket, delivery: Delivery<'a>) -> Self {
+        Self { socket, delivery }
+    }
+
+    /// How long it may wait here before it is dropped. Default: as long as there is room. Volatile
+    /// events never wait.
+    pub fn max_age(self, limit: Duration) -> Self {
+        let delivery = self.delivery.max_age(limit);
+        Self { delivery, ..self }
+    }
+
+    /// Emits an event, or drops it and counts that in [`Stats::unsent_best_effort`](crate::Stats::unsent_best_effort).
     ///
     /// # Errors
-    /// The event has no valid name, the args do not encode or are more than the server takes, or the
-    /// socket was disconnected or the client closed. That it was dropped is no error.
+    /// The event or the key has no valid name, the args do not encode or are more than the server or the
+    /// connection takes, or the socket was disconnected or the client closed. That it was dropped is no
+    /// error.
     pub fn emit<A: IntoArgs>(self, event: impl EventWith<A>, args: A) -> Result<(), EmitError> {
-        let Self(socket) = self;
+        let Self { socket, delivery } = self;
         let (event, args) = (event.into_event_name()?, args.into_args()?);
         let shared = socket.shared();
-        shared.emit_volatile(socket.space(), &event, &args, socket.ahead())
+        shared.emit_best_effort(socket.space(), &event, &args, delivery, socket.ahead())
     }
 }

@@ -100,7 +100,7 @@ pub enum EmitError {
     TooLarge {
         /// The frame's size in bytes, at least.
         size: usize,
-        /// The peer's `limits.frame`.
+        /// The server's `limits.frame`; for a datagram, what the connection or the server takes in one.
         limit: usize,
     },
     /// Too much waits for the server already.
@@ -138,8 +138,8 @@ pub enum EmitError {
 }
 
 impl From<TooLarge> for EmitError {
-    fn from(TooLarge { bytes, limit }: TooLarge) -> Self {
-        Self::TooLarge { size: bytes, limit }
+    fn from(TooLarge { size, limit }: TooLarge) -> Self {
+        Self::TooLarge { size, limit }
     }
 }
 

@@ -7,7 +7,7 @@
 //! | `client.rs`, `builder.rs`, `address.rs` | [`Client`], [`Builder`], the URL's default path |
 //! | `credentials.rs`, `refresh.rs` | [`Credentials`]: what a client is let in with; fresh ones on a live session |
 //! | `socket.rs`, `subscription.rs`, `stream.rs` | [`Socket`]: one namespace; [`Subscription`]; [`EventStream`] |
-//! | `emit.rs` | [`Acked`]: an event that awaits its ack; [`Volatile`] ones |
+//! | `emit.rs` | [`Acked`]: an event that awaits its ack; [`BestEffortEmitter`]: those that may be lost |
 //! | `capacity.rs` | what waits for the server, for senders that want to know |
 //! | `handler.rs`, `extract.rs` | what a handler may be and take; what it returns is the driver's |
 //! | `state.rs`, `stats.rs` | [`State`], [`SocketState`], [`Watch`]; [`Stats`] |
@@ -57,7 +57,7 @@ pub use builder::{
 };
 pub use client::{CLOSE_WAIT, Client};
 pub use credentials::{CREDENTIALS_TIMEOUT, Credentials, CredentialsError, Occasion};
-pub use emit::{Acked, Volatile};
+pub use emit::{Acked, BestEffortEmitter};
 pub use error::{AckError, BuildError, ConnectError, EmitError};
 pub use extract::{FromEvent, Invocation, Offers};
 pub use go_away::GO_AWAY_MAX;
@@ -73,8 +73,8 @@ pub use subscription::Subscription;
 pub use trunkline_driver::handler::{Data, Failure};
 pub use trunkline_driver::{Direction, TAP_QUEUE_BYTES, TAP_TEXT_MAX, TappedFrame};
 pub use trunkline_protocol::{
-    AnsweredWith, Args, Code, DecodeError, EncodeError, Encoding, Event, EventName, EventWith,
-    IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName, Payload, SessionId,
-    SocketId, Value,
+    AnsweredWith, Args, Code, DecodeError, Drops, EncodeError, Encoding, Event, EventName,
+    EventWith, IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName, Payload,
+    SessionId, SocketId, Value,
 };
 pub use trunkline_transport::{DialError, InvalidProxy, Proxy, TransportKind};

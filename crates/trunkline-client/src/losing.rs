@@ -49,6 +49,7 @@ impl Shared {
             (!event.sent || resend) && member.is_some_and(|member| member.wanted)
         };
         let sorted = self.sort(&session, &answered, code, farewell, goes_on);
+        book.count_session(&session);
         settle_acks(&mut book, &sorted);
         for member in book.members.values_mut() {
             member.reattaching =
@@ -88,6 +89,7 @@ impl Shared {
             }
             let answered = std::mem::take(&mut book.answered);
             sorted = self.sort(session, &answered, end.code(), None, |_: &LostEvent| false);
+            book.count_session(session);
         }
         let error = end.to_connect_error();
         let socket_state = SocketState::Disconnected {
@@ -142,6 +144,7 @@ impl Shared {
         }
         if let Some(session) = book.session.take() {
             session.end(Code::NORMAL, None);
+            book.count_session(&session);
         }
         for member in book.members.values_mut() {
             member.forget_session();

@@ -1,7 +1,7 @@
 //! Events on their way out.
 
-use trunkline_driver::sync::Arc;
-use trunkline_driver::{Session, Turn, message_len};
+use trunkline_driver::sync::{Arc, AtomicBool};
+use trunkline_driver::{Delivery, Session, Turn, message_len};
 use trunkline_protocol::{AckId, Encoding, EventName, FRAME_BYTES, Payload, Prepared, PushError};
 
 use crate::book::{AckWaiter, Book, Member, offline_len};
@@ -92,29 +92,30 @@ impl Shared {
         }
     }
 
-    /// Hands a best-effort event to the connection, or drops and counts it.
-    pub(crate) fn emit_volatile(
+    /// Hands a best-effort event to the session, or drops and counts it.
+    pub(crate) fn emit_best_effort(
         &self,
         namespace: &Namespace,
         event: &EventName,
         args: &Payload,
+        delivery: Delivery<'_>,
         ahead: Option<u64>,
     ) -> Result<(), EmitError> {
-        let frame = Prepared::datagram(&namespace.name, event, args);
-        let book = self.book.lock();
+        let frame = delivery.frame(&namespace.name, event, args)?;
+        let mut book = self.book.lock();
         if book.is_closing() {
             return Err(EmitError::Closed);
         }
         let member = book.members.get(&*namespace.name);
         let member = member.filter(|member| member.accepting);
         let member = member.ok_or(EmitError::Disconnected)?;
-        self.fits(&book, &frame)?;
         let is_open = member.is_open(ahead == Some(book.sessions));
-        let session = book.session.clone().filter(|_| is_open);
+        let Some(session) = book.session.clone().filter(|_| is_open) else {
+            book.dropped.not_connected += 1;
+            return Ok(());
+        };
         drop(book);
-        if !session.is_some_and(|session| session.push_best_effort(frame)) {
-            count(&self.counters.dropped_volatile);
-        }
+        session.push_best_effort(&AtomicBool::new(false), &frame)?;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use trunkline_driver::Delivery;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{
     AnsweredWith, DecodeError, EncodeError, EventName, EventWith, IntoArgs, IntoEventName,
@@ -19,8 +20,8 @@ use crate::namespace::{Interest, Namespace, Taker};
 use crate::shared::Shared;
 use crate::stream::{Make, NextEvent};
 use crate::{
-    Acked, Client, ConnectError, EmitError, EventStream, FromEvent, Handler, Offers, SocketState,
-    Subscription, Volatile, Watch,
+    Acked, BestEffortEmitter, Client, ConnectError, EmitError, EventStream, FromEvent, Handler,
+    Offers, SocketState, Subscription, Watch,
 };
 
 /// One namespace of a client. A cheap handle that keeps the client alive.
@@ -317,9 +318,33 @@ impl Socket {
         taken.map(|_| ())
     }
 
-    /// Emits in another way than reliably: see [`Volatile`].
-    pub const fn volatile(&self) -> Volatile<'_> {
-        Volatile(self)
+    /// Emits volatile events: one is handed to the connection at once, or dropped: when something else
+    /// still waits for it, when the transport takes no more, and while the socket is not connected or
+    /// has no connection. Nothing keeps or repeats it, and it may be as large as others. For what the
+    /// next event makes worthless: a typing sign, a progress.
+    ///
+    /// Specification: best-effort.md, BEF-012.
+    pub const fn volatile(&self) -> BestEffortEmitter<'_> {
+        BestEffortEmitter::new(self, Delivery::VOLATILE)
+    }
+
+    /// Emits events in datagrams, which nothing in front of them holds up: over WebTransport the
+    /// network's own, over WebSocket emulated ones, a few of which wait until the connection is nearly
+    /// drained while newer ones displace older ones. They may be lost, and overtake each other. One is
+    /// at most what the connection takes, 1,000 bytes at least.
+    ///
+    /// Specification: best-effort.md.
+    pub const fn datagram(&self) -> BestEffortEmitter<'_> {
+        BestEffortEmitter::new(self, Delivery::DATAGRAM)
+    }
+
+    /// Emits the latest value of what the event and `key` name, in a datagram: of values for the same
+    /// key only a newer one than those before is ever handed to a handler. The newest may be lost too:
+    /// whoever emits values repeats them. For positions, 30 times a second.
+    ///
+    /// Specification: best-effort.md, BEF-007 to BEF-011.
+    pub const fn latest<'a>(&'a self, key: &'a str) -> BestEffortEmitter<'a> {
+        BestEffortEmitter::new(self, Delivery::latest(key))
     }
 
     /// Bytes of events and answers that wait for the server, of all of the client's sockets, with 64

@@ -1,6 +1,7 @@
 //! What a client has counted.
 
 use trunkline_driver::sync::{AtomicU64, Ordering};
+use trunkline_protocol::Drops;
 
 use crate::shared::Shared;
 
@@ -26,8 +27,8 @@ pub struct Stats {
     /// it, or does not take them: see
     /// [`Client::on_events_dropped`](crate::Client::on_events_dropped).
     pub events_dropped: u64,
-    /// Volatile events that were dropped, since there was no connection, or it was busy.
-    pub dropped_volatile: u64,
+    /// Best-effort events that were dropped, by cause: volatile ones, datagrams and latest values.
+    pub unsent_best_effort: Drops,
     /// Answers that nobody waited for: late, a repeat, or never asked for.
     pub acks_ignored: u64,
     /// Bytes that wait for the server now, as [`Builder::queue_bytes`](crate::Builder::queue_bytes)
@@ -51,7 +52,6 @@ pub(crate) struct Counters {
     pub(crate) sessions_lost: AtomicU64,
     pub(crate) emits_refused: AtomicU64,
     pub(crate) events_dropped: AtomicU64,
-    pub(crate) dropped_volatile: AtomicU64,
 }
 
 /// Adds one.
@@ -71,7 +71,7 @@ impl Shared {
             sessions_lost: counted(&counters.sessions_lost),
             emits_refused: counted(&counters.emits_refused),
             events_dropped: counted(&counters.events_dropped),
-            dropped_volatile: counted(&counters.dropped_volatile),
+            unsent_best_effort: book.drops(),
             acks_ignored: book.acks.ignored(),
             queued_bytes: book.queued_bytes(),
             queued_events: book.queued_events(),

@@ -9,6 +9,7 @@
 //! | `turn.rs` | [`Turn`]: many pushes, one write per connection |
 //! | `dispatch.rs`, `ended.rs` | [`Dispatch`]: what a session tells its side; [`Ended`]: how a connection ends |
 //! | [`handler`] | what handlers return, how they fail, and what contains their panics |
+//! | `best_effort.rs` | [`Delivery`]: how an event travels that may be lost |
 //! | `latest.rs` | which LATEST frames are stale |
 //! | [`spans`] | the spans that logs stand in |
 //! | `tap.rs`, `tap/` | [`Tap`]: shows each frame of a connection |
@@ -17,6 +18,7 @@
 //! | `clock.rs`, `sync.rs` | the clock; locks and atomics in one place |
 #![forbid(unsafe_code)]
 
+mod best_effort;
 pub mod clock;
 mod dispatch;
 mod driver;
@@ -34,12 +36,13 @@ mod tap;
 mod traffic;
 mod turn;
 
+pub use best_effort::{BestEffortFrame, Delivery};
 pub use dispatch::{BestEffort, Dispatch};
 pub use driver::{CLOSE_LIMIT, Driver};
 pub use ended::Ended;
 pub use intake::Pace;
 pub use link::message_kind;
-pub use session::{Attach, DatagramTooLarge, Session};
+pub use session::{Attach, Session};
 pub use size::{TooLarge, message_len};
 pub use tap::{Direction, TAP_QUEUE_BYTES, TAP_TEXT_MAX, Tap, TappedFrame};
 pub use traffic::{Flow, Traffic};

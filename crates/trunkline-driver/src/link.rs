@@ -5,6 +5,8 @@ use std::task::{Context, Poll, Waker};
 use trunkline_protocol::{Encoding, Outbound, Prepared};
 use trunkline_transport::{ConnectionEnd, DatagramError, DatagramSent, MessageKind, MessageSender};
 
+use crate::clock::now;
+
 /// The write half and what any thread needs to write with it.
 ///
 /// Writes always register the connection task's waker: an I/O driver keeps one write waker per
@@ -102,12 +104,16 @@ impl Link {
     /// Writes emulated datagrams, a few at a time: what the transport has taken no newer one can
     /// replace.
     fn transmit_emulated(&mut self, machine: &mut Outbound) {
-        let kind = message_kind(machine.encoding());
+        if !machine.has_emulated() {
+            return;
+        }
+        let (kind, now) = (message_kind(machine.encoding()), now());
         loop {
             let sender = &mut self.sender;
             while sender.buffered() < EMULATED_BATCH
-                && machine.transmit_emulated(&mut |parts| sender.push(kind, parts))
-            {}
+                && machine.transmit_emulated(now, &mut |parts| sender.push(kind, parts))
+            {
+            }
             if self.sender.buffered() == 0 || !self.flush() {
                 return;
             }

@@ -16,7 +16,6 @@ use trunkline_protocol::{
 };
 use trunkline_transport::Connection;
 
-pub use self::datagrams::DatagramTooLarge;
 use self::sending::{Pulse, Sending};
 use crate::driver::{Driver, Reading};
 use crate::intake::{Intake, Pace};

@@ -2,28 +2,28 @@
 
 use trunkline_protocol::{Encoding, Prepared};
 
-/// A frame is larger than the peer takes. One that was sent all the same would end the session.
+/// A frame is larger than may be.
 ///
-/// Specification: SES-056.
+/// Specification: limits.md, LIM-003.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a frame of {bytes} bytes where the peer takes {limit}")]
+#[error("a frame of {size} bytes where {limit} may be")]
 pub struct TooLarge {
     /// The frame's length in bytes, at the most.
-    pub bytes: usize,
-    /// The peer's `limits.frame`.
+    pub size: usize,
+    /// The peer's `limits.frame`; for a datagram what the peer or the connection takes in one.
     pub limit: usize,
 }
 
 /// The length of a frame's message in bytes, counted with the longest number that it may get.
 ///
 /// # Errors
-/// It is above `limit`.
+/// It is above `limit`. Sent all the same, it would end the session (SES-056).
 pub fn message_len(frame: &Prepared, encoding: Encoding, limit: usize) -> Result<usize, TooLarge> {
-    let bytes = frame.len(encoding) + PREFIX_BYTES_MAX;
-    if bytes > limit {
-        return Err(TooLarge { bytes, limit });
+    let size = frame.len(encoding) + PREFIX_BYTES_MAX;
+    if size > limit {
+        return Err(TooLarge { size, limit });
     }
-    Ok(bytes)
+    Ok(size)
 }
 
 /// `[kind, seq` at its longest: 21 bytes in JSON.

@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use trunkline_protocol::Kind;
+use trunkline_protocol::{Drops, Kind};
 
 /// How much a session has moved since it began, in both directions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,15 +13,13 @@ pub struct Traffic {
     pub sent: Flow,
     /// Events for the peer that were dropped while they waited, since more waited than may.
     pub dropped_events: u64,
-    /// Best-effort frames for the peer that had been taken, and were lost with their connection.
-    pub lost_best_effort: u64,
+    /// Best-effort frames for the peer that were dropped.
+    pub drops: Drops,
     /// LATEST frames received and dropped, because the connection had brought the same version or a
     /// higher one.
     pub stale_best_effort: u64,
     /// Datagrams received and dropped, because they were no best-effort frame.
     pub malformed_best_effort: u64,
-    /// Best-effort frames for the peer that were dropped for newer ones while they waited.
-    pub displaced_best_effort: u64,
 }
 
 /// One direction of a session's traffic.
@@ -62,9 +60,8 @@ impl AddAssign for Traffic {
         self.received += other.received;
         self.sent += other.sent;
         self.dropped_events += other.dropped_events;
-        self.lost_best_effort += other.lost_best_effort;
+        self.drops += other.drops;
         self.stale_best_effort += other.stale_best_effort;
         self.malformed_best_effort += other.malformed_best_effort;
-        self.displaced_best_effort += other.displaced_best_effort;
     }
 }

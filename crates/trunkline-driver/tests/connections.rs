@@ -6,7 +6,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{event, join, large_event, latest, pair};
+use common::{event, join, large_event, latest, pair, volatile};
 use trunkline_driver::{Ended, Session, Turn, clock};
 use trunkline_protocol::{
     Close, Code, Encoding, EventName, Limits, NamespaceName, Overflow, Payload, Prepared,
@@ -227,7 +227,7 @@ async fn a_stale_latest_is_dropped_and_counted_on_both_sides() {
     let _joined = join(&mut client, &mut server);
     for _ in 0..2 {
         for (key, version) in [("a", 5), ("a", 4), ("a", 5), ("b", 4), ("a", 6)] {
-            assert!(client.session.push_best_effort(latest(key, version)));
+            assert!(volatile(&client, latest(key, version)));
         }
         server
             .expect(["latest a 5", "latest b 4", "latest a 6"].map(str::to_owned))
@@ -246,7 +246,7 @@ async fn the_versions_kept_are_bounded_by_the_announced_limit() {
     let (mut client, mut server) = pair(limits);
     let _joined = join(&mut client, &mut server);
     for (key, version) in [("a", 9), ("b", 9), ("a", 10), ("c", 9), ("a", 1), ("b", 1)] {
-        assert!(client.session.push_best_effort(latest(key, version)));
+        assert!(volatile(&client, latest(key, version)));
     }
     let news = ["a 9", "b 9", "a 10", "c 9", "b 1"];
     server
@@ -260,7 +260,7 @@ async fn versions_begin_anywhere_on_a_new_connection() {
     let (mut client, mut server) = pair(Limits::default());
     for version in [9, 1] {
         let joined = join(&mut client, &mut server);
-        assert!(client.session.push_best_effort(latest("a", version)));
+        assert!(volatile(&client, latest("a", version)));
         server.expect([format!("latest a {version}")]).await;
         joined.link.cut();
         joined.client.await.unwrap();
@@ -526,14 +526,14 @@ async fn a_best_effort_frame_is_dropped_when_the_transport_takes_no_more() {
     tokio::task::yield_now().await;
     joined.server_gate.shut_writes();
     assert!(
-        server.session.push_best_effort(latest("a", 1)),
+        volatile(&server, latest("a", 1)),
         "it is written, and blocks"
     );
-    assert!(!server.session.push_best_effort(latest("a", 2)));
-    assert_eq!(server.session.dropped_best_effort(), 1);
+    assert!(!volatile(&server, latest("a", 2)));
+    assert_eq!(server.session.drops().busy, 1);
     joined.server_gate.open_writes();
     client.expect(["latest a 1".to_owned()]).await;
-    assert!(server.session.push_best_effort(latest("a", 3)));
+    assert!(volatile(&server, latest("a", 3)));
     client.expect(["latest a 3".to_owned()]).await;
 }
 

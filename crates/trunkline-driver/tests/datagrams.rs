@@ -5,10 +5,13 @@
 mod common;
 
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use common::{Joined, Side, event, join, join_over, latest, pair};
-use trunkline_driver::DatagramTooLarge;
-use trunkline_protocol::{Args, EventName, IntoArgs, Limits, NamespaceName, Payload, Prepared};
+use trunkline_driver::{BestEffortFrame, Delivery, TooLarge};
+use trunkline_protocol::{
+    Args, Drops, Encoding, EventName, IntoArgs, Limits, NamespaceName, Payload, Prepared,
+};
 use trunkline_testkit::drive;
 use trunkline_transport::memory;
 
@@ -25,16 +28,24 @@ fn datagram_of(bytes: usize) -> Prepared {
 
 /// Over a link with datagrams of its own.
 fn join_with_datagrams(client: &mut Side, server: &mut Side) -> Joined {
-    let config = memory::Config {
-        max_datagram: Some(1200),
+    join_over(client, server, datagrams_of(1200))
+}
+
+fn datagrams_of(bytes: usize) -> memory::Config {
+    memory::Config {
+        max_datagram: Some(bytes),
         ..memory::Config::default()
-    };
-    join_over(client, server, config)
+    }
 }
 
 fn push(side: &Side, frame: Prepared) -> bool {
-    let is_over = AtomicBool::new(false);
-    side.session.push_datagram_unless(&is_over, frame).unwrap()
+    send(side, frame).unwrap()
+}
+
+fn send(side: &Side, frame: Prepared) -> Result<bool, TooLarge> {
+    let frame = BestEffortFrame::datagram(frame);
+    side.session
+        .push_best_effort(&AtomicBool::new(false), &frame)
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,19 +108,13 @@ async fn emulated_values_that_wait_are_replaced_by_newer_ones() {
         .expect(["latest at 1", "latest score 10", "latest at 10"].map(str::to_owned))
         .await;
     let traffic = server.session.traffic();
-    assert_eq!(
-        (traffic.sent.best_effort, traffic.displaced_best_effort),
-        (3, 17)
-    );
+    assert_eq!((traffic.sent.best_effort, traffic.drops.conflated), (3, 17));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_datagram_of_ours_is_dropped_and_counted_and_ends_nothing() {
     let (_client, mut server) = pair(Limits::default());
-    let (mut near, far, _link) = memory::pair(memory::Config {
-        max_datagram: Some(1200),
-        ..memory::Config::default()
-    });
+    let (mut near, far, _link) = memory::pair(datagrams_of(1200));
     let _driver = server.attach(far, 0);
     let ping = [0x93, 2, 1, 0];
     let event = event("sequenced").to_message(server.session.encoding(), 1);
@@ -126,25 +131,93 @@ async fn what_is_no_datagram_of_ours_is_dropped_and_counted_and_ends_nothing() {
 #[tokio::test(start_paused = true)]
 async fn one_that_is_too_large_is_refused_with_the_figures() {
     let (mut client, mut server) = pair(Limits::default());
-    let _joined = join_with_datagrams(&mut client, &mut server);
     let frame = datagram_of(1100);
     let size = frame.to_message(client.session.encoding(), 0).len();
+    let _joined = join(&mut client, &mut server);
     let limit = 1000;
-    assert_eq!(
-        client.session.check_datagram(&frame),
-        Err(DatagramTooLarge { size, limit })
-    );
-    // To one peer over a connection that carries more, more may be sent.
-    assert!(push(&client, frame));
+    let refused = Err(TooLarge { size, limit });
+    assert_eq!(send(&client, frame.clone()), refused, "the server's limit");
+
+    let (mut client, mut server) = pair(Limits::default());
+    let _joined = join_with_datagrams(&mut client, &mut server);
+    assert!(push(&client, frame), "a connection may carry more");
     let frame = datagram_of(1300);
     let size = frame.to_message(client.session.encoding(), 0).len();
     let limit = 1200;
+    assert_eq!(send(&client, frame), Err(TooLarge { size, limit }));
+    assert_eq!(client.session.drops(), Drops::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_of_a_frame_to_many_is_the_same_for_all() {
+    let frame = |bytes| BestEffortFrame::datagram(datagram_of(bytes));
+    let size = datagram_of(1000).to_message(Encoding::MessagePack, 0).len();
+    let limit = 1000;
+    let refused = frame(1000).for_many().map(drop);
+    assert_eq!(refused, Err(TooLarge { size, limit }));
+    let volatile = BestEffortFrame::volatile(datagram_of(5000));
+    assert!(volatile.for_many().is_ok(), "no datagram");
+
+    let frame = frame(900).for_many().unwrap();
     let is_over = AtomicBool::new(false);
-    assert_eq!(
-        client.session.push_datagram_unless(&is_over, frame),
-        Err(DatagramTooLarge { size, limit })
-    );
-    assert!(client.session.check_datagram(&datagram_of(900)).is_ok());
+    let (mut client, mut server) = pair(Limits::default());
+    let _joined = join_over(&mut client, &mut server, datagrams_of(500));
+    let pushed = server.session.push_best_effort(&is_over, &frame);
+    assert_eq!(pushed, Ok(false), "this member alone does not get it");
+    assert_eq!(server.session.drops().too_large, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_has_waited_too_long_is_dropped() {
+    let (mut client, mut server) = pair(Limits::default());
+    let joined = join(&mut client, &mut server);
+    tokio::task::yield_now().await;
+    let root = NamespaceName::root();
+    let is_over = AtomicBool::new(false);
+    let emit = |name: &str, delivery: Delivery<'_>| {
+        let name = EventName::try_from(name).unwrap();
+        let frame = delivery.frame(&root, &name, &Payload::empty()).unwrap();
+        let pushed = server.session.push_best_effort(&is_over, &frame);
+        assert_eq!(pushed, Ok(true));
+    };
+    joined.server_gate.shut_writes();
+    let age = Duration::from_millis(100);
+    emit("blocks", Delivery::DATAGRAM.max_age(age));
+    emit("old", Delivery::DATAGRAM.max_age(age));
+    emit("longer", Delivery::DATAGRAM.max_age(2 * age));
+    emit("any", Delivery::DATAGRAM);
+    tokio::time::advance(age).await;
+    joined.server_gate.open_writes();
+    let arrive = [
+        "best-effort blocks",
+        "best-effort longer",
+        "best-effort any",
+    ];
+    client.expect(arrive.map(str::to_owned)).await;
+    assert_eq!(server.session.drops().expired, 1);
+    assert_eq!(server.session.drops().total(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_value_is_newer_than_the_one_before_whatever_session_it_was_for() {
+    let (mut client, mut server) = pair(Limits::default());
+    let (mut other, mut other_server) = pair(Limits::default());
+    let _joined = join_with_datagrams(&mut client, &mut server);
+    let _joined = join_with_datagrams(&mut other, &mut other_server);
+    let (root, name) = (NamespaceName::root(), EventName::try_from("moved").unwrap());
+    let is_over = AtomicBool::new(false);
+    let mut versions = Vec::new();
+    for _ in 0..2 {
+        for (client, server) in [(&mut client, &server), (&mut other, &other_server)] {
+            let frame = Delivery::latest("ada").frame(&root, &name, &Payload::empty());
+            let pushed = server.session.push_best_effort(&is_over, &frame.unwrap());
+            assert_eq!(pushed, Ok(true));
+            let arrived = client.next().await;
+            let version = arrived.strip_prefix("latest ada ").unwrap().to_owned();
+            versions.push(version.parse::<u64>().unwrap());
+        }
+    }
+    assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,10 +230,11 @@ async fn without_a_connection_or_after_the_end_they_are_dropped() {
     joined.link.cut();
     joined.client.await.unwrap();
     assert!(!push(&client, datagram("cut off")));
-    assert_eq!(client.session.dropped_best_effort(), 2);
     let is_over = AtomicBool::new(true);
-    let pushed = client
-        .session
-        .push_datagram_unless(&is_over, datagram("over"));
-    assert_eq!(pushed, Ok(false));
+    for frame in [BestEffortFrame::datagram, BestEffortFrame::volatile] {
+        let frame = frame(datagram("over"));
+        let pushed = client.session.push_best_effort(&is_over, &frame);
+        assert_eq!(pushed, Ok(false));
+    }
+    assert_eq!(client.session.drops().not_connected, 4);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{Encoding, Kind, Prepared};
+use crate::{Drops, Encoding, Kind, Prepared, Time};
 
 /// Best-effort frames that wait until the message channel is nearly drained.
 ///
@@ -10,27 +10,40 @@ use crate::{Encoding, Kind, Prepared};
 /// waits for the same namespace, event and key. Specification: best-effort.md, BEF-011.
 #[derive(Debug, Default)]
 pub(crate) struct Emulation {
-    waiting: VecDeque<Prepared>,
+    waiting: VecDeque<Waiting>,
     /// Bytes of the messages.
     bytes: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    frame: Prepared,
+    /// From here on it is worth nothing.
+    until: Option<Time>,
 }
 
 impl Emulation {
     /// Puts a frame behind the others, or in the place of the one that it replaces. Gives what was
     /// dropped for it.
-    pub(crate) fn push(&mut self, frame: Prepared, encoding: Encoding) -> Drops {
+    pub(crate) fn push(
+        &mut self,
+        frame: Prepared,
+        until: Option<Time>,
+        encoding: Encoding,
+    ) -> Drops {
         let mut drops = Drops::default();
+        let bytes = frame.message_len(encoding, 0);
         if let Some(at) = self.same_key(&frame) {
             drops.conflated += 1;
             // Of two threads the one with the newer value may come first.
-            if frame.latest_version() > self.waiting[at].latest_version() {
-                self.bytes += frame.message_len(encoding, 0);
-                let replaced = std::mem::replace(&mut self.waiting[at], frame);
-                self.bytes -= replaced.message_len(encoding, 0);
+            if frame.latest_version() > self.waiting[at].frame.latest_version() {
+                self.bytes += bytes;
+                let replaced = std::mem::replace(&mut self.waiting[at], Waiting { frame, until });
+                self.bytes -= replaced.frame.message_len(encoding, 0);
             }
         } else {
-            self.bytes += frame.message_len(encoding, 0);
-            self.waiting.push_back(frame);
+            self.bytes += bytes;
+            self.waiting.push_back(Waiting { frame, until });
         }
         while self.bytes > EMULATED_BYTES || self.waiting.len() > EMULATED_FRAMES {
             if !self.drop_oldest(encoding) {
@@ -41,11 +54,17 @@ impl Emulation {
         drops
     }
 
-    /// The next frame to send.
-    pub(crate) fn take(&mut self, encoding: Encoding) -> Option<Prepared> {
-        let frame = self.waiting.pop_front()?;
-        self.bytes -= frame.message_len(encoding, 0);
-        Some(frame)
+    /// The next frame to send, and how many before it had waited too long.
+    pub(crate) fn take(&mut self, now: Time, encoding: Encoding) -> (Option<Prepared>, u64) {
+        let mut expired = 0;
+        while let Some(Waiting { frame, until }) = self.waiting.pop_front() {
+            self.bytes -= frame.message_len(encoding, 0);
+            if until.is_none_or(|until| now < until) {
+                return (Some(frame), expired);
+            }
+            expired += 1;
+        }
+        (None, expired)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -62,7 +81,8 @@ impl Emulation {
             return None;
         }
         let key = frame.latest_key();
-        let is_same = |other: &Prepared| other.kind() == Kind::LATEST && other.latest_key() == key;
+        let is_same =
+            |other: &Waiting| other.frame.kind() == Kind::LATEST && other.frame.latest_key() == key;
         self.waiting.iter().position(is_same)
     }
 
@@ -73,34 +93,12 @@ impl Emulation {
         if older == 0 {
             return false;
         }
-        let is_datagram = |frame: &Prepared| frame.kind() == Kind::DATAGRAM;
+        let is_datagram = |waiting: &Waiting| waiting.frame.kind() == Kind::DATAGRAM;
         let at = self.waiting.iter().take(older).position(is_datagram);
-        if let Some(frame) = self.waiting.remove(at.unwrap_or(0)) {
-            self.bytes -= frame.message_len(encoding, 0);
+        if let Some(dropped) = self.waiting.remove(at.unwrap_or(0)) {
+            self.bytes -= dropped.frame.message_len(encoding, 0);
         }
         true
-    }
-}
-
-/// How many best-effort frames were dropped in front of a message channel, by cause (specification:
-/// best-effort.md, BEF-002).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Drops {
-    /// The oldest, in a full queue.
-    pub queue_full: u64,
-    /// A newer one for the same key took their place.
-    pub conflated: u64,
-}
-
-impl Drops {
-    pub(crate) fn add(&mut self, other: Self) {
-        self.queue_full += other.queue_full;
-        self.conflated += other.conflated;
-    }
-
-    pub(crate) const fn all(self) -> u64 {
-        self.queue_full + self.conflated
     }
 }
 

@@ -32,6 +32,7 @@ mod bad_args;
 mod body;
 mod code;
 mod control;
+mod drops;
 mod emulation;
 mod encoding;
 mod event;
@@ -69,7 +70,8 @@ pub use acks::{AckTable, TooManyAcks};
 pub use bad_args::BadArgs;
 pub use body::Body;
 pub use code::{Code, Disposition, Role};
-pub use emulation::{Drops, EMULATED_BYTES, EMULATED_FRAMES};
+pub use drops::Drops;
+pub use emulation::{EMULATED_BYTES, EMULATED_FRAMES};
 pub use encoding::{Encoding, MAX_INTEGER, VERSION};
 pub use event::{AnsweredWith, Event, EventWith, IntoEventName};
 pub use frame::{
@@ -84,7 +86,7 @@ pub use inbound::{Arrival, Inbound, RECEIPT_DELAY};
 pub use into_args::{Args, IntoArgs};
 pub use json::to_json;
 pub use kind::{Class, Kind};
-pub use limits::{Limits, MAX_AUTH_BYTES, MAX_HELLO_BYTES};
+pub use limits::{Limits, MAX_AUTH_BYTES, MAX_DATAGRAM_TO_MANY, MAX_HELLO_BYTES};
 pub use name::{EventName, InvalidName, Key, MAX_NAME_BYTES, NamespaceName, Room};
 pub use namespaces::{ClientNamespace, ServerNamespaces};
 pub use outbound::{

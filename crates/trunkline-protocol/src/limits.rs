@@ -82,6 +82,10 @@ impl Default for Limits {
 /// The depth limit where none was announced yet, or none can be.
 pub(crate) const DEFAULT_DEPTH: u32 = 64;
 
+/// The least that a peer may announce as [`Limits::datagram`], and so what a best-effort frame to many
+/// may have, in bytes of MessagePack. Specification: best-effort.md, BEF-005.
+pub const MAX_DATAGRAM_TO_MANY: usize = 1_000;
+
 /// The largest HELLO in bytes: nothing is known of its sender yet.
 pub const MAX_HELLO_BYTES: usize = 8 * 1024;
 

@@ -5,12 +5,12 @@ mod best_effort;
 pub use best_effort::{BEST_EFFORT_FRAMES, BEST_EFFORT_QUEUE, DatagramFate};
 
 use crate::control::Control;
-use crate::emulation::{Drops, Emulation};
+use crate::emulation::Emulation;
 use crate::inbound::window;
 use crate::queue::{Admission, Queue, cost};
 use crate::replay_log::ReplayLog;
 use crate::{
-    Auth, Close, Code, Encoding, GoAway, Kind, Limits, NamespaceName, Prepared, Violation,
+    Auth, Close, Code, Drops, Encoding, GoAway, Kind, Limits, NamespaceName, Prepared, Violation,
 };
 
 /// What leaves in a session.
@@ -39,15 +39,13 @@ pub struct Outbound {
     loose: Vec<Prepared>,
     /// Datagrams for a connection that has none; there from the first of them on.
     emulation: Option<Box<Emulation>>,
-    displaced: Drops,
     control: Control,
     /// CONNECTs that took a number since somebody asked.
     connects: Vec<(u64, Prepared)>,
     /// The receipt that PING, PONG and RECEIVED tell.
     receipt: u64,
     sent: Sent,
-    dropped_best_effort: u64,
-    lost_best_effort: u64,
+    drops: Drops,
     dropped_events: u64,
 }
 
@@ -127,13 +125,11 @@ impl Outbound {
             queue: Queue::default(),
             loose: Vec::new(),
             emulation: None,
-            displaced: Drops::default(),
             control: Control::default(),
             connects: Vec::new(),
             receipt: 0,
             sent: Sent::default(),
-            dropped_best_effort: 0,
-            lost_best_effort: 0,
+            drops: Drops::default(),
             dropped_events: 0,
         }
     }

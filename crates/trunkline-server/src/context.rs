@@ -124,13 +124,6 @@ impl SessionContext {
         EmitError::from(error)
     }
 
-    /// Sends a best-effort frame, or drops and counts it.
-    pub(crate) fn push_best_effort(&self, is_over: &AtomicBool, frame: Prepared) {
-        if !self.session.push_best_effort_unless(is_over, frame) {
-            self.server.count_dropped_volatile();
-        }
-    }
-
     /// Notes that events of `added` bytes wait for handlers now, and of `removed` no more. While
     /// more wait than `limits.inbound`, receipts are withheld, so that the rest waits at the peer.
     pub(crate) fn queued(&self, added: usize, removed: usize) {

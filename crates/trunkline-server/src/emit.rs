@@ -1,13 +1,14 @@
 //! Emitting to many sockets at once.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 use trunkline_driver::sync::Arc;
-use trunkline_driver::{TooLarge, Turn};
+use trunkline_driver::{Delivery, TooLarge, Turn};
 use trunkline_protocol::{
-    AnsweredWith, Code, EncodeError, EventWith, IntoArgs, InvalidName, MAX_NAME_BYTES,
-    NamespaceName, Prepared, PushError, Room,
+    AnsweredWith, Code, EncodeError, EventName, EventWith, IntoArgs, InvalidName, MAX_NAME_BYTES,
+    NamespaceName, PushError, Room,
 };
 
 use crate::Socket;
@@ -19,18 +20,19 @@ use crate::namespace::NamespaceInner;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {
-    /// The event's or a room's name is none.
+    /// The event's name, a room's or a key is none.
     #[error("invalid name: {0}")]
     InvalidName(#[from] InvalidName),
     /// The args do not encode.
     #[error("args do not encode: {0}")]
     Encode(#[from] EncodeError),
-    /// The frame is larger than the peer takes.
-    #[error("a frame of {bytes} bytes where the peer takes {limit}")]
+    /// The frame is larger than may be.
+    #[error("a frame of {size} bytes where {limit} may be")]
     TooLarge {
         /// The frame's length in bytes.
-        bytes: usize,
-        /// The peer's `limits.frame`.
+        size: usize,
+        /// The client's `limits.frame`. For a datagram, what the client's connection or the client
+        /// itself takes in one; for one to many, 1,000.
         limit: usize,
     },
     /// As many acks of this session are pending as `limits.pending_acks` allows.
@@ -67,8 +69,8 @@ impl From<PushError> for EmitError {
 }
 
 impl From<TooLarge> for EmitError {
-    fn from(TooLarge { bytes, limit }: TooLarge) -> Self {
-        Self::TooLarge { bytes, limit }
+    fn from(TooLarge { size, limit }: TooLarge) -> Self {
+        Self::TooLarge { size, limit }
     }
 }
 
@@ -97,7 +99,8 @@ pub struct Emitter<'a> {
     rooms: SmallVec<[&'a str; 2]>,
     principals: SmallVec<[&'a str; 1]>,
     except: SmallVec<[&'a str; 1]>,
-    is_volatile: bool,
+    /// None for reliably.
+    delivery: Option<Delivery<'a>>,
 }
 
 impl<'a> Emitter<'a> {
@@ -112,7 +115,7 @@ impl<'a> Emitter<'a> {
             rooms: SmallVec::new(),
             principals: SmallVec::new(),
             except: SmallVec::new(),
-            is_volatile: false,
+            delivery: None,
         }
     }
 
@@ -135,11 +138,28 @@ impl<'a> Emitter<'a> {
         self
     }
 
-    /// Sends volatile events: whoever's connection is busy, or has none, does not get them. Drops are
-    /// counted in [`Stats::dropped_volatile`](crate::Stats::dropped_volatile). See [`Volatile`].
-    pub fn volatile(mut self) -> Self {
-        self.is_volatile = true;
-        self
+    /// Sends volatile events: whoever's connection is busy, or has none, does not get them. See
+    /// [`Socket::volatile`].
+    pub fn volatile(self) -> Self {
+        self.by(Delivery::VOLATILE)
+    }
+
+    /// Sends datagrams, of at most 1,000 bytes as MessagePack. See [`Socket::datagram`].
+    pub fn datagram(self) -> Self {
+        self.by(Delivery::DATAGRAM)
+    }
+
+    /// Sends the latest value of what `key` names, in a datagram of at most 1,000 bytes as MessagePack.
+    /// See [`Socket::latest`].
+    pub fn latest(self, key: &'a str) -> Self {
+        self.by(Delivery::latest(key))
+    }
+
+    /// How long a datagram or a latest value may wait here before it is dropped. Default: as long as
+    /// there is room. No effect on what is sent reliably or volatile.
+    pub fn max_age(self, limit: Duration) -> Self {
+        let delivery = self.delivery.map(|delivery| delivery.max_age(limit));
+        Self { delivery, ..self }
     }
 
     /// Sends an event to all that are addressed. The args are encoded once, and each socket is
@@ -149,34 +169,40 @@ impl<'a> Emitter<'a> {
     /// resumes, one whose queue overflows loses its own session, and nobody else is slowed.
     ///
     /// # Errors
-    /// The event or a room has no valid name, or the args do not encode. Nothing was sent then. Ids of
-    /// principals have no rules.
+    /// The event, a room or a key has no valid name, the args do not encode, or a datagram is too large.
+    /// Nothing was sent then. Ids of principals have no rules.
     pub fn emit<A: IntoArgs>(self, event: impl EventWith<A>, args: A) -> Result<(), EmitError> {
         self.check_names()?;
         let event = event.into_event_name()?;
         let args = args.into_args()?;
-        let frame = if self.is_volatile {
-            Prepared::datagram(self.namespace.name(), &event, &args)
+        if let Some(delivery) = self.delivery {
+            let frame = delivery.frame(self.namespace.name(), &event, &args)?;
+            let frame = frame.for_many()?;
+            self.deliver(&event, |socket| socket.deliver_best_effort(&frame));
         } else {
-            self.namespace.event(&event, &args)
-        };
-        let deliver = if self.is_volatile {
-            Socket::deliver_best_effort
-        } else {
-            Socket::deliver
-        };
-        let _turn = Turn::enter();
-        self.for_each(|socket| {
-            if let Err(error) = deliver(socket, frame.clone()) {
-                tracing::debug!(socket = %socket.id(), %event, %error, "a member was not reached");
-            }
-        });
+            let frame = self.namespace.event(&event, &args);
+            self.deliver(&event, |socket| socket.deliver(frame.clone()));
+        }
         Ok(())
     }
 
+    fn deliver(&self, event: &EventName, deliver: impl Fn(&Socket) -> Result<(), EmitError>) {
+        let _turn = Turn::enter();
+        self.for_each(|socket| {
+            if let Err(error) = deliver(socket) {
+                tracing::debug!(socket = %socket.id(), %event, %error, "a member was not reached");
+            }
+        });
+    }
+
+    fn by(self, delivery: Delivery<'a>) -> Self {
+        let delivery = Some(delivery);
+        Self { delivery, ..self }
+    }
+
     /// Sends an event to all that are addressed, each of which is asked for an answer: see
-    /// [`EmitWithAcks`]. Nothing is sent until that is awaited. It is sent reliably, also by an emitter
-    /// that is [`volatile`](Self::volatile).
+    /// [`EmitWithAcks`]. Nothing is sent until that is awaited. It is sent reliably, whatever else the
+    /// emitter was told.
     pub fn emit_with_ack<T, A: IntoArgs>(
         self,
         event: impl EventWith<A> + AnsweredWith<T>,
@@ -306,28 +332,38 @@ impl<'a> Emitter<'a> {
     }
 }
 
-/// Sends volatile events to one socket.
-///
-/// One is handed to the connection at once, or dropped: when something else still waits for it, when
-/// the transport takes no more, and while there is no connection. Nothing keeps or repeats it. For what
-/// the next event makes worthless: a typing sign, a progress, a frame of a picture.
-///
-/// Specification: best-effort.md, BEF-012.
+/// Sends events to one socket that may be lost: made by [`Socket::volatile`], [`Socket::datagram`] and
+/// [`Socket::latest`].
 #[derive(Clone, Copy, Debug)]
 #[must_use = "`emit` sends"]
-pub struct Volatile<'a>(pub(crate) &'a Socket);
+pub struct BestEffortEmitter<'a> {
+    socket: &'a Socket,
+    delivery: Delivery<'a>,
+}
 
-impl Volatile<'_> {
-    /// Sends an event, or drops and counts it.
+impl<'a> BestEffortEmitter<'a> {
+    pub(crate) const fn new(socket: &'a Socket, delivery: Delivery<'a>) -> Self {
+        Self { socket, delivery }
+    }
+
+    /// How long it may wait here before it is dropped. Default: as long as there is room. Volatile
+    /// events never wait.
+    pub fn max_age(self, limit: Duration) -> Self {
+        let delivery = self.delivery.max_age(limit);
+        Self { delivery, ..self }
+    }
+
+    /// Sends an event, or drops it and counts that in [`Stats::unsent_best_effort`](crate::Stats::unsent_best_effort).
     ///
     /// # Errors
-    /// The event has no valid name, or the args do not encode or are more than the peer takes. That
-    /// it was dropped is no error.
+    /// The event or the key has no valid name, or the args do not encode or are more than the client or
+    /// its connection takes. That it was dropped is no error.
     pub fn emit<A: IntoArgs>(self, event: impl EventWith<A>, args: A) -> Result<(), EmitError> {
         let event = event.into_event_name()?;
         let args = args.into_args()?;
-        self.0
-            .deliver_best_effort(Prepared::datagram(self.0.namespace_name(), &event, &args))
+        let namespace = self.socket.namespace_name();
+        let frame = self.delivery.frame(namespace, &event, &args)?;
+        self.socket.deliver_best_effort(&frame)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A server's stats as a list of figures, for whatever shows or collects them.
 
-use trunkline_protocol::Code;
+use trunkline_protocol::{Code, Drops};
 
 use crate::{Flow, Stats};
 
@@ -63,9 +63,9 @@ impl Stats {
             ("lost_queued", self.lost_queued),
             ("dropped_best_effort", self.dropped_best_effort),
             ("dropped_events", self.dropped_events),
-            ("dropped_volatile", self.dropped_volatile),
             ("discarded_events", self.discarded_events),
             ("stale_best_effort", self.stale_best_effort),
+            ("malformed_best_effort", self.malformed_best_effort),
             ("aborted_handlers", self.aborted_handlers),
             ("upgrades_refused", self.upgrades_refused),
             ("authentications_refused", self.authentications_refused),
@@ -83,6 +83,7 @@ impl Stats {
         figures.extend(gauges.map(|(name, value)| Figure::gauge(name, value as u64)));
         figures.extend(counters.map(|(name, value)| Figure::counter(name, value)));
         figures.extend(traffic(&self.received, &self.sent));
+        figures.extend(by_cause(&self.unsent_best_effort));
         figures.extend(by_code("connections_refused", &self.connections_refused));
         figures.extend(by_code("connections_closed", &self.connections_closed));
         figures.extend(self.resumes_refused.iter().map(|(reason, count)| {
@@ -149,6 +150,21 @@ fn traffic(received: &Flow, sent: &Flow) -> [Figure; 8] {
     .map(|(name, value)| Figure::counter(name, value))
 }
 
+fn by_cause(drops: &Drops) -> impl Iterator<Item = Figure> {
+    let causes = [
+        ("not-connected", drops.not_connected),
+        ("busy", drops.busy),
+        ("queue-full", drops.queue_full),
+        ("conflated", drops.conflated),
+        ("expired", drops.expired),
+        ("too-large", drops.too_large),
+    ];
+    causes.into_iter().map(|(cause, count)| {
+        let figure = Figure::counter("unsent_best_effort", count);
+        figure.labelled("cause", cause.to_owned())
+    })
+}
+
 fn by_code(name: &'static str, counts: &[(Code, u64)]) -> impl Iterator<Item = Figure> {
     counts.iter().map(move |(code, count)| {
         let figure = Figure::counter(name, *count);
@@ -157,7 +173,7 @@ fn by_code(name: &'static str, counts: &[(Code, u64)]) -> impl Iterator<Item = F
 }
 
 /// What each figure counts.
-const HELP: [(&str, &str); 45] = [
+const HELP: [(&str, &str); 46] = [
     ("connections", "Connections, also in their handshake"),
     ("sessions", "Sessions, attached or not"),
     ("sessions_attached", "Sessions with a connection"),
@@ -183,7 +199,14 @@ const HELP: [(&str, &str); 45] = [
         "Dropped best-effort events of clients",
     ),
     ("dropped_events", "Events dropped by overflow policies"),
-    ("dropped_volatile", "Volatile events that were dropped"),
+    (
+        "unsent_best_effort",
+        "Best-effort events to clients that were dropped",
+    ),
+    (
+        "malformed_best_effort",
+        "Datagrams of clients that were none",
+    ),
     ("connections_refused", "Connections refused"),
     ("connections_closed", "Connections that ended"),
     ("events_received", "Events from clients"),
@@ -274,9 +297,9 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), figures.len());
         assert_eq!(
-            super::HELP.len() + 3,
+            super::HELP.len() + 3 + 5,
             figures.len(),
-            "four reasons, one name"
+            "four reasons, one name; six causes, one name"
         );
         let closed = figures
             .iter()

@@ -68,7 +68,7 @@ pub use auth::{Handshake, Request};
 pub use credentials::{AUTHENTICATION_LIMIT, Credentials, Verdict};
 pub use door::Place;
 pub use drain::{Drain, Drained};
-pub use emit::{EmitError, Emitter, Volatile};
+pub use emit::{BestEffortEmitter, EmitError, Emitter};
 pub use extract::{Data, Params, PeerAddress, SocketState, State};
 pub use figures::{Figure, FigureKind, Unit};
 pub use flood::FloodLimits;
@@ -93,9 +93,9 @@ pub use ticket::{
 pub use trunkline_driver::handler::Failure;
 pub use trunkline_driver::{Direction, Flow, TAP_QUEUE_BYTES, TAP_TEXT_MAX, TappedFrame};
 pub use trunkline_protocol::{
-    AnsweredWith, Args, Code, DecodeError, EncodeError, Encoding, Event, EventName, EventWith,
-    IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName, Overflow, Payload, Rate,
-    Room, Secret, SessionId, SocketId, Value,
+    AnsweredWith, Args, Code, DecodeError, Drops, EncodeError, Encoding, Event, EventName,
+    EventWith, IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName, Overflow,
+    Payload, Rate, Room, Secret, SessionId, SocketId, Value,
 };
 pub use trunkline_transport::TransportKind;
 pub use upgrade::{HttpRefusal, UpgradeRequest};

@@ -58,6 +58,17 @@ impl Namespace {
         self.everyone().volatile()
     }
 
+    /// Sends datagrams to every socket of the namespace. See [`Emitter::datagram`].
+    pub fn datagram(&self) -> Emitter<'_> {
+        self.everyone().datagram()
+    }
+
+    /// Sends the latest value of what `key` names to every socket of the namespace. See
+    /// [`Emitter::latest`].
+    pub fn latest<'a>(&'a self, key: &'a str) -> Emitter<'a> {
+        self.everyone().latest(key)
+    }
+
     /// Addresses every socket of the namespace.
     pub fn everyone(&self) -> Emitter<'_> {
         Emitter::new(&self.0, None)

@@ -7,6 +7,7 @@ mod life;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use trunkline_driver::Delivery;
 use trunkline_driver::sync::{Arc, AtomicBool, Mutex};
 use trunkline_protocol::{
     AnsweredWith, Close, Code, EventName, EventWith, FRAME_BYTES, IntoArgs, InvalidName,
@@ -18,7 +19,7 @@ use crate::context::SessionContext;
 use crate::extract::TypeMap;
 use crate::namespace::{Namespace, NamespaceInner};
 use crate::room::Membership;
-use crate::{EmitError, Emitter, Handshake, Principal, Volatile};
+use crate::{BestEffortEmitter, EmitError, Emitter, Handshake, Principal};
 
 pub use life::FAREWELL_LIMIT;
 use life::Mailbox;
@@ -176,9 +177,33 @@ impl Socket {
         self.deliver(self.0.namespace.event(&event, &args))
     }
 
-    /// Sends to this socket in another way than reliably: see [`Volatile`].
-    pub const fn volatile(&self) -> Volatile<'_> {
-        Volatile(self)
+    /// Sends volatile events: one is handed to the connection at once, or dropped: when something else
+    /// still waits for it, when the transport takes no more, and while there is no connection. Nothing
+    /// keeps or repeats it, and it may be as large as others. For what the next event makes worthless: a
+    /// typing sign, a progress, a frame of a picture.
+    ///
+    /// Specification: best-effort.md, BEF-012.
+    pub const fn volatile(&self) -> BestEffortEmitter<'_> {
+        BestEffortEmitter::new(self, Delivery::VOLATILE)
+    }
+
+    /// Sends events in datagrams, which nothing in front of them holds up: over WebTransport the
+    /// network's own, over WebSocket emulated ones, a few of which wait until the connection is nearly
+    /// drained while newer ones displace older ones. They may be lost, and overtake each other. One is
+    /// at most what the connection takes, 1,000 bytes at least.
+    ///
+    /// Specification: best-effort.md.
+    pub const fn datagram(&self) -> BestEffortEmitter<'_> {
+        BestEffortEmitter::new(self, Delivery::DATAGRAM)
+    }
+
+    /// Sends the latest value of what the event and `key` name, in a datagram: of values for the same
+    /// key only a newer one than those before is ever handed to a handler. The newest may be lost too:
+    /// whoever sends values repeats them. For positions, 30 times a second.
+    ///
+    /// Specification: best-effort.md, BEF-007 to BEF-011.
+    pub const fn latest<'a>(&'a self, key: &'a str) -> BestEffortEmitter<'a> {
+        BestEffortEmitter::new(self, Delivery::latest(key))
     }
 
     /// Bytes of events and answers that wait for the session's connection, in all of its namespaces,

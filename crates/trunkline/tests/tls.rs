@@ -157,7 +157,7 @@ async fn what_tls_holds_back_for_a_slow_reader_leaves_when_it_reads_on() {
     let line = "x".repeat(8_000);
     let mut sent = 0;
     // Until the system takes no more: then what is left lies in TLS, and nothing in the queue.
-    while server.stats().dropped_volatile == 0 {
+    while server.stats().unsent_best_effort.busy == 0 {
         socket.emit("line", &line).unwrap();
         sent += 1;
         socket.volatile().emit("probe", ()).unwrap();

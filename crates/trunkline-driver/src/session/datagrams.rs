@@ -1,57 +1,46 @@
-//! Datagrams: native where the connection has them, emulated where not.
+//! Best-effort frames: volatile ones, and datagrams, native where the connection has them and emulated
+//! where not.
 
-use trunkline_protocol::Prepared;
+use trunkline_protocol::DatagramFate;
 
 use super::Session;
+use crate::link::Link;
 use crate::sync::{Arc, AtomicBool, Ordering};
-
-/// A best-effort frame that is larger than a datagram may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a datagram of {size} bytes where {limit} may be")]
-pub struct DatagramTooLarge {
-    /// The frame, bytes.
-    pub size: usize,
-    /// What is taken, bytes.
-    pub limit: usize,
-}
+use crate::{BestEffortFrame, TooLarge};
 
 impl Session {
-    /// Checks a best-effort frame against the one limit that is the same for every recipient: what the
-    /// peer announced as `limits.datagram`. Specification: best-effort.md, BEF-005.
+    /// Sends a best-effort frame, or drops and counts it; gives whether it was taken.
+    ///
+    /// A volatile one is taken if a connection is attached that has nothing else to send and takes
+    /// more. Another goes into a datagram of the connection or, where that has none, to the message
+    /// channel as soon as it is nearly drained. None is taken when `is_over` is set.
     ///
     /// # Errors
-    /// It is larger.
-    pub fn check_datagram(&self, frame: &Prepared) -> Result<(), DatagramTooLarge> {
-        let (size, limit) = (frame_len(self, frame), self.peers.datagram as usize);
-        match size > limit {
-            true => Err(DatagramTooLarge { size, limit }),
-            false => Ok(()),
+    /// It is larger than the peer or the present connection takes. One that is for many is dropped and
+    /// counted instead.
+    pub fn push_best_effort(
+        self: &Arc<Self>,
+        is_over: &AtomicBool,
+        frame: &BestEffortFrame,
+    ) -> Result<bool, TooLarge> {
+        // JSON is made on first use: before the lock, not under it.
+        let _ = frame.frame.suffix(self.encoding);
+        if frame.is_volatile {
+            self.message_len(&frame.frame)?;
+            return Ok(self.push_volatile(is_over, frame));
+        }
+        match self.push_datagram(is_over, frame) {
+            Err(_) if frame.is_for_many => {
+                self.count_best_effort_fate(DatagramFate::TooLarge);
+                Ok(false)
+            }
+            pushed => pushed,
         }
     }
 
-    /// Sends a DATAGRAM or a LATEST: in a datagram of the present connection, or, where it has none, on
-    /// the message channel as soon as that is nearly drained. It is dropped and counted when there is no
-    /// connection, when newer ones displace it, and when `is_over` is set. Gives whether it was taken.
-    ///
-    /// # Errors
-    /// It is larger than the present connection's datagrams are now.
-    pub fn push_datagram_unless(
-        self: &Arc<Self>,
-        is_over: &AtomicBool,
-        frame: Prepared,
-    ) -> Result<bool, DatagramTooLarge> {
-        let _ = frame.suffix(self.encoding);
-        let mut sending = self.outbound.lock();
-        // The lock orders it with the pushes of whoever has set it.
-        if is_over.load(Ordering::Relaxed) {
-            return Ok(false);
-        }
-        if !sending.has_datagrams() {
-            let taken = sending.machine.emulate(frame);
-            self.written_soon(sending);
-            return Ok(taken);
-        }
-        sending.send_datagram(&frame)
+    /// Drops and counts a best-effort frame for a socket that is not connected.
+    pub fn drop_best_effort(&self) {
+        self.count_best_effort_fate(DatagramFate::NotConnected);
     }
 
     /// Whether the present connection has datagrams of its own.
@@ -60,11 +49,51 @@ impl Session {
         self.outbound.lock().has_datagrams()
     }
 
+    fn push_volatile(self: &Arc<Self>, is_over: &AtomicBool, frame: &BestEffortFrame) -> bool {
+        let mut sending = self.outbound.lock();
+        // The lock orders it with the pushes of whoever has set it.
+        if is_over.load(Ordering::Relaxed) {
+            sending.machine.count_datagram(DatagramFate::NotConnected);
+            return false;
+        }
+        let is_blocked = sending.link.as_ref().is_none_or(Link::is_blocked);
+        let taken = sending
+            .machine
+            .push_best_effort(frame.frame.clone(), is_blocked);
+        if taken {
+            self.written_soon(sending);
+        }
+        taken
+    }
+
+    fn push_datagram(
+        self: &Arc<Self>,
+        is_over: &AtomicBool,
+        frame: &BestEffortFrame,
+    ) -> Result<bool, TooLarge> {
+        let mut sending = self.outbound.lock();
+        // As in `push_volatile`.
+        if is_over.load(Ordering::Relaxed) {
+            sending.machine.count_datagram(DatagramFate::NotConnected);
+            return Ok(false);
+        }
+        if sending.has_datagrams() {
+            return sending.send_datagram(&frame.frame);
+        }
+        let (size, limit) = (frame.len(self.encoding), self.peers.datagram as usize);
+        if size > limit && !frame.is_for_many {
+            return Err(TooLarge { size, limit });
+        }
+        let taken = sending.machine.emulate(frame.frame.clone(), frame.until);
+        self.written_soon(sending);
+        Ok(taken)
+    }
+
+    fn count_best_effort_fate(&self, fate: DatagramFate) {
+        self.outbound.lock().machine.count_datagram(fate);
+    }
+
     pub(crate) fn count_malformed_best_effort(&self) {
         self.malformed_best_effort.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-fn frame_len(session: &Session, frame: &Prepared) -> usize {
-    frame.prefix(session.encoding, 0).len() + frame.len(session.encoding)
 }

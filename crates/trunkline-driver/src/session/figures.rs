@@ -1,6 +1,6 @@
 //! What a session holds, and what it has moved.
 
-use trunkline_protocol::{Code, Prepared};
+use trunkline_protocol::{Code, Drops, Prepared};
 
 use super::Session;
 use crate::sync::Ordering;
@@ -72,10 +72,10 @@ impl Session {
         self.outbound.lock().machine.kept_bytes()
     }
 
-    /// Best-effort frames dropped since the session began.
+    /// Best-effort frames for the peer that were dropped since the session began, by cause.
     #[must_use]
-    pub fn dropped_best_effort(&self) -> u64 {
-        self.outbound.lock().machine.dropped_best_effort()
+    pub fn drops(&self) -> Drops {
+        self.outbound.lock().machine.drops()
     }
 
     /// LATEST frames received and dropped since the session began, because the connection had brought
@@ -94,15 +94,13 @@ impl Session {
             ..self.inbound.lock().flow
         };
         let sending = self.outbound.lock();
-        let displaced = sending.machine.displaced_best_effort();
         Traffic {
             received,
             sent: sending.flow(),
             dropped_events: sending.machine.dropped_events(),
-            lost_best_effort: sending.machine.lost_best_effort(),
+            drops: sending.machine.drops(),
             stale_best_effort: self.stale_best_effort(),
             malformed_best_effort: self.malformed_best_effort.load(Ordering::Relaxed),
-            displaced_best_effort: displaced.queue_full + displaced.conflated,
         }
     }
 

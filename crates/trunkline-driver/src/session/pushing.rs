@@ -4,7 +4,6 @@ use trunkline_protocol::{NamespaceName, Outbound, Prepared, PushError};
 
 use super::Session;
 use super::sending::{Sending, slow_consumer};
-use crate::link::Link;
 use crate::sync::{Arc, AtomicBool, MutexGuard, Ordering};
 
 impl Session {
@@ -90,33 +89,6 @@ impl Session {
         let discarded = sending.machine.discard_events(namespace);
         self.written_soon(sending);
         discarded
-    }
-
-    /// Sends a best-effort frame on the message channel, or drops and counts it: when no connection
-    /// is attached, something else still waits, or the transport takes no more. False if it was
-    /// dropped.
-    pub fn push_best_effort(self: &Arc<Self>, frame: Prepared) -> bool {
-        self.push_best_effort_unless(&AtomicBool::new(false), frame)
-    }
-
-    /// As [`push_best_effort`](Self::push_best_effort), unless `is_over` is set: then it is dropped.
-    pub fn push_best_effort_unless(
-        self: &Arc<Self>,
-        is_over: &AtomicBool,
-        frame: Prepared,
-    ) -> bool {
-        let _ = frame.suffix(self.encoding);
-        let mut sending = self.outbound.lock();
-        // The lock orders it with the pushes of whoever has set it.
-        if is_over.load(Ordering::Relaxed) {
-            return false;
-        }
-        let is_blocked = sending.link.as_ref().is_none_or(Link::is_blocked);
-        let taken = sending.machine.push_best_effort(frame, is_blocked);
-        if taken {
-            self.written_soon(sending);
-        }
-        taken
     }
 
     /// Waits until at most `bytes` of events wait for a number; with 0, until the connection has taken

@@ -8,10 +8,9 @@ use trunkline_protocol::{
 };
 use trunkline_transport::{DatagramError, DatagramSent};
 
-use super::datagrams::DatagramTooLarge;
-use crate::Flow;
 use crate::link::Link;
 use crate::sync::Arc;
+use crate::{Flow, TooLarge};
 
 pub(super) struct Sending {
     pub(super) machine: Outbound,
@@ -68,20 +67,20 @@ impl Sending {
     }
 
     /// Sends a frame in a datagram of the present connection, or drops and counts it.
-    pub(super) fn send_datagram(&mut self, frame: &Prepared) -> Result<bool, DatagramTooLarge> {
+    pub(super) fn send_datagram(&mut self, frame: &Prepared) -> Result<bool, TooLarge> {
         let encoding = self.machine.encoding();
         let link = self.link.as_mut().filter(|_| !self.machine.is_closing());
         let Some(link) = link else {
-            self.machine.count_datagram(DatagramFate::NoConnection);
+            self.machine.count_datagram(DatagramFate::NotConnected);
             return Ok(false);
         };
         let (fate, result) = match link.send_datagram(frame, encoding) {
             Ok(DatagramSent::Queued) => (DatagramFate::Sent, Ok(true)),
             Ok(DatagramSent::Displaced) => (DatagramFate::SentForAnother, Ok(true)),
             Err(DatagramError::TooLarge { size, limit }) => {
-                return Err(DatagramTooLarge { size, limit });
+                return Err(TooLarge { size, limit });
             }
-            Err(DatagramError::Unsupported) => (DatagramFate::NoConnection, Ok(false)),
+            Err(DatagramError::Unsupported) => (DatagramFate::NotConnected, Ok(false)),
         };
         self.machine.count_datagram(fate);
         result

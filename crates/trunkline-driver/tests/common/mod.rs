@@ -3,12 +3,13 @@
 #![allow(dead_code, reason = "each file of tests uses a part of it")]
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::Context;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use trunkline_driver::{Attach, BestEffort, Dispatch, Ended, Session, clock};
+use trunkline_driver::{Attach, BestEffort, BestEffortFrame, Dispatch, Ended, Session, clock};
 use trunkline_protocol::{
     Encoding, EventName, Key, Limits, NamespaceName, Payload, Prepared, Role, Sequenced,
 };
@@ -159,6 +160,13 @@ pub(crate) fn pair(limits: Limits) -> (Side, Side) {
 pub(crate) fn event(name: &str) -> Prepared {
     let name = EventName::try_from(name).unwrap();
     Prepared::event(&NamespaceName::root(), None, &name, &Payload::empty())
+}
+
+/// Sends it as a volatile frame; gives whether it was taken.
+pub(crate) fn volatile(side: &Side, frame: Prepared) -> bool {
+    let frame = BestEffortFrame::volatile(frame);
+    let is_over = AtomicBool::new(false);
+    side.session.push_best_effort(&is_over, &frame).unwrap()
 }
 
 pub(crate) fn latest(key: &str, version: u64) -> Prepared {

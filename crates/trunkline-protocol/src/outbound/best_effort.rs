@@ -1,8 +1,7 @@
 //! What may be lost: volatile frames, and datagrams.
 
 use super::{Outbound, State};
-use crate::Prepared;
-use crate::emulation::Drops;
+use crate::{Drops, Prepared, Time};
 
 /// What became of a frame that was for a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +10,10 @@ pub enum DatagramFate {
     Sent,
     /// The transport has it, and dropped an older one for it.
     SentForAnother,
+    /// It is larger than the connection carries.
+    TooLarge,
     /// There is no connection, or one that takes no more.
-    NoConnection,
+    NotConnected,
 }
 
 impl Outbound {
@@ -20,32 +21,33 @@ impl Outbound {
     /// none, when the connection takes no more for now (`is_blocked`), or when something else still
     /// waits, since late it is worth nothing.
     pub fn push_best_effort(&mut self, frame: Prepared, is_blocked: bool) -> bool {
-        let taken = self.state == State::Attached
-            && !is_blocked
-            && !self.control.is_closing()
+        if self.state != State::Attached || self.control.is_closing() {
+            self.drops.not_connected += 1;
+            return false;
+        }
+        let taken = !is_blocked
             && self.log.is_sent()
             && self.lined_up_bytes() < BEST_EFFORT_QUEUE
             && self.loose.len() < BEST_EFFORT_FRAMES;
         if taken {
             self.loose.push(frame);
         } else {
-            self.dropped_best_effort += 1;
+            self.drops.busy += 1;
         }
         taken
     }
 
     /// Takes a best-effort frame for the message channel of a connection without datagrams; it leaves
     /// with [`transmit_emulated`](Self::transmit_emulated), or is dropped and counted. False if there
-    /// is no connection for it. Specification: best-effort.md, BEF-011.
-    pub fn emulate(&mut self, frame: Prepared) -> bool {
+    /// is no connection for it. From `until` on it is not sent any more. Specification:
+    /// best-effort.md, BEF-011.
+    pub fn emulate(&mut self, frame: Prepared, until: Option<Time>) -> bool {
         let taken = self.state == State::Attached && !self.control.is_closing();
         if taken {
             let emulation = self.emulation.get_or_insert_default();
-            let drops = emulation.push(frame, self.encoding);
-            self.displaced.add(drops);
-            self.dropped_best_effort += drops.all();
+            self.drops += emulation.push(frame, until, self.encoding);
         } else {
-            self.dropped_best_effort += 1;
+            self.drops.not_connected += 1;
         }
         taken
     }
@@ -56,21 +58,23 @@ impl Outbound {
             DatagramFate::Sent => self.sent.best_effort += 1,
             DatagramFate::SentForAnother => {
                 self.sent.best_effort += 1;
-                self.dropped_best_effort += 1;
-                self.displaced.queue_full += 1;
+                self.drops.queue_full += 1;
             }
-            DatagramFate::NoConnection => self.dropped_best_effort += 1,
+            DatagramFate::TooLarge => self.drops.too_large += 1,
+            DatagramFate::NotConnected => self.drops.not_connected += 1,
         }
     }
 
     /// Writes the next emulated datagram, if nothing else waits: for when the connection has taken all
     /// that it was handed. Returns whether there was one.
-    pub fn transmit_emulated(&mut self, write: &mut dyn FnMut(&[&[u8]])) -> bool {
+    pub fn transmit_emulated(&mut self, now: Time, write: &mut dyn FnMut(&[&[u8]])) -> bool {
         let is_drained = self.state == State::Attached && self.is_idle();
         let Some(emulation) = self.emulation.as_mut().filter(|_| is_drained) else {
             return false;
         };
-        let Some(frame) = emulation.take(self.encoding) else {
+        let (frame, expired) = emulation.take(now, self.encoding);
+        self.drops.expired += expired;
+        let Some(frame) = frame else {
             return false;
         };
         write(&[&frame.prefix(self.encoding, 0), frame.suffix(self.encoding)]);
@@ -78,24 +82,17 @@ impl Outbound {
         true
     }
 
-    /// Best-effort frames dropped since the session began.
+    /// Whether emulated datagrams wait.
     #[must_use]
-    pub const fn dropped_best_effort(&self) -> u64 {
-        self.dropped_best_effort
+    pub fn has_emulated(&self) -> bool {
+        let waiting = self.emulation.as_ref();
+        waiting.is_some_and(|emulation| !emulation.is_empty())
     }
 
-    /// Of the best-effort frames that were dropped, those that [`push_best_effort`](Self::push_best_effort)
-    /// had taken: their connection, or the session, ended before they could be written.
+    /// Best-effort frames dropped since the session began, by cause.
     #[must_use]
-    pub const fn lost_best_effort(&self) -> u64 {
-        self.lost_best_effort
-    }
-
-    /// Of the best-effort frames that were dropped, those that were dropped for newer ones while they
-    /// waited, for the message channel or in the transport.
-    #[must_use]
-    pub const fn displaced_best_effort(&self) -> Drops {
-        self.displaced
+    pub const fn drops(&self) -> Drops {
+        self.drops
     }
 
     pub(super) fn write_loose(&mut self, write: &mut dyn FnMut(&[&[u8]])) -> bool {
@@ -113,9 +110,8 @@ impl Outbound {
     /// What was taken for the connection, and did not come to it.
     pub(super) fn lose_loose(&mut self) {
         let emulated = self.emulation.take().map_or(0, |emulation| emulation.len());
-        let lost = (std::mem::take(&mut self.loose).len() + emulated) as u64;
-        self.dropped_best_effort += lost;
-        self.lost_best_effort += lost;
+        let lost = std::mem::take(&mut self.loose).len() + emulated;
+        self.drops.not_connected += lost as u64;
     }
 }
 

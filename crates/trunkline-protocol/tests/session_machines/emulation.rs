@@ -2,7 +2,7 @@
 
 use trunkline_protocol::{
     Args, EMULATED_BYTES, EMULATED_FRAMES, Encoding, EventName, Frame, IntoArgs, Key,
-    NamespaceName, Outbound, Payload, Prepared,
+    NamespaceName, Outbound, Payload, Prepared, Time,
 };
 
 use crate::frames::{attached, event, words};
@@ -44,20 +44,20 @@ fn leaves(outbound: &mut Outbound) -> Vec<String> {
             },
         );
     };
-    while outbound.transmit_emulated(&mut note) {}
+    while outbound.transmit_emulated(Time::from_ms(0), &mut note) {}
     all
 }
 
 #[test]
 fn they_leave_in_order_and_only_when_nothing_else_waits() {
     let mut outbound = attached(1000, 1000);
-    assert!(outbound.emulate(datagram("a", 1)) && outbound.emulate(datagram("b", 1)));
+    assert!(outbound.emulate(datagram("a", 1), None) && outbound.emulate(datagram("b", 1), None));
     outbound.push(event("first")).unwrap();
     assert_eq!(leaves(&mut outbound), [""; 0], "an event waits");
     assert_eq!(words(&mut outbound).len(), 1);
     assert_eq!(leaves(&mut outbound), ["a", "b"]);
     assert_eq!(outbound.sent().best_effort, 2);
-    assert_eq!(outbound.dropped_best_effort(), 0);
+    assert_eq!(outbound.drops().total(), 0);
 }
 
 #[test]
@@ -70,14 +70,14 @@ fn a_newer_value_takes_the_place_of_the_one_for_the_same_key_that_waits() {
         datagram("at", 1),
         latest("at", "ada", 4),
     ] {
-        outbound.emulate(frame);
+        outbound.emulate(frame, None);
     }
     assert_eq!(
         leaves(&mut outbound),
         ["at ada 4", "at bob 2", "score ada 3", "at"]
     );
-    assert_eq!(outbound.displaced_best_effort().conflated, 1);
-    assert_eq!(outbound.dropped_best_effort(), 1);
+    assert_eq!(outbound.drops().conflated, 1);
+    assert_eq!(outbound.drops().total(), 1);
     assert_eq!(outbound.sent().best_effort, 4);
 }
 
@@ -85,45 +85,45 @@ fn a_newer_value_takes_the_place_of_the_one_for_the_same_key_that_waits() {
 fn an_older_value_does_not_take_the_place_of_a_newer_one() {
     let mut outbound = attached(1000, 1000);
     for version in [300, 2, 70_000, 299] {
-        outbound.emulate(latest("at", "ada", version));
+        outbound.emulate(latest("at", "ada", version), None);
     }
     assert_eq!(leaves(&mut outbound), ["at ada 70000"]);
-    assert_eq!(outbound.displaced_best_effort().conflated, 3);
+    assert_eq!(outbound.drops().conflated, 3);
 }
 
 #[test]
 fn a_full_queue_drops_its_oldest_datagram_and_keeps_values() {
     let mut outbound = attached(1000, 1000);
-    outbound.emulate(latest("at", "ada", 1));
+    outbound.emulate(latest("at", "ada", 1), None);
     let many = EMULATED_FRAMES + 10;
     for number in 0..many {
-        outbound.emulate(datagram(&format!("d{number}"), 1));
+        outbound.emulate(datagram(&format!("d{number}"), 1), None);
     }
     let left = leaves(&mut outbound);
     assert_eq!(left.len(), EMULATED_FRAMES);
     assert_eq!((&left[0][..], &left[1][..]), ("at ada 1", "d11"));
     assert_eq!(left.last().unwrap(), &format!("d{}", many - 1));
-    assert_eq!(outbound.displaced_best_effort().queue_full, 11);
+    assert_eq!(outbound.drops().queue_full, 11);
 }
 
 #[test]
 fn bytes_are_bounded_too_and_the_newest_is_always_kept() {
     let mut outbound = attached(1000, 1000);
     for name in ["a", "b", "c", "d"] {
-        outbound.emulate(datagram(name, EMULATED_BYTES / 3));
+        outbound.emulate(datagram(name, EMULATED_BYTES / 3), None);
     }
     assert_eq!(leaves(&mut outbound), ["c", "d"]);
-    outbound.emulate(datagram("e", 1));
-    outbound.emulate(datagram("huge", 2 * EMULATED_BYTES));
+    outbound.emulate(datagram("e", 1), None);
+    outbound.emulate(datagram("huge", 2 * EMULATED_BYTES), None);
     assert_eq!(leaves(&mut outbound), ["huge"]);
-    assert_eq!(outbound.displaced_best_effort().queue_full, 3);
+    assert_eq!(outbound.drops().queue_full, 3);
 }
 
 #[test]
 fn values_alone_make_room_by_their_oldest() {
     let mut outbound = attached(1000, 1000);
     for number in 0..=EMULATED_FRAMES {
-        outbound.emulate(latest("at", &format!("k{number}"), 1));
+        outbound.emulate(latest("at", &format!("k{number}"), 1), None);
     }
     let left = leaves(&mut outbound);
     assert_eq!((left.len(), &left[0][..]), (EMULATED_FRAMES, "at k1 1"));
@@ -132,12 +132,12 @@ fn values_alone_make_room_by_their_oldest() {
 #[test]
 fn none_outlives_its_connection() {
     let mut outbound = attached(1000, 1000);
-    outbound.emulate(datagram("late", 1));
+    outbound.emulate(datagram("late", 1), None);
     outbound.detach();
-    assert!(!outbound.emulate(datagram("nowhere", 1)));
+    assert!(!outbound.emulate(datagram("nowhere", 1), None));
     outbound.attach(0).unwrap();
     assert_eq!(leaves(&mut outbound), [""; 0]);
-    assert_eq!(outbound.dropped_best_effort(), 2);
-    assert_eq!(outbound.lost_best_effort(), 1);
+    assert_eq!(outbound.drops().total(), 2);
+    assert_eq!(outbound.drops().not_connected, 2);
     assert_eq!(outbound.sent().best_effort, 0);
 }

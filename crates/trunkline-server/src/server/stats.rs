@@ -2,7 +2,7 @@
 
 use trunkline_driver::Flow;
 use trunkline_driver::sync::{AtomicU64, Ordering};
-use trunkline_protocol::{Code, Lost};
+use trunkline_protocol::{Code, Drops, Lost};
 
 use super::{Server, ServerInner};
 use crate::holdings::Holdings;
@@ -73,12 +73,14 @@ pub struct Stats {
     /// Events to clients that were dropped while they waited, since more waited than may: of
     /// namespaces whose [`Overflow`](crate::Overflow) says so.
     pub dropped_events: u64,
-    /// Volatile events to clients that were dropped: their connection was busy, or there was none,
-    /// or it ended before they were written.
-    pub dropped_volatile: u64,
+    /// Best-effort events to clients that were dropped, by cause: volatile ones, datagrams and latest
+    /// values.
+    pub unsent_best_effort: Drops,
     /// LATEST frames of clients that were dropped, since their connection had brought the same
     /// version or a higher one. Specification: best-effort.md, BEF-007.
     pub stale_best_effort: u64,
+    /// Datagrams of clients that were dropped, since they were no best-effort frame.
+    pub malformed_best_effort: u64,
     /// Handlers and hooks that were ended because they outlived their socket by
     /// [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT), or that what decides about a CONNECT or a room took
     /// longer than [`Builder::authentication_timeout`](crate::Builder::authentication_timeout).
@@ -156,9 +158,9 @@ impl Server {
             discarded_events: counters.discarded_events.load(Ordering::Relaxed),
             dropped_best_effort: counters.dropped_best_effort.load(Ordering::Relaxed),
             dropped_events: traffic.dropped_events,
-            dropped_volatile: counters.dropped_volatile.load(Ordering::Relaxed)
-                + traffic.lost_best_effort,
+            unsent_best_effort: traffic.drops,
             stale_best_effort: traffic.stale_best_effort,
+            malformed_best_effort: traffic.malformed_best_effort,
             aborted_handlers: counters.aborted_handlers.load(Ordering::Relaxed),
             upgrades_refused: counters.upgrades_refused.load(Ordering::Relaxed),
             authentications_refused: counters.authentications_refused.load(Ordering::Relaxed),
@@ -181,7 +183,6 @@ pub(super) struct Counters {
     lost_queued: AtomicU64,
     discarded_events: AtomicU64,
     dropped_best_effort: AtomicU64,
-    dropped_volatile: AtomicU64,
     aborted_handlers: AtomicU64,
     pub(super) upgrades_refused: AtomicU64,
     authentications_refused: AtomicU64,
@@ -219,11 +220,6 @@ impl ServerInner {
 
     pub(crate) fn count_credentials_expired(&self) {
         count(&self.counters.credentials_expired);
-    }
-
-    pub(crate) fn count_dropped_volatile(&self) {
-        let dropped = &self.counters.dropped_volatile;
-        dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_aborted_handler(&self) {

@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use trunkline_driver::Turn;
 use trunkline_driver::handler::{Guarded, Outcome};
 use trunkline_driver::sync::{Arc, AtomicBool, Mutex, Ordering};
+use trunkline_driver::{BestEffortFrame, Turn};
 use trunkline_protocol::{AckId, BadArgs, Code, Kind, Payload, Prepared, SocketId, Value};
 
 use super::{DisconnectReason, Joined, Socket, SocketInner};
@@ -165,12 +165,12 @@ impl Socket {
     }
 
     /// Sends a best-effort frame, or drops and counts it.
-    pub(crate) fn deliver_best_effort(&self, frame: Prepared) -> Result<(), EmitError> {
-        self.0.context.session.message_len(&frame)?;
+    pub(crate) fn deliver_best_effort(&self, frame: &BestEffortFrame) -> Result<(), EmitError> {
+        let session = &self.0.context.session;
         if self.0.open.load(Ordering::Acquire) {
-            self.0.context.push_best_effort(&self.0.over, frame);
+            session.push_best_effort(&self.0.over, frame)?;
         } else {
-            self.0.context.server.count_dropped_volatile();
+            session.drop_best_effort();
         }
         Ok(())
     }

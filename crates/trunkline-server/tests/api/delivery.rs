@@ -1,11 +1,12 @@
 //! Other ways to deliver than exactly once: volatile events, and what a full queue loses.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use trunkline_driver::Turn;
-use trunkline_server::{Failure, Limits, Namespace, Overflow, Server, Socket};
+use trunkline_server::{EmitError, Failure, Limits, Namespace, Overflow, Server, Socket};
 
 use crate::peer::Peer;
 
@@ -134,7 +135,7 @@ async fn a_volatile_event_arrives_when_nothing_is_in_its_way() {
     assert_eq!(volatile(&peer.receive().await), 2);
     chat.volatile().emit("at", &3).unwrap();
     assert_eq!(volatile(&peer.receive().await), 3);
-    assert_eq!(server.stats().dropped_volatile, 0);
+    assert_eq!(server.stats().unsent_best_effort.total(), 0);
 }
 
 #[tokio::test]
@@ -150,7 +151,7 @@ async fn a_volatile_event_is_dropped_and_counted_when_it_would_have_to_wait() {
     chat.emit("fills", &"x".repeat(300)).unwrap();
     chat.emit("waits", &"x".repeat(20_000)).unwrap();
     socket.volatile().emit("at", &1).unwrap();
-    assert_eq!(server.stats().dropped_volatile, 1);
+    assert_eq!(server.stats().unsent_best_effort.busy, 1);
     peer.expect("fills").await;
     peer.confirm().await;
     peer.expect("waits").await;
@@ -161,10 +162,110 @@ async fn a_volatile_event_is_dropped_and_counted_when_it_would_have_to_wait() {
         tokio::task::yield_now().await;
     }
     socket.volatile().emit("at", &2).unwrap();
-    assert_eq!(server.stats().dropped_volatile, 2, "there is no connection");
+    assert_eq!(
+        server.stats().unsent_best_effort.not_connected,
+        1,
+        "there is no connection"
+    );
     let mut peer = peer.resume(&server, 1).await;
     chat.emit("after", ()).unwrap();
     assert_eq!(peer.expect("after").await, json!([]), "neither was kept");
+}
+
+#[tokio::test]
+async fn datagrams_and_latest_values_reach_one_and_many() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let (mut peer, socket) = silent(&server).await;
+    socket.join("room").unwrap();
+    let sent: [(Result<(), EmitError>, Option<&str>); 8] = [
+        (socket.datagram().emit("at", &0), None),
+        (socket.latest("ada").emit("at", &1), Some("ada")),
+        (chat.to("room").datagram().emit("at", &2), None),
+        (chat.to("room").latest("bob").emit("at", &3), Some("bob")),
+        (chat.datagram().emit("at", &4), None),
+        (chat.latest("eve").emit("at", &5), Some("eve")),
+        (socket.within("room").datagram().emit("at", &6), None),
+        (
+            socket
+                .within("room")
+                .latest("joe")
+                .max_age(Duration::from_secs(1))
+                .emit("at", &7),
+            Some("joe"),
+        ),
+    ];
+    let mut versions = Vec::new();
+    for (number, (sent, key)) in sent.into_iter().enumerate() {
+        assert_eq!(sent, Ok(()));
+        let frame = peer.receive().await;
+        let Some(key) = key else {
+            assert_eq!(frame, json!([32, null, "at", [number]]));
+            continue;
+        };
+        assert_eq!(
+            (&frame[0], &frame[2], &frame[3]),
+            (&json!(33), &json!("at"), &json!(key))
+        );
+        assert_eq!(frame[5], json!([number]));
+        versions.push(frame[4].as_u64().unwrap());
+    }
+    assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
+    assert_eq!(server.stats().unsent_best_effort.total(), 0);
+}
+
+#[tokio::test]
+async fn a_datagram_that_is_too_large_is_refused_with_the_figures() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let (mut peer, socket) = silent(&server).await;
+    // `[32, nil, "at", [text]]`: array, kind, nil, name in three, array, text with three.
+    let text = "x".repeat(1_002 - 10);
+    let refused = Err(EmitError::TooLarge {
+        size: 1_002,
+        limit: 1_000,
+    });
+    assert_eq!(chat.datagram().emit("at", &text), refused);
+    // This client speaks JSON, in which it is two bytes more.
+    let size = json!([32, null, "at", [text]]).to_string().len();
+    let limit = 1_000;
+    let refused = Err(EmitError::TooLarge { size, limit });
+    assert_eq!(socket.datagram().emit("at", &text), refused);
+    let fits = "x".repeat(1_000 - 10);
+    assert_eq!(chat.datagram().emit("at", &fits), Ok(()));
+    assert_eq!(peer.receive().await, json!([32, null, "at", [fits]]));
+    let badly_named = chat.latest("").emit("at", ());
+    assert!(matches!(badly_named, Err(EmitError::InvalidName(_))));
+}
+
+#[tokio::test]
+async fn of_values_that_wait_only_the_newest_leaves() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let (mut peer, socket) = silent(&server).await;
+    {
+        // At the turn's end the event goes first.
+        let _turn = Turn::enter();
+        for number in 0..10 {
+            chat.latest("ada").emit("at", &number).unwrap();
+            socket.datagram().emit("shot", &number).unwrap();
+        }
+        chat.emit("first", ()).unwrap();
+    }
+    peer.expect("first").await;
+    let newest = peer.receive().await;
+    assert_eq!((&newest[0], &newest[5]), (&json!(33), &json!([9])));
+    for number in 0..10 {
+        assert_eq!(peer.receive().await, json!([32, null, "shot", [number]]));
+    }
+    let drops = server.stats().unsent_best_effort;
+    assert_eq!((drops.conflated, drops.total()), (9, 9));
+    let figures = server.stats().figures();
+    let conflated = figures.iter().find(|figure| {
+        let label = figure.label.as_ref();
+        figure.name == "unsent_best_effort" && label.is_some_and(|(_, cause)| cause == "conflated")
+    });
+    assert_eq!(conflated.unwrap().value, 9);
 }
 
 /// Lets a client in when it is told to, and emits numbers to it before that.
@@ -310,7 +411,13 @@ async fn a_volatile_event_that_is_lost_with_its_connection_is_counted() {
     let mut peer = peer.resume(&server, 1).await;
     peer.expect("large").await;
     let stats = server.stats();
-    assert_eq!((stats.dropped_volatile, stats.sent.best_effort), (1, 0));
+    assert_eq!(
+        (
+            stats.unsent_best_effort.not_connected,
+            stats.sent.best_effort
+        ),
+        (1, 0)
+    );
 }
 
 #[tokio::test]
