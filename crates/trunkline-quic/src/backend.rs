@@ -79,6 +79,8 @@ pub struct Opened<B: Backend + ?Sized> {
 /// What a client asked for.
 #[derive(Debug)]
 pub struct Head {
+    /// The host and port it asked, as it named them.
+    pub authority: String,
     /// Path and query.
     pub uri: Uri,
     /// The headers, `origin` among them.

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use http::{Extensions, HeaderMap, StatusCode, Uri};
+use http::header::HOST;
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri};
 use quinn::{Endpoint, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use trunkline_tls::Certificate;
@@ -92,7 +93,7 @@ impl Counters {
 pub struct Handshake {
     /// Path and query.
     pub uri: Uri,
-    /// The headers.
+    /// The headers, `Host` among them, which HTTP/3 has a field of its own for.
     pub headers: HeaderMap,
     /// Where it came from.
     pub peer: SocketAddr,
@@ -297,10 +298,15 @@ fn judge<H: Handler>(
     if head.uri.path() != config.path {
         return Err(refuse(StatusCode::NOT_FOUND));
     }
+    let mut headers = head.headers;
+    headers.remove(HOST);
+    if let Ok(host) = HeaderValue::try_from(head.authority) {
+        headers.insert(HOST, host);
+    }
     let mut handshake = Handshake {
         protocol: spoken(&head.protocols, &config.protocols),
         uri: head.uri,
-        headers: head.headers,
+        headers,
         peer,
         extensions: Extensions::new(),
     };

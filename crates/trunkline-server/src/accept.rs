@@ -58,6 +58,7 @@ async fn serve(
                 server,
                 request,
                 encoding,
+                datagrams: datagrams_of(&connection),
             };
             match arrival.admit(connection, hello).await {
                 Ok((context, driver)) => {
@@ -185,6 +186,7 @@ struct Arrival<'a> {
     server: &'a Arc<ServerInner>,
     request: Request,
     encoding: Encoding,
+    datagrams: Datagrams,
 }
 
 type Admitted = (Arc<SessionContext>, Driver);
@@ -483,9 +485,17 @@ impl Arrival<'_> {
             resume_window: millis(config.resume_window),
             limits: config.limits,
             features: Vec::new(),
-            datagrams: Datagrams::Emulated,
-            alternatives: Vec::new(),
+            datagrams: self.datagrams,
+            alternatives: self.request.alternatives.clone(),
         }
+    }
+}
+
+/// What becomes of best-effort frames on this connection.
+const fn datagrams_of(connection: &Connection) -> Datagrams {
+    match connection.capabilities.datagrams {
+        true => Datagrams::Native,
+        false => Datagrams::Emulated,
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use http::{HeaderMap, Uri};
-use trunkline_protocol::{Encoding, Value};
+use trunkline_protocol::{Alternative, Encoding, Value};
 use trunkline_transport::TransportKind;
 
 use crate::door::Place;
@@ -90,6 +90,8 @@ pub struct Request {
     /// The place that the connection takes, from [`Server::enter`](crate::Server::enter) of the server
     /// that it is passed to. With none it does not count against the limits on connections.
     pub place: Option<Place>,
+    /// Other transports to this server, told to the client in WELCOME.
+    pub alternatives: Vec<Alternative>,
 }
 
 impl fmt::Debug for Request {

@@ -93,9 +93,9 @@ pub use ticket::{
 pub use trunkline_driver::handler::Failure;
 pub use trunkline_driver::{Direction, Flow, TAP_QUEUE_BYTES, TAP_TEXT_MAX, TappedFrame};
 pub use trunkline_protocol::{
-    AnsweredWith, Args, Code, DecodeError, Drops, EncodeError, Encoding, Event, EventName,
-    EventWith, IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName, Overflow,
-    Payload, Rate, Room, Secret, SessionId, SocketId, Value,
+    Alternative, AnsweredWith, Args, Code, DecodeError, Drops, EncodeError, Encoding, Event,
+    EventName, EventWith, IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName,
+    Overflow, Payload, Rate, Room, Secret, SessionId, SocketId, Value,
 };
 pub use trunkline_transport::TransportKind;
 pub use upgrade::{HttpRefusal, UpgradeRequest};

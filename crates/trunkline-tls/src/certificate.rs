@@ -79,6 +79,16 @@ impl Certificate {
         }
     }
 
+    /// Whether it was made by `self_signed`: then clients know it by its hash alone.
+    #[must_use]
+    pub fn is_self_signed(&self) -> bool {
+        match &self.inner.source {
+            Source::Files(_) => false,
+            #[cfg(feature = "self-signed")]
+            Source::Names { .. } => true,
+        }
+    }
+
     /// Reads the files again: connections accepted from now on get what is in them. One
     /// that was made by `self_signed` is made anew, with another key.
     ///

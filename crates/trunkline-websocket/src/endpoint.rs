@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::{Extensions, Request, Response, Uri};
+use http::{Extensions, Method, Request, Response, Uri, header};
 
 use crate::config::{Config, Counters, count};
 use crate::handler::Handler;
@@ -45,6 +45,11 @@ impl<H: Handler> Endpoint<H> {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn answer<B>(&self, mut request: Request<B>, peer: Option<SocketAddr>) -> Response<Body> {
+        if is_plain(&request)
+            && let Some(answer) = self.handler.describe(request.headers())
+        {
+            return last(answer);
+        }
         let (response, upgrading) = match upgrade(&mut request, &self.protocols, &self.config) {
             Ok(granted) => granted,
             Err(mut refusal) => {
@@ -72,6 +77,11 @@ impl<H: Handler> Endpoint<H> {
         tokio::spawn(connected(upgrading, handshake, handler, counters));
         response
     }
+}
+
+/// Whether it is a GET that asks for no upgrade.
+fn is_plain<B>(request: &Request<B>) -> bool {
+    request.method() == Method::GET && !request.headers().contains_key(header::UPGRADE)
 }
 
 impl<H> Clone for Endpoint<H> {

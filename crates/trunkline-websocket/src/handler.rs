@@ -36,6 +36,13 @@ pub trait Handler: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Answers a GET of the endpoint that asks for no upgrade. The default has no answer: then it is
+    /// 426.
+    fn describe(&self, headers: &HeaderMap) -> Option<Response<Body>> {
+        let _ = headers;
+        None
+    }
+
     /// Has a last word on an answer that refuses a request with these headers. The default leaves
     /// it as it is.
     fn refused(&self, headers: &HeaderMap, answer: &mut Response<Body>) {

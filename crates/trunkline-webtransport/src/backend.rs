@@ -9,7 +9,7 @@ use http::{StatusCode, Uri};
 use quinn::{Endpoint, EndpointConfig, Incoming, TokioRuntime};
 use trunkline_quic::{AcceptError, Backend, Head, Opened, Target};
 use trunkline_transport::{DialError, DialRequest};
-use web_transport_proto::{ConnectRequest, ConnectResponse};
+use web_transport_proto::{ConnectError as ProtoError, ConnectRequest, ConnectResponse};
 use web_transport_quinn::{ClientError, ConnectError, RecvStream, Request};
 
 use crate::session::{Session, Stream};
@@ -69,6 +69,7 @@ impl Backend for WebTransportQuinn {
         let asked = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
         let uri: Uri = asked.parse().map_err(|cause| malformed(&cause))?;
         let head = Head {
+            authority: request.url.authority().to_owned(),
             uri,
             headers: request.headers.clone(),
             protocols: request.protocols.clone(),
@@ -104,14 +105,18 @@ impl Backend for WebTransportQuinn {
 }
 
 fn refused(error: ClientError, target: &Target) -> DialError {
-    match error {
-        ClientError::HttpError(ConnectError::ErrorStatus(status)) => DialError::Refused {
-            status: status.as_u16(),
-            body: String::new(),
-            retry_after_s: None,
-        },
-        ClientError::Connection(cause) => target.failed(cause),
-        other => DialError::Handshake(other.to_string()),
+    let status = match error {
+        ClientError::HttpError(ConnectError::ErrorStatus(status)) => status,
+        ClientError::HttpError(ConnectError::ProtoError(ProtoError::WrongStatus(Some(status)))) => {
+            status
+        }
+        ClientError::Connection(cause) => return target.failed(cause),
+        other => return DialError::Handshake(other.to_string()),
+    };
+    DialError::Refused {
+        status: status.as_u16(),
+        body: String::new(),
+        retry_after_s: None,
     }
 }
 

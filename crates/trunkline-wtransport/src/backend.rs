@@ -88,6 +88,7 @@ impl Backend for Wtransport {
         let request = request.map_err(|cause| AcceptError::Request(cause.to_string()))?;
         let uri = request.path().parse();
         let head = Head {
+            authority: request.authority().to_owned(),
             uri: uri.map_err(|_| AcceptError::Request("its path is no URI".to_owned()))?,
             headers: headers(&request),
             protocols: request

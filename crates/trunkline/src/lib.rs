@@ -12,7 +12,8 @@
 //! | [`transport`] | | what a transport is, for those who bring their own |
 //!
 //! With the feature `tls` a listener takes a `Certificate`, and clients dial `https` and `wss`; without
-//! it no rustls is compiled. The feature `self-signed` makes certificates for development.
+//! it no rustls is compiled. The feature `self-signed` makes certificates for development, and
+//! `webtransport` adds that transport, on UDP beside TCP.
 //!
 //! What handlers are made of is the same in both modules, so that a handler which asks for no more
 //! than its event's content serves either side:

@@ -4,6 +4,8 @@ pub use trunkline_server::*;
 
 #[cfg(feature = "websocket")]
 mod accepting;
+#[cfg(feature = "webtransport")]
+mod announcing;
 #[cfg(feature = "websocket")]
 mod bind;
 #[cfg(feature = "websocket")]
@@ -16,9 +18,11 @@ mod mount;
 mod origin;
 #[cfg(feature = "websocket")]
 mod signal;
+#[cfg(feature = "webtransport")]
+mod webtransport;
 
 #[cfg(feature = "websocket")]
-pub use bind::{Bind, Bound};
+pub use bind::{Bind, BindConfig, Bound, StopHandle};
 #[cfg(feature = "tower")]
 pub use mount::{AnswerBody, Mount, Mounted};
 #[cfg(feature = "websocket")]
@@ -28,6 +32,6 @@ pub use signal::terminated;
 #[cfg(feature = "tls")]
 pub use trunkline_tls::{Certificate, CertificateError};
 #[cfg(feature = "websocket")]
-pub use trunkline_websocket::{
-    Config as WebSocketConfig, InvalidNetwork, ListenerConfig, Proxies, StopHandle,
-};
+pub use trunkline_websocket::{Config as WebSocketConfig, InvalidNetwork, ListenerConfig, Proxies};
+#[cfg(feature = "webtransport")]
+pub use webtransport::{QuicSettings, WebTransportConfig};

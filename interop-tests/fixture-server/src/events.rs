@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use trunkline::protocol::{Code, Encoding};
 use trunkline::server::{
-    Ack, AckError, Args, Data, Failure, Namespace, Params, Payload, Server, Socket, SocketState,
-    Value,
+    Ack, AckError, Args, Data, EmitError, Failure, Namespace, Params, Payload, Server, Socket,
+    SocketState, Value,
 };
 
 /// The room that every socket is in.
@@ -23,6 +23,7 @@ pub(crate) fn register(server: &Server) {
     register_rooms(&namespace);
     register_acks(&namespace);
     register_rest(&namespace);
+    register_best_effort(&namespace);
     register_looks(&namespace, server);
     let orgs = server.namespaces("/org/{id}");
     orgs.on("which", |Params(id): Params<String>| async move { Ack(id) });
@@ -162,6 +163,10 @@ fn register_rest(namespace: &Namespace) {
             Ok::<_, Failure>(())
         },
     );
+}
+
+/// What may be lost.
+fn register_best_effort(namespace: &Namespace) {
     namespace.on(
         "volatile",
         |socket: Socket, Data(n): Data<u64>| async move {
@@ -171,7 +176,48 @@ fn register_rest(namespace: &Namespace) {
             Ok::<_, Failure>(())
         },
     );
+    namespace.on("datagram", |socket: Socket, args: Payload| async move {
+        let mut values = args.iter();
+        let event = text(values.next())?;
+        let args = Payload::from_values(values)?;
+        let sent = socket.datagram().emit(&event, args);
+        sent.map_err(too_large)
+    });
+    namespace.on("latest", |socket: Socket, args: Payload| async move {
+        let mut values = args.iter();
+        let event = text(values.next())?;
+        let key = text(values.next())?;
+        let args = Payload::from_values(values)?;
+        let sent = socket.latest(&key).emit(&event, args);
+        sent.map_err(too_large)
+    });
+    namespace.on(
+        "burst",
+        |socket: Socket, Args((n, size)): Args<(u64, usize)>| async move {
+            if size > BURST_BYTES_MAX {
+                let text = format!("{size} bytes where {BURST_BYTES_MAX} may be");
+                return Err(Failure::bad_args(text));
+            }
+            let filler = "x".repeat(size);
+            for number in 1..=n {
+                let args = Args((number, &filler));
+                socket.datagram().emit("b", args).map_err(too_large)?;
+            }
+            Ok(())
+        },
+    );
 }
+
+/// The args of a frame that does not fit a datagram are bad ones.
+fn too_large(error: EmitError) -> Failure {
+    match error {
+        EmitError::TooLarge { .. } => Failure::bad_args(error.to_string()),
+        other => other.into(),
+    }
+}
+
+/// Text of a `burst` event, bytes.
+const BURST_BYTES_MAX: usize = 65_536;
 
 /// What shows how the server is doing.
 fn register_looks(namespace: &Namespace, server: &Server) {

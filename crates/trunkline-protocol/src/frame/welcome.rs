@@ -120,6 +120,19 @@ pub struct Alternative {
     pub hashes: Vec<Vec<u8>>,
 }
 
+impl Alternative {
+    /// A JSON document that says what WELCOME's `alternatives` say, for whoever has no session yet.
+    /// Specification: transports.md, TRN-032.
+    #[must_use]
+    pub fn document(alternatives: &[Self]) -> String {
+        let mut map = MapWriter::default();
+        map.member("alternatives", |out| write_alternatives(out, alternatives));
+        let mut out = Vec::new();
+        map.finish(&mut out);
+        crate::to_json(&out)
+    }
+}
+
 impl Welcome {
     /// The frame as a message.
     #[must_use]

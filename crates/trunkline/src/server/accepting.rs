@@ -1,15 +1,19 @@
 //! What becomes of HTTP requests, wherever they came in: the judgement of their origin, and the
 //! server behind it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::{Bytes, Incoming};
-use trunkline_server::{HttpRefusal, Place, Request as Opening, Server, UpgradeRequest};
+use trunkline_server::{
+    Alternative, HttpRefusal, Place, Request as Opening, Server, UpgradeRequest,
+};
 use trunkline_transport::Connection;
 use trunkline_websocket::{Body, Handler, Handshake, Turned};
 
+#[cfg(feature = "webtransport")]
+use super::announcing::Announcement;
 use super::cors;
 use super::origin::{Caller, Origins};
 
@@ -22,6 +26,9 @@ pub(super) struct Accepting {
     pub(super) origins: Origins,
     /// What answers at other paths, where those are ours.
     pub(super) http: Option<Arc<Http>>,
+    /// The WebTransport that is served beside it.
+    #[cfg(feature = "webtransport")]
+    pub(super) webtransport: Option<Announcement>,
 }
 
 impl Handler for Accepting {
@@ -35,15 +42,19 @@ impl Handler for Accepting {
     }
 
     fn admit(&self, handshake: &mut Handshake) -> Result<(), Box<Response<Body>>> {
-        let place = self.server.enter(handshake.peer.map(|peer| peer.ip()));
-        let place = place.map_err(|refusal| {
-            tracing::debug!(peer = ?handshake.peer, text = refusal.text(), "connection refused");
-            Box::new(response_of(&refusal))
-        })?;
-        self.judge_origin(handshake)?;
-        self.ask_hook(handshake)?;
+        let Handshake {
+            uri, headers, peer, ..
+        } = handshake;
+        let place = self.judge(&Method::GET, uri, headers, *peer)?;
         handshake.extensions.insert(place);
         Ok(())
+    }
+
+    #[cfg(feature = "webtransport")]
+    fn describe(&self, headers: &HeaderMap) -> Option<Response<Body>> {
+        let mut answer = self.webtransport.as_ref()?.document(headers);
+        cors::allow(&self.origins, headers, &mut answer);
+        Some(answer)
     }
 
     fn refused(&self, request: &HeaderMap, answer: &mut Response<Body>) {
@@ -60,6 +71,7 @@ impl Handler for Accepting {
         } = handshake;
         let opening = Opening {
             peer,
+            alternatives: self.alternatives(&headers),
             uri,
             headers,
             place: extensions.remove::<Place>(),
@@ -89,19 +101,71 @@ impl Handler for Accepting {
 }
 
 impl Accepting {
+    /// Of a server with the defaults.
+    pub(super) fn new(server: Server) -> Self {
+        Self {
+            server,
+            origins: Origins::default(),
+            http: None,
+            #[cfg(feature = "webtransport")]
+            webtransport: None,
+        }
+    }
+
+    /// Judges a request to connect, whatever its transport: who may come at all, from which page, and
+    /// what the program's own hook says. Takes out of its headers what must not be believed.
+    ///
+    /// # Errors
+    /// The answer that refuses it.
+    pub(super) fn judge(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &mut HeaderMap,
+        peer: Option<SocketAddr>,
+    ) -> Result<Place, Box<Response<Body>>> {
+        let place = self.server.enter(peer.map(|peer| peer.ip()));
+        let place = place.map_err(|refusal| {
+            tracing::debug!(?peer, text = refusal.text(), "connection refused");
+            Box::new(response_of(&refusal))
+        })?;
+        self.judge_origin(headers, peer)?;
+        self.ask_hook(&UpgradeRequest {
+            method,
+            uri,
+            headers,
+            peer,
+        })?;
+        Ok(place)
+    }
+
+    /// What a WebSocket client is told of other transports.
+    fn alternatives(&self, headers: &HeaderMap) -> Vec<Alternative> {
+        #[cfg(feature = "webtransport")]
+        if let Some(webtransport) = &self.webtransport {
+            return webtransport.for_request(headers).into_iter().collect();
+        }
+        let _ = headers;
+        Vec::new()
+    }
+
     /// Refuses foreign pages, and takes cookies out of what no page sent.
-    fn judge_origin(&self, handshake: &mut Handshake) -> Result<(), Box<Response<Body>>> {
-        match self.origins.judge(&handshake.headers) {
+    fn judge_origin(
+        &self,
+        headers: &mut HeaderMap,
+        peer: Option<SocketAddr>,
+    ) -> Result<(), Box<Response<Body>>> {
+        match self.origins.judge(headers) {
             Ok(Caller::Page) => Ok(()),
             Ok(Caller::Program) => {
                 // A browser may be made to send a request without `Origin`, and then with cookies:
                 // they say nothing about who meant to connect.
-                handshake.headers.remove(header::COOKIE);
+                headers.remove(header::COOKIE);
                 Ok(())
             }
             Err(foreign) => {
                 let allow = foreign.remedy();
-                tracing::warn!(peer = ?handshake.peer, %foreign, %allow, "connection refused");
+                tracing::warn!(?peer, %foreign, %allow, "connection refused");
                 let mut response = Response::new(Body::from(format!("{foreign}\n")));
                 *response.status_mut() = StatusCode::FORBIDDEN;
                 Err(Box::new(response))
@@ -110,16 +174,10 @@ impl Accepting {
     }
 
     /// Asks the program's own hook, which believes what is left.
-    fn ask_hook(&self, handshake: &Handshake) -> Result<(), Box<Response<Body>>> {
-        let request = UpgradeRequest {
-            method: &Method::GET,
-            uri: &handshake.uri,
-            headers: &handshake.headers,
-            peer: handshake.peer,
-        };
-        self.server.judge_upgrade(&request).map_err(|refusal| {
+    fn ask_hook(&self, request: &UpgradeRequest<'_>) -> Result<(), Box<Response<Body>>> {
+        self.server.judge_upgrade(request).map_err(|refusal| {
             let status = refusal.status();
-            tracing::info!(peer = ?handshake.peer, %status, "connection refused");
+            tracing::info!(peer = ?request.peer, %status, "connection refused");
             Box::new(response_of(&refusal))
         })
     }

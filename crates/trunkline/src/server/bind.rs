@@ -1,4 +1,4 @@
-//! Listening: a server on a TCP port.
+//! Listening: a server on a TCP port, and on the UDP port of the same number.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,18 +6,26 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use hyper::body::Bytes;
-use tokio::net::ToSocketAddrs;
+use tokio::net::{ToSocketAddrs, lookup_host};
 use trunkline_server::{Drain, Drained, Server};
-use trunkline_websocket::{Listener, ListenerConfig, StopHandle};
+use trunkline_websocket::{Listener, ListenerConfig};
 
 use super::accepting::Accepting;
+#[cfg(feature = "webtransport")]
+use super::announcing::Announcement;
 use super::descriptors;
 use super::origin::Origins;
+#[cfg(feature = "webtransport")]
+use super::webtransport::{self, Datagrams, WebTransportConfig};
 
 /// Listening, for a [`Server`].
 pub trait Bind {
     /// Listens for WebSocket connections on a TCP address, at the path `/trunkline` and without TLS;
     /// port 0 takes a free one. Nothing is accepted until [`Bound::serve`].
+    ///
+    /// With the features `webtransport` and `self-signed` it also opens UDP on the same port for
+    /// WebTransport, with a certificate for development that browsers believe by its hash: clients learn
+    /// it over WebSocket. For production give a certificate to [`bind_with`](Self::bind_with).
     ///
     /// # Errors
     /// The address is taken or not ours.
@@ -26,7 +34,9 @@ pub trait Bind {
         address: impl ToSocketAddrs + Send,
     ) -> impl Future<Output = io::Result<Bound>> + Send;
 
-    /// As [`bind`](Self::bind), with a certificate for TLS, another path, other time-outs or limits.
+    /// As [`bind`](Self::bind), with a certificate for TLS, another path, other time-outs or limits. With
+    /// the feature `webtransport` and a certificate it opens UDP on the same port too, with that
+    /// certificate.
     ///
     /// With the feature `tls`:
     ///
@@ -48,51 +58,149 @@ pub trait Bind {
     fn bind_with(
         &self,
         address: impl ToSocketAddrs + Send,
-        config: ListenerConfig,
+        config: impl Into<BindConfig> + Send,
     ) -> impl Future<Output = io::Result<Bound>> + Send;
+}
+
+/// How a server listens on each of its transports. More fields may come: make it from a
+/// [`ListenerConfig`], or begin with the default.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BindConfig {
+    /// WebSocket, on TCP. The path and the certificate are WebTransport's too.
+    pub websocket: ListenerConfig,
+    /// WebTransport, on UDP with the same port number; `None` opens none. Its path is ignored.
+    #[cfg(feature = "webtransport")]
+    pub webtransport: Option<WebTransportConfig>,
+}
+
+impl Default for BindConfig {
+    fn default() -> Self {
+        Self::from(ListenerConfig::default())
+    }
+}
+
+impl From<ListenerConfig> for BindConfig {
+    fn from(websocket: ListenerConfig) -> Self {
+        Self {
+            websocket,
+            #[cfg(feature = "webtransport")]
+            webtransport: Some(WebTransportConfig::default()),
+        }
+    }
 }
 
 impl Bind for Server {
     async fn bind(&self, address: impl ToSocketAddrs + Send) -> io::Result<Bound> {
-        self.bind_with(address, ListenerConfig::default()).await
+        self.bind_with(address, BindConfig::default()).await
     }
 
     async fn bind_with(
         &self,
         address: impl ToSocketAddrs + Send,
-        config: ListenerConfig,
+        config: impl Into<BindConfig> + Send,
     ) -> io::Result<Bound> {
-        let listener = Listener::bind(address, config).await?;
+        let config = config.into();
+        let addresses: Vec<SocketAddr> = lookup_host(address).await?.collect();
+        let bound = Bound::open(self, &addresses, config).await?;
         descriptors::warn_if_too_few(self.flood_limits().connections);
-        Ok(Bound {
-            accepting: Accepting {
-                server: self.clone(),
-                origins: Origins::default(),
-                http: None,
-            },
-            listener,
-        })
+        Ok(bound)
     }
 }
 
-/// A server that has its port and accepts nothing yet.
+/// A server that has its ports and accepts nothing yet.
 #[must_use = "nothing is accepted until `serve`"]
 pub struct Bound {
     accepting: Accepting,
     listener: Listener,
+    #[cfg(feature = "webtransport")]
+    datagrams: Option<Datagrams>,
 }
 
 impl Bound {
+    #[cfg(not(feature = "webtransport"))]
+    async fn open(
+        server: &Server,
+        addresses: &[SocketAddr],
+        config: BindConfig,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            accepting: Accepting::new(server.clone()),
+            listener: Listener::bind(addresses, config.websocket).await?,
+        })
+    }
+
+    /// Opens TCP, and UDP on the same port. Where any port will do and that of TCP is taken on UDP,
+    /// another is tried.
+    #[cfg(feature = "webtransport")]
+    async fn open(
+        server: &Server,
+        addresses: &[SocketAddr],
+        config: BindConfig,
+    ) -> io::Result<Self> {
+        let mut accepting = Accepting::new(server.clone());
+        let certificate = webtransport::certificate(&config.websocket)?;
+        let plan = config.webtransport.zip(certificate);
+        let mut tries = match addresses.iter().all(|address| address.port() == 0) {
+            true => PORTS_TRIED,
+            false => 1,
+        };
+        loop {
+            tries -= 1;
+            let path = config.websocket.path.clone();
+            let listener = Listener::bind(addresses, config.websocket.clone()).await?;
+            let Some((webtransport, certificate)) = plan.clone() else {
+                return Ok(Self {
+                    accepting,
+                    listener,
+                    datagrams: None,
+                });
+            };
+            let webtransport = WebTransportConfig {
+                path: path.clone(),
+                ..webtransport
+            };
+            match Datagrams::bind(listener.local_addr(), &certificate, webtransport) {
+                Ok(datagrams) => {
+                    let port = datagrams.local_addr().port();
+                    accepting.webtransport = Some(Announcement {
+                        port,
+                        path,
+                        certificate,
+                    });
+                    return Ok(Self {
+                        accepting,
+                        listener,
+                        datagrams: Some(datagrams),
+                    });
+                }
+                Err(error) if tries == 0 => return Err(error),
+                Err(_taken) => {}
+            }
+        }
+    }
+
     /// The address listened on: the place to learn the port after binding to port 0.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.listener.local_addr()
     }
 
+    /// Whether WebTransport is served, on UDP with the port of [`local_addr`](Self::local_addr).
+    #[cfg(feature = "webtransport")]
+    #[must_use]
+    pub const fn has_webtransport(&self) -> bool {
+        self.datagrams.is_some()
+    }
+
     /// A handle that ends [`serve`](Self::serve).
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
-        self.listener.stop_handle()
+        StopHandle {
+            websocket: self.listener.stop_handle(),
+            #[cfg(feature = "webtransport")]
+            webtransport: self.datagrams.as_ref().map(Datagrams::stop_handle),
+        }
     }
 
     /// Which pages may connect, and read what plain requests are answered. Default
@@ -125,8 +233,20 @@ impl Bound {
     /// Dropping the future stops accepting.
     pub async fn serve(self) -> io::Result<()> {
         let server = self.accepting.server.clone();
+        #[cfg(feature = "webtransport")]
+        let datagrams = {
+            let accepting = self.accepting.clone();
+            async move {
+                if let Some(datagrams) = self.datagrams {
+                    datagrams.serve(accepting).await;
+                }
+            }
+        };
+        #[cfg(not(feature = "webtransport"))]
+        let datagrams = std::future::ready(());
+        let websocket = self.listener.serve(Arc::new(self.accepting));
         tokio::select! {
-            () = self.listener.serve(Arc::new(self.accepting)) => {}
+            _ = async { tokio::join!(websocket, datagrams) } => {}
             () = server.closed() => {}
         }
         Ok(())
@@ -175,6 +295,25 @@ impl Bound {
     }
 }
 
+/// Ends [`Bound::serve`].
+#[derive(Clone, Debug)]
+pub struct StopHandle {
+    websocket: trunkline_websocket::StopHandle,
+    #[cfg(feature = "webtransport")]
+    webtransport: Option<trunkline_quic::StopHandle>,
+}
+
+impl StopHandle {
+    /// Stops accepting, on every transport. Connections there are go on. Calling it again does nothing.
+    pub fn stop(&self) {
+        self.websocket.stop();
+        #[cfg(feature = "webtransport")]
+        if let Some(webtransport) = &self.webtransport {
+            webtransport.stop();
+        }
+    }
+}
+
 impl std::fmt::Debug for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Bound")
@@ -182,3 +321,7 @@ impl std::fmt::Debug for Bound {
             .finish_non_exhaustive()
     }
 }
+
+/// Ports tried where any will do, until one is free for TCP and for UDP.
+#[cfg(feature = "webtransport")]
+const PORTS_TRIED: u32 = 16;

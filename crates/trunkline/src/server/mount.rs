@@ -24,11 +24,7 @@ pub trait Mount {
 
 impl Mount for Server {
     fn mount(&self) -> Mounted {
-        let accepting = Accepting {
-            server: self.clone(),
-            origins: Origins::default(),
-            http: None,
-        };
+        let accepting = Accepting::new(self.clone());
         Mounted::new(accepting, Config::default(), Arc::new(plain_address))
     }
 }

@@ -40,6 +40,7 @@ impl Dialer for NetDialer {
             uri: target(&request.url),
             headers: request.headers.clone(),
             place: None,
+            ..Request::default()
         };
         let server = shared.server.clone();
         tokio::spawn(async move { server.accept(far, arrival).await });

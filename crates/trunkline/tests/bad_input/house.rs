@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use trunkline::server::{Ack, Bind, Builder, Data, ListenerConfig, Payload, Server, Socket};
+use trunkline::server::{
+    Ack, Bind, BindConfig, Builder, Data, ListenerConfig, Payload, Server, Socket,
+};
 
 use crate::healthy::Healthy;
 use crate::log;
@@ -41,6 +43,9 @@ impl House {
         let mut config = ListenerConfig::default();
         config.websocket.max_message = server.limits().frame as usize + 1024;
         configure(&mut config);
+        let mut config = BindConfig::from(config);
+        // Peers here decode frames as JSON values, which hold no hashes.
+        config.webtransport = None;
         let bound = server.bind_with("127.0.0.1:0", config).await.unwrap();
         let address = bound.local_addr();
         tokio::spawn(bound.serve());

@@ -115,10 +115,12 @@ const PACKAGE: [&str; 6] = [
     "--allow-dirty",
 ];
 /// What users build the facade with, besides its default features.
-const FEATURE_SETS: [&[&str]; 4] = [
+const FEATURE_SETS: [&[&str]; 6] = [
     &["--no-default-features"],
     &["--no-default-features", "--features", "server,websocket"],
     &["--no-default-features", "--features", "client,websocket"],
+    &["--no-default-features", "--features", "server,webtransport"],
+    &["--no-default-features", "--features", "client,webtransport"],
     &["--all-features"],
 ];
 const RELEASE: &[&str] = &[

@@ -63,10 +63,12 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "trunkline-client",
             "trunkline-driver",
             "trunkline-protocol",
+            "trunkline-quic",
             "trunkline-server",
             "trunkline-tls",
             "trunkline-transport",
             "trunkline-websocket",
+            "trunkline-webtransport",
         ],
     ),
 ];
