@@ -30,6 +30,18 @@ pub(crate) async fn part(session: impl Wire, code: u16, reason: String) {
     }
 }
 
+/// Ends a session whose peer broke the transport's rules: what was written arrives, and the code.
+pub(crate) fn condemn(session: impl Wire, stream: impl WireStream, code: u16, reason: String) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        session.close(code, &reason);
+        return;
+    };
+    runtime.spawn(async move {
+        deliver(session.clone(), stream).await;
+        part(session, code, reason).await;
+    });
+}
+
 /// Ends a session whose sending half was dropped: what was written arrives, and no code.
 pub(crate) fn abandon(session: impl Wire, stream: impl WireStream) {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {

@@ -32,7 +32,7 @@ impl Prefix {
 
 /// Takes the first message out of what has arrived, if it is whole; at most `max` bytes are accepted.
 ///
-/// An empty message is no frame: it ends the connection as one that is too long does.
+/// An empty message is one too: whoever decodes frames says what is wrong with it.
 pub(crate) fn take_message(
     arrived: &mut BytesMut,
     max: usize,
@@ -43,10 +43,6 @@ pub(crate) fn take_message(
     };
     let prefix = arrived.len() - rest.len();
     let length = length.into_inner();
-    if length == 0 {
-        let detail = "a message of 0 bytes".to_owned();
-        return Err(ConnectionEnd::Violation { code: 1002, detail });
-    }
     let Some(length) = usize::try_from(length).ok().filter(|length| *length <= max) else {
         let detail = format!("a message of {length} bytes, the limit is {max}");
         return Err(ConnectionEnd::Violation { code: 1009, detail });
@@ -109,13 +105,15 @@ mod tests {
     }
 
     #[test]
-    fn empty_and_too_long_messages_are_violations_before_they_arrive() {
+    fn messages_that_are_too_long_are_violations_before_they_arrive() {
         let code = |bytes: &[u8]| match take_message(&mut BytesMut::from(bytes), 10) {
             Err(ConnectionEnd::Violation { code, .. }) => code,
             other => panic!("{other:?}"),
         };
-        assert_eq!(code(&[0]), 1002);
         assert_eq!(code(&[11]), 1009);
         assert_eq!(code(&[0xff; 8]), 1009);
+        let mut empty = BytesMut::from(&[0, 1, b'!'][..]);
+        assert_eq!(take_message(&mut empty, 10).unwrap().unwrap(), "");
+        assert_eq!(take_message(&mut empty, 10).unwrap().unwrap(), "!");
     }
 }

@@ -55,15 +55,6 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> Receiver<S, R> {
         self.end.get_or_insert(end).clone()
     }
 
-    /// The peer broke the rules: it is told so.
-    fn accuse(&mut self, violation: ConnectionEnd) -> ConnectionEnd {
-        let end = self.finish(violation);
-        if let ConnectionEnd::Violation { code, detail } = &end {
-            self.session.close(*code, detail);
-        }
-        end
-    }
-
     /// Reads once; ready with the number of bytes, 0 at the stream's end.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         SCRATCH.with_borrow_mut(|scratch| {
@@ -104,7 +95,8 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> MessageReceiver for Receive
                     return Poll::Ready(Ok(Message { kind, bytes }));
                 }
                 Ok(None) => {}
-                Err(violation) => return Poll::Ready(Err(self.accuse(violation))),
+                // The sending half says so to the peer, behind what it still has to say.
+                Err(violation) => return Poll::Ready(Err(self.finish(violation))),
             }
             if self.ending.is_some() {
                 return self.poll_ending(cx).map(Err);

@@ -9,7 +9,7 @@ use trunkline_transport::{
     ConnectionEnd, DatagramError, DatagramSent, MessageKind, MessageSender, WriteBuffer,
 };
 
-use crate::farewell::{abandon, deliver, part};
+use crate::farewell::{abandon, condemn, deliver, part};
 use crate::halves::Over;
 use crate::prefix::Prefix;
 use crate::sync::Arc;
@@ -87,9 +87,16 @@ impl<S: Wire, W: WireStream> Sender<S, W> {
         Poll::Ready(Ok(()))
     }
 
-    /// The end that the other half or the session knows of, while this one is open.
-    fn found_over(&mut self) -> Option<ConnectionEnd> {
+    /// The end that the other half or the session knows of, while this one is open. A peer that broke
+    /// the transport's rules has what is buffered, if it is taken at once, and is told its code.
+    fn found_over(&mut self, cx: &mut Context<'_>) -> Option<ConnectionEnd> {
         let end = self.over.get().or_else(|| self.session.end())?;
+        if let ConnectionEnd::Violation { code, detail } = &end {
+            let _ = self.poll_drain(cx);
+            if let State::Open(stream) = std::mem::replace(&mut self.state, State::Closed) {
+                condemn(self.session.clone(), stream, *code, shortened(detail));
+            }
+        }
         Some(self.fail(end))
     }
 }
@@ -119,7 +126,7 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionEnd>> {
         match &self.state {
-            State::Open(_) => match self.found_over() {
+            State::Open(_) => match self.found_over(cx) {
                 Some(end) => Poll::Ready(Err(end)),
                 None => self.poll_drain(cx),
             },
@@ -137,12 +144,12 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
         reason: &str,
     ) -> Poll<Result<(), ConnectionEnd>> {
         if matches!(self.state, State::Open(_)) {
-            if let Some(end) = self.found_over() {
+            if let Some(end) = self.found_over(cx) {
                 return Poll::Ready(Err(end));
             }
             self.over.set(ConnectionEnd::ClosedHere);
             if let State::Open(stream) = std::mem::replace(&mut self.state, State::Closed) {
-                let reason = reason[..reason.floor_char_boundary(REASON_MAX)].to_owned();
+                let reason = shortened(reason);
                 self.state = State::Closing {
                     stream,
                     code,
@@ -220,7 +227,12 @@ impl<S: Wire, W: WireStream> Drop for Sender<S, W> {
     fn drop(&mut self) {
         let session = self.session.clone();
         match std::mem::replace(&mut self.state, State::Closed) {
-            State::Open(stream) | State::Closing { stream, .. } => abandon(session, stream),
+            State::Open(stream) | State::Closing { stream, .. } => match self.over.get() {
+                Some(ConnectionEnd::Violation { code, detail }) => {
+                    condemn(session, stream, code, shortened(&detail));
+                }
+                _ => abandon(session, stream),
+            },
             State::Delivering { code, reason, .. } => {
                 if Handle::try_current().is_ok() {
                     tokio::spawn(part(session, code, reason));
@@ -231,6 +243,10 @@ impl<S: Wire, W: WireStream> Drop for Sender<S, W> {
             State::Closed | State::Over(_) => {}
         }
     }
+}
+
+fn shortened(reason: &str) -> String {
+    reason[..reason.floor_char_boundary(REASON_MAX)].to_owned()
 }
 
 /// Reasons are cut as WebSocket's are, so that both behave alike.

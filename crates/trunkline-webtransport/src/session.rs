@@ -37,8 +37,13 @@ impl Wire for Session {
     fn receive_datagram(&self) -> BoxFuture<Result<Bytes, ConnectionEnd>> {
         let session = self.0.clone();
         Box::pin(async move {
-            let received = session.read_datagram().await;
-            received.map_err(|error| end(&session, &error))
+            match session.read_datagram().await {
+                // It names another session, or none. What is read as nothing is counted as malformed.
+                Err(SessionError::WebTransportError(WebTransportError::UnknownSession)) => {
+                    Ok(Bytes::new())
+                }
+                received => received.map_err(|error| end(&session, &error)),
+            }
         })
     }
 

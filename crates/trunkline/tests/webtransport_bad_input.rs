@@ -1,0 +1,431 @@
+//! WebTransport clients that break the rules: what they are told, and that nobody else is harmed.
+#![allow(clippy::unwrap_used, reason = "also the helpers here are tests")]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use quinn::crypto::rustls::QuicClientConfig;
+use quinn::{ClientConfig, Endpoint};
+use tokio::net::UdpSocket;
+use trunkline::client::{Client, Socket as ClientSocket, Trust};
+use trunkline::protocol::{
+    Code, Encoding, EventName, Frame, Hello, IntoArgs as _, Limits, NamespaceName, Payload,
+    Prepared, Resume, Value, Welcome,
+};
+use trunkline::server::{Ack, Bind as _, BindConfig, Certificate, ListenerConfig, Server};
+use trunkline_quic::{Counters, Settings};
+use trunkline_webtransport::WebTransportDialer;
+use web_transport_quinn::proto::ConnectRequest;
+use web_transport_quinn::{RecvStream, SendStream, Session};
+
+/// How long anything that is to happen may take.
+const SOON: Duration = Duration::from_secs(20);
+
+async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(SOON, future).await.unwrap()
+}
+
+/// A server with a well-behaved client, which must not notice anything.
+struct House {
+    server: Server,
+    address: SocketAddr,
+    certificate: Certificate,
+    counters: Arc<Counters>,
+    healthy: (Client, ClientSocket),
+}
+
+impl House {
+    async fn open() -> Self {
+        let server = Server::new();
+        let namespace = server.namespace("/");
+        namespace.on("echo", |args: Payload| async move { Ack(args) });
+        let certificate = Certificate::self_signed(["127.0.0.1"]).unwrap();
+        let mut config = BindConfig::from(ListenerConfig {
+            certificate: Some(certificate.clone()),
+            ..ListenerConfig::default()
+        });
+        let webtransport = config.webtransport.as_mut().unwrap();
+        webtransport.handshake_timeout = Duration::from_secs(2);
+        let counters = Arc::clone(&webtransport.counters);
+        let bound = server.bind_with("127.0.0.1:0", config).await.unwrap();
+        let address = bound.local_addr();
+        tokio::spawn(bound.serve());
+        let trust = Trust::nobody().with_certificate(&certificate);
+        let dialer = Arc::new(WebTransportDialer::new(trust, Settings::default()));
+        let url = format!("https://{address}");
+        let client = Client::builder(&url).dialer(dialer).build().unwrap();
+        let socket = client.socket("/");
+        soon(socket.connect()).await.unwrap();
+        Self {
+            server,
+            address,
+            certificate,
+            counters,
+            healthy: (client, socket),
+        }
+    }
+
+    async fn is_unharmed(&self) {
+        let (client, socket) = &self.healthy;
+        let echoed: u32 = soon(socket.emit_with_ack("echo", &7_u32)).await.unwrap();
+        assert_eq!(echoed, 7);
+        let stats = client.stats();
+        assert_eq!((stats.connections, stats.sessions_lost), (1, 0));
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        let trust = Trust::nobody().with_certificate(&self.certificate);
+        let tls = trunkline_tls::client_config(&trust, &[b"h3"]).unwrap();
+        let config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+        let mut endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        endpoint.set_default_client_config(config);
+        endpoint
+    }
+
+    /// A session of a client of its own making.
+    async fn session(&self) -> Session {
+        let connecting = self.endpoint().connect(self.address, "127.0.0.1").unwrap();
+        let connection = soon(connecting).await.unwrap();
+        let url = format!("https://{}/trunkline", self.address);
+        let request = ConnectRequest::new(url.parse::<url::Url>().unwrap());
+        soon(Session::connect(connection, request)).await.unwrap()
+    }
+
+    /// The same with its stream, after HELLO and WELCOME.
+    async fn welcomed(&self) -> (Raw, Welcome) {
+        let mut raw = Raw::open(self.session().await).await;
+        raw.send(&hello(None).encode(Encoding::MessagePack)).await;
+        match raw.frame().await {
+            Arrived::Welcome(welcome) => (raw, welcome),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The same, connected to "/".
+    async fn connected(&self) -> (Raw, Welcome) {
+        let (mut raw, welcome) = self.welcomed().await;
+        let connect = Prepared::connect(&NamespaceName::root(), &Value::nil());
+        raw.send(&connect.to_message(Encoding::MessagePack, 1))
+            .await;
+        while !matches!(raw.frame().await, Arrived::Other) {}
+        (raw, welcome)
+    }
+}
+
+fn hello(resume: Option<Resume>) -> Hello {
+    Hello {
+        v: 1,
+        agent: "test".to_owned(),
+        auth: Value::nil(),
+        resume,
+        features: Vec::new(),
+        limits: Limits::default(),
+        ping_interval: None,
+    }
+}
+
+/// A session and its message channel.
+struct Raw {
+    session: Session,
+    sending: SendStream,
+    receiving: RecvStream,
+}
+
+#[derive(Debug)]
+enum Arrived {
+    Welcome(Welcome),
+    /// The server's last words.
+    Close(Code),
+    /// CONNECTED or an event.
+    Other,
+    End,
+}
+
+impl Raw {
+    async fn open(session: Session) -> Self {
+        let (sending, receiving) = soon(session.open_bi()).await.unwrap();
+        Self {
+            session,
+            sending,
+            receiving,
+        }
+    }
+
+    async fn send(&mut self, frame: &[u8]) {
+        // Two bytes of length, whatever it is.
+        let length = u16::try_from(frame.len()).unwrap() | 0x4000;
+        let message = [&length.to_be_bytes(), frame].concat();
+        soon(self.sending.write_all(&message)).await.unwrap();
+    }
+
+    /// The next frame that is none of the heartbeat's.
+    async fn frame(&mut self) -> Arrived {
+        loop {
+            let Some(message) = soon(self.message()).await else {
+                return Arrived::End;
+            };
+            match Frame::decode(Encoding::MessagePack, &message).unwrap() {
+                Frame::Welcome(welcome) => return Arrived::Welcome(*welcome),
+                Frame::Close(close) => return Arrived::Close(close.code),
+                Frame::Sequenced { .. } => return Arrived::Other,
+                _ => {}
+            }
+        }
+    }
+
+    async fn message(&mut self) -> Option<Vec<u8>> {
+        let mut first = [0];
+        self.receiving.read_exact(&mut first).await.ok()?;
+        let width = 1 << (first[0] >> 6);
+        let mut prefix = vec![0; width];
+        prefix[0] = first[0] & 0x3f;
+        self.receiving.read_exact(&mut prefix[1..]).await.ok()?;
+        let length = prefix
+            .iter()
+            .fold(0, |sum: usize, byte| sum << 8 | usize::from(*byte));
+        let mut message = vec![0; length];
+        self.receiving.read_exact(&mut message).await.ok()?;
+        Some(message)
+    }
+
+    /// Waits for the answer to a PING.
+    async fn ping(&mut self) {
+        self.send(&[0x93, 2, 1, 0]).await;
+        loop {
+            let message = soon(self.message()).await.unwrap();
+            let frame = Frame::decode(Encoding::MessagePack, &message).unwrap();
+            if matches!(frame, Frame::Pong { .. }) {
+                return;
+            }
+        }
+    }
+
+    /// The code that the server ends the connection with, in band.
+    async fn verdict(&mut self) -> Code {
+        loop {
+            match self.frame().await {
+                Arrived::Close(code) => return code,
+                Arrived::End => panic!("no last words"),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn datagram(event: &str) -> Vec<u8> {
+    let name = EventName::try_from(event).unwrap();
+    Prepared::datagram(&NamespaceName::root(), &name, &Payload::empty())
+        .to_message(Encoding::MessagePack, 0)
+}
+
+#[tokio::test]
+async fn bad_lengths_end_the_session_with_their_codes_in_band() {
+    let house = House::open().await;
+    let too_long = [0x80, 0x20, 0, 0];
+    for (bytes, code) in [
+        (&[0][..], Code::PROTOCOL_ERROR),
+        (&too_long, Code::FRAME_TOO_LARGE),
+        (&[0xff; 8], Code::FRAME_TOO_LARGE),
+    ] {
+        let (mut raw, _) = house.welcomed().await;
+        soon(raw.sending.write_all(bytes)).await.unwrap();
+        assert_eq!(raw.verdict().await, code, "{bytes:?}");
+        // In place of HELLO too.
+        let mut raw = Raw::open(house.session().await).await;
+        soon(raw.sending.write_all(bytes)).await.unwrap();
+        assert_eq!(raw.verdict().await, code, "{bytes:?} first");
+    }
+    house.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn datagrams_that_mean_nothing_here_are_dropped_and_counted() {
+    let house = House::open().await;
+    let before = house.server.stats();
+    // Ahead of HELLO, when nobody knows whose they are.
+    let session = house.session().await;
+    for _ in 0..100 {
+        session.send_datagram(datagram("early").into()).unwrap();
+    }
+    let mut raw = Raw::open(session).await;
+    raw.send(&hello(None).encode(Encoding::MessagePack)).await;
+    assert!(matches!(raw.frame().await, Arrived::Welcome(_)));
+    // Before the namespace is connected; no frame; one of another class; cut short; of any size.
+    let event = {
+        let name = EventName::try_from("echo").unwrap();
+        let args = (&7_u32).into_args().unwrap();
+        Prepared::event(&NamespaceName::root(), None, &name, &args)
+            .to_message(Encoding::MessagePack, 1)
+    };
+    let whole = datagram("not connected");
+    let pieces = [
+        whole.clone(),
+        b"\xc1".to_vec(),
+        Vec::new(),
+        event,
+        whole[..whole.len() - 1].to_vec(),
+        vec![0x93; 1_000],
+    ];
+    for piece in &pieces {
+        raw.session
+            .send_datagram(Bytes::copy_from_slice(piece))
+            .unwrap();
+    }
+    let dropped = || {
+        let stats = house.server.stats();
+        stats.malformed_best_effort + stats.dropped_best_effort
+            - before.malformed_best_effort
+            - before.dropped_best_effort
+    };
+    let all = async {
+        // Loopback loses none of so few.
+        while dropped() < pieces.len() as u64 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(all).await;
+    let connect = Prepared::connect(&NamespaceName::root(), &Value::nil());
+    raw.send(&connect.to_message(Encoding::MessagePack, 1))
+        .await;
+    assert!(matches!(raw.frame().await, Arrived::Other), "it lives");
+    house.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_datagram_larger_than_the_path_carries_is_not_sent_and_those_of_no_session_are_ignored() {
+    let house = House::open().await;
+    let (mut raw, _) = house.connected().await;
+    let huge = Bytes::from(vec![0; 4_000]);
+    assert!(raw.session.send_datagram(huge).is_err());
+    // A QUIC datagram that names a session which is not there, or none at all.
+    let connection: &quinn::Connection = &raw.session;
+    for bytes in [&b"\x7f\xff and more"[..], b"", b"\xff"] {
+        connection
+            .send_datagram(Bytes::copy_from_slice(bytes))
+            .unwrap();
+    }
+    raw.session.send_datagram(datagram("echo").into()).unwrap();
+    raw.ping().await;
+    let echoed = async {
+        while house.server.stats().received.best_effort == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(echoed).await;
+    house.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn further_streams_do_no_harm() {
+    let house = House::open().await;
+    let (mut raw, _) = house.connected().await;
+    let mut opened = Vec::new();
+    for _ in 0..100 {
+        let one = tokio::time::timeout(Duration::from_millis(5), raw.session.open_bi());
+        let Ok(Ok((mut sending, receiving))) = one.await else {
+            break;
+        };
+        // Nobody reads it: what QUIC takes of it is bounded.
+        let _ = sending.write(b"nobody asked").await;
+        opened.push((sending, receiving));
+    }
+    assert!(opened.len() < 8, "{} streams are open", opened.len());
+    let _ = tokio::time::timeout(Duration::from_millis(5), raw.session.open_uni()).await;
+    let name = EventName::try_from("echo").unwrap();
+    let args = (&7_u32).into_args().unwrap();
+    let ack = trunkline::protocol::AckId::new(1);
+    let event = Prepared::event(&NamespaceName::root(), ack, &name, &args);
+    raw.send(&event.to_message(Encoding::MessagePack, 2)).await;
+    assert!(matches!(raw.frame().await, Arrived::Other), "an answer");
+    house.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_stream_reset_in_mid_frame_is_a_cut_and_the_session_is_resumed() {
+    let house = House::open().await;
+    let (mut raw, welcome) = house.connected().await;
+    // A session is kept once its client has confirmed something.
+    raw.send(&[0x92, 4, 1]).await;
+    // A reset overtakes what was sent before it: the answer shows that this has arrived.
+    raw.ping().await;
+    // Half of a frame.
+    soon(raw.sending.write_all(&[0x40, 100, 0x95, 20]))
+        .await
+        .unwrap();
+    raw.sending.reset(7).unwrap();
+    let detached = async {
+        while house.server.stats().sessions_attached > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(detached).await;
+    assert_eq!(house.server.stats().sessions, 2, "it waits");
+    let mut again = Raw::open(house.session().await).await;
+    let resume = Resume {
+        session: welcome.session,
+        secret: welcome.secret.unwrap(),
+        attach: 1,
+        received: 1,
+        strict: true,
+    };
+    again
+        .send(&hello(Some(resume)).encode(Encoding::MessagePack))
+        .await;
+    match again.frame().await {
+        Arrived::Welcome(welcome) => assert!(welcome.resumed),
+        other => panic!("{other:?}"),
+    }
+    house.is_unharmed().await;
+}
+
+/// Each shows the server a first packet and never hears its answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_half_open_attempts_cost_a_bounded_number_of_places() {
+    let house = House::open().await;
+    // A way out that leads nowhere back.
+    let way = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let entry = way.local_addr().unwrap();
+    let server = house.address;
+    let passing = tokio::spawn(async move {
+        let onward = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let mut packet = [0; 2048];
+        loop {
+            let (count, _) = way.recv_from(&mut packet).await.unwrap();
+            let _ = onward.send_to(&packet[..count], server).await;
+        }
+    });
+    let endpoint = house.endpoint();
+    let seen = || {
+        let counters = &house.counters;
+        counters.addresses_asked() + counters.handshakes_dropped() + counters.handshake_errors()
+    };
+    let mut attempts = Vec::new();
+    for number in 0..10_000_u64 {
+        // One that was dropped would say that it gives up.
+        attempts.push(endpoint.connect(entry, "127.0.0.1").unwrap());
+        if number % 100 == 99 {
+            // The kernel's buffer holds a few hundred: let the server look at them.
+            house.is_unharmed().await;
+        }
+    }
+    // More than have a place are asked to show their address, and cost nothing.
+    assert!(
+        house.counters.addresses_asked() > 1_000,
+        "{:?}",
+        house.counters
+    );
+    assert_eq!(house.server.stats().connections, 1);
+    // The others lose their places with the time that a handshake may take.
+    let freed = async {
+        while house.counters.handshake_errors() < 512 {
+            tokio::time::sleep(Duration::from_millis(50)).await; // tidy: allow sleep: the server's own time-out runs in real time
+        }
+    };
+    soon(freed).await;
+    assert!(seen() > 1_500, "{:?}", house.counters);
+    let (_raw, _) = house.welcomed().await;
+    house.is_unharmed().await;
+    passing.abort();
+}
