@@ -278,7 +278,7 @@ impl Arrival<'_> {
         let headers = std::mem::take(&mut self.request.headers);
         let credentials = Credentials::of_hello(Arc::clone(handshake), headers);
         let limit = self.server.config.authentication_timeout;
-        match hook.judge(credentials, limit).await {
+        match hook.judge(credentials, self.request.peer, limit).await {
             Judgement::Admitted(admission) => Ok(admission),
             Judgement::Refused(failure) => {
                 self.server.count_authentication_refused();

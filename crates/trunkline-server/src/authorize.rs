@@ -119,7 +119,8 @@ impl SessionContext {
         };
         let limit = self.server.config.authentication_timeout;
         if tokio::time::timeout(limit, all).await.is_err() {
-            tracing::error!(session = %self.id, ?limit, "authorize took too long at a resume");
+            let peer = self.peer();
+            tracing::error!(session = %self.id, ?peer, ?limit, "authorize took too long at a resume");
         }
         LockedOut(unjudged)
     }
@@ -137,7 +138,8 @@ impl SessionContext {
         if outcome.is_err() {
             self.server.count_aborted_handler();
             let namespace = socket.namespace_name();
-            tracing::error!(%namespace, socket = %socket.id(), ?limit, "{what} took too long");
+            let peer = self.peer();
+            tracing::error!(?peer, %namespace, socket = %socket.id(), ?limit, "{what} took too long");
         }
         outcome.ok()
     }
@@ -163,7 +165,8 @@ impl LockedOut {
     pub(crate) fn disconnect(self, context: &Arc<SessionContext>) {
         for (socket, reason) in self.0 {
             let namespace = socket.namespace_name();
-            tracing::info!(session = %context.id, %namespace, "a socket is locked out at a resume");
+            let peer = context.peer();
+            tracing::info!(session = %context.id, ?peer, %namespace, "a socket is locked out at a resume");
             // Not the one that may have come in its place meanwhile.
             context.lock_out_of(&socket, &reason);
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, Uri, header};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{Close, Code, Value};
 
@@ -164,32 +165,37 @@ impl Authenticate {
         }))
     }
 
-    /// Asks the hook, for at most `limit`. It runs in a task of its own, so that a panic of it ends
-    /// nothing else.
-    pub(crate) async fn judge(&self, credentials: Credentials, limit: Duration) -> Judgement {
+    /// Asks the hook about the credentials of a client at `peer`, for at most `limit`. It runs in a task
+    /// of its own, so that a panic of it ends nothing else.
+    pub(crate) async fn judge(
+        &self,
+        credentials: Credentials,
+        peer: Option<SocketAddr>,
+        limit: Duration,
+    ) -> Judgement {
         let hook = Arc::clone(&self.0);
         // Aborted with this future.
         let mut task = JoinSet::new();
-        task.spawn(async move { hook(credentials).await });
+        task.spawn(async move { hook(credentials).await }.in_current_span());
         match tokio::time::timeout(limit, task.join_next()).await {
             Ok(Some(Ok(Ok(admission)))) if admission.valid_for == Some(Duration::ZERO) => {
                 Judgement::Refused(Failure::unauthorized("the credentials have expired"))
             }
             Ok(Some(Ok(Ok(admission)))) => Judgement::Admitted(admission),
             Ok(Some(Ok(Err(failure)))) if failure.code() == Code::INTERNAL => {
-                tracing::error!(%failure, "the authentication hook failed");
+                tracing::error!(?peer, %failure, "the authentication hook failed");
                 Judgement::Failed
             }
             Ok(Some(Ok(Err(failure)))) => Judgement::Refused(failure),
             Ok(Some(Err(_panic))) => {
                 // Its text has gone where the program sends panics, and may be of the credentials.
-                tracing::error!("the authentication hook panicked");
+                tracing::error!(?peer, "the authentication hook panicked");
                 Judgement::Failed
             }
             // A set of one task is not empty before it was joined.
             Ok(None) => Judgement::Failed,
             Err(_elapsed) => {
-                tracing::error!(?limit, "the authentication hook took too long");
+                tracing::error!(?peer, ?limit, "the authentication hook took too long");
                 Judgement::Failed
             }
         }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use tracing::Instrument as _;
 use trunkline_driver::clock;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{Auth, Close, Code, Kind, Time, Violation};
@@ -106,7 +107,7 @@ impl SessionContext {
 
     /// The session's credentials have ended.
     pub(crate) fn expire(self: &Arc<Self>) {
-        tracing::info!(session = %self.id, peer = ?self.handshake.peer, "session ended: its credentials have expired");
+        tracing::info!(session = %self.id, peer = ?self.peer(), "session ended: its credentials have expired");
         self.server.count_credentials_expired();
         let reason = "no fresh credentials in time";
         self.lock_out(Close::new(Code::CREDENTIALS_EXPIRED, reason));
@@ -133,11 +134,12 @@ impl SessionContext {
         };
         let context = Arc::clone(self);
         let credentials = Credentials::of_auth(Arc::clone(&self.handshake), auth.auth);
-        tokio::spawn(async move {
+        let judged = async move {
             let limit = context.server.config.authentication_timeout;
-            let judgement = hook.judge(credentials, limit).await;
+            let judgement = hook.judge(credentials, context.peer(), limit).await;
             context.auth_judged(attach, judgement);
-        });
+        };
+        tokio::spawn(judged.in_current_span());
         Ok(())
     }
 
@@ -172,7 +174,7 @@ impl SessionContext {
         };
         drop(standing);
         self.server.count_authentication_refused();
-        tracing::info!(session = %self.id, peer = ?self.handshake.peer, code = %close.code, "fresh credentials refused");
+        tracing::info!(session = %self.id, peer = ?self.peer(), code = %close.code, "fresh credentials refused");
         self.lock_out(close);
     }
 }

@@ -84,7 +84,8 @@ fn evict(budget: usize, mut kept: usize, mut detached: Vec<(Time, usize, &Arc<Se
             return;
         }
         kept -= bytes;
-        tracing::warn!(session = %context.id, bytes, budget, "session ended: the server's replay budget is used up");
+        let peer = context.peer();
+        tracing::warn!(session = %context.id, ?peer, bytes, budget, "session ended: the server's replay budget is used up");
         context.give_up(
             since,
             Code::OVERFLOW,

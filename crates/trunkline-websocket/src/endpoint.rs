@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{Extensions, Method, Request, Response, Uri, header};
 
 use crate::config::{Config, Counters, count};
-use crate::handler::Handler;
+use crate::handler::{Handler, Turned};
 use crate::sync::Arc;
 use crate::upgrade::{Body, Handshake, Upgrading, last, upgrade};
 
@@ -35,6 +35,17 @@ impl<H: Handler> Endpoint<H> {
     #[must_use]
     pub fn handler(&self) -> &Arc<H> {
         &self.handler
+    }
+
+    /// Asks the handler whether an attempt of this client goes on, and logs it if not.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub fn knock(&self, client: SocketAddr) -> Result<(), Turned> {
+        let knocked = self.handler.knock(client.ip());
+        knocked.inspect_err(|turned| {
+            tracing::debug!(peer = %client, text = %turned.text, "connection turned away");
+        })
     }
 
     /// Answers a request that was sent to this endpoint; its path is not looked at. The connection

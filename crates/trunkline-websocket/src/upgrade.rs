@@ -160,7 +160,7 @@ pub struct UpgradeError {
 }
 
 fn take_over(upgraded: Upgraded, protocol: String, config: &Config) -> Connection {
-    let upgraded = match into_stream::<TcpStream>(upgraded) {
+    let upgraded = match into_socket(upgraded) {
         Ok((tcp, read)) => {
             return connection::over_tcp(tcp, Role::Server, protocol, config, read);
         }
@@ -169,12 +169,25 @@ fn take_over(upgraded: Upgraded, protocol: String, config: &Config) -> Connectio
     #[cfg(feature = "tls")]
     let upgraded = match into_stream::<tokio_rustls::server::TlsStream<TcpStream>>(upgraded) {
         Ok((tls, read)) => {
+            without_delay(tls.get_ref().0);
             return connection::over_stream(tls, Role::Server, protocol, config, read);
         }
         Err(upgraded) => upgraded,
     };
     let stream = TokioIo::new(upgraded);
     connection::over_stream(stream, Role::Server, protocol, config, Bytes::new())
+}
+
+/// Small frames are not to wait for the acknowledgement of those before them. A listener of our own has
+/// done so already, a host's may not have.
+fn without_delay(tcp: &TcpStream) {
+    // A socket that has just been reset takes no option, and the next read says so.
+    let _ = tcp.set_nodelay(true);
+}
+
+/// The socket itself, if that is what is under HTTP, and what hyper had read of it.
+fn into_socket(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+    into_stream(upgraded).inspect(|(tcp, _)| without_delay(tcp))
 }
 
 /// The stream under HTTP and what hyper had read of it, if it is one of this type.
@@ -219,15 +232,16 @@ mod tests {
         hears.recv().await.unwrap()
     }
 
-    /// Upgrades, and tells whether the socket with the bytes behind the request came of it.
+    /// Upgrades, and tells whether the socket with the bytes behind the request came of it, and writes
+    /// without delay.
     fn upgrading(
         mut request: Request<hyper::body::Incoming>,
         told: tokio::sync::mpsc::Sender<bool>,
     ) -> Result<Response<Body>, std::convert::Infallible> {
         let upgrade = hyper::upgrade::on(&mut request);
         tokio::spawn(async move {
-            let taken = into_stream::<TcpStream>(upgrade.await.unwrap());
-            let whole = taken.is_ok_and(|(_, read)| read == "behind");
+            let taken = into_socket(upgrade.await.unwrap());
+            let whole = taken.is_ok_and(|(tcp, read)| read == "behind" && tcp.nodelay().unwrap());
             told.send(whole).await.unwrap();
         });
         let mut response = Response::new(Body::default());

@@ -2,6 +2,7 @@
 
 use std::task::{Context, Poll};
 
+use tracing::Instrument as _;
 use trunkline_driver::Turn;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{Body, Code, NamespaceName, Prepared, Value};
@@ -93,7 +94,7 @@ impl SessionContext {
             drop(entering);
         });
         if connecting.as_mut().poll(cx) == Poll::Pending {
-            tokio::spawn(connecting);
+            tokio::spawn(connecting.in_current_span());
         }
     }
 

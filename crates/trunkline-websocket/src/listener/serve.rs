@@ -46,7 +46,7 @@ impl<H: Handler> Serving<H> {
         }
         // A proxy's requests are judged one by one, when their header has named the client.
         if !self.config.proxies.include(peer.ip())
-            && let Some(turned) = self.turned_away(peer)
+            && let Err(turned) = self.endpoint.knock(peer)
         {
             return turn_away(stream, &turned, self.config.speaks_tls());
         }
@@ -70,13 +70,6 @@ impl<H: Handler> Serving<H> {
         }
         count(&self.config.websocket.counters.handshake_errors);
         None
-    }
-
-    /// What this address is told if it comes too often.
-    fn turned_away(&self, peer: SocketAddr) -> Option<Turned> {
-        let turned = self.endpoint.handler().knock(peer.ip()).err()?;
-        tracing::debug!(%peer, text = %turned.text, "connection turned away");
-        Some(turned)
     }
 
     #[cfg(feature = "tls")]
@@ -131,9 +124,8 @@ impl<H: Handler> Serving<H> {
         let proxies = &self.config.proxies;
         let client = proxies.client(peer, request.headers());
         if proxies.include(peer.ip())
-            && let Err(turned) = self.endpoint.handler().knock(client.ip())
+            && let Err(turned) = self.endpoint.knock(client)
         {
-            tracing::debug!(peer = %client, text = %turned.text, "request turned away");
             return last(turned.into_response());
         }
         if request.uri().path() == self.config.path {

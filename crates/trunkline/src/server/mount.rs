@@ -11,7 +11,7 @@ use http::{Extensions, Request, Response};
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tower_service::Service;
 use trunkline_server::Server;
-use trunkline_websocket::{Body, Config, Endpoint, Handler as _, ListenerConfig, Proxies};
+use trunkline_websocket::{Body, Config, Endpoint, ListenerConfig, Proxies};
 
 use super::accepting::Accepting;
 use super::origin::Origins;
@@ -152,7 +152,7 @@ impl Mounted {
         }
         let client = peer.map(|peer| self.proxies.client(peer, request.headers()));
         if let Some(client) = client
-            && let Err(turned) = self.endpoint.handler().knock(client.ip())
+            && let Err(turned) = self.endpoint.knock(client)
         {
             return turned.into_response().map(AnswerBody);
         }
