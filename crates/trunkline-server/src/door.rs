@@ -100,6 +100,12 @@ impl Door {
         Ok(Taken { door, block })
     }
 
+    /// Addresses that were forgotten, with their attempts or failed resumes.
+    pub(crate) fn forgotten_addresses(&self) -> u64 {
+        let book = self.book.lock();
+        book.attempts.forgotten + book.failed_resumes.forgotten
+    }
+
     /// Whether an offer to resume from there is looked at; else how long until then.
     pub(crate) fn may_resume(&self, address: Option<IpAddr>) -> Result<(), Duration> {
         let rate = self.limits.failed_resumes;
@@ -220,6 +226,18 @@ mod tests {
         assert_eq!((name, value.as_bytes()), (&RETRY_AFTER, &b"1"[..]));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(door.knock(HERE).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn addresses_beyond_the_limit_are_forgotten_and_counted() {
+        let door = Door::new(FloodLimits {
+            attempts: Rate::new(1, 2),
+            addresses: 4,
+            ..FloodLimits::default()
+        });
+        let address = |last: u8| IpAddr::from([192, 0, 2, last]);
+        (0..6).for_each(|last| assert!(door.knock(address(last)).is_ok()));
+        assert_eq!(door.forgotten_addresses(), 2);
     }
 
     #[tokio::test(start_paused = true)]

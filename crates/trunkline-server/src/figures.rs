@@ -78,6 +78,11 @@ impl Stats {
             ("closed_too_fast", self.closed_too_fast),
             ("refused_connects", self.refused_connects),
             ("refused_joins", self.refused_joins),
+            ("forgotten_addresses", self.forgotten_addresses),
+            ("connections_shed", self.connections_shed),
+            ("accept_errors", self.accept_errors),
+            ("handshakes_full", self.handshakes_full),
+            ("handshakes_failed", self.handshakes_failed),
         ];
         let mut figures = Vec::new();
         figures.extend(gauges.map(|(name, value)| Figure::gauge(name, value as u64)));
@@ -173,7 +178,7 @@ fn by_code(name: &'static str, counts: &[(Code, u64)]) -> impl Iterator<Item = F
 }
 
 /// What each figure counts.
-const HELP: [(&str, &str); 46] = [
+const HELP: [(&str, &str); 51] = [
     ("connections", "Connections, also in their handshake"),
     ("sessions", "Sessions, attached or not"),
     ("sessions_attached", "Sessions with a connection"),
@@ -256,6 +261,20 @@ const HELP: [(&str, &str); 46] = [
     ),
     ("refused_connects", "CONNECTs of clients that ask too often"),
     ("refused_joins", "Joins of clients that ask too often"),
+    (
+        "forgotten_addresses",
+        "Addresses forgotten in a full ledger",
+    ),
+    (
+        "connections_shed",
+        "Connections turned away for want of descriptors",
+    ),
+    ("accept_errors", "Errors of listening sockets"),
+    ("handshakes_full", "Times that handshakes had no place left"),
+    (
+        "handshakes_failed",
+        "Handshakes that failed or took too long",
+    ),
 ];
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ impl Block {
 pub(crate) struct Ledger {
     recent: HashMap<Block, Bucket>,
     older: HashMap<Block, Bucket>,
+    /// How many were forgotten.
+    pub(crate) forgotten: u64,
 }
 
 impl Ledger {
@@ -56,7 +58,9 @@ impl Ledger {
         if !self.recent.contains_key(&block) {
             let known = self.older.remove(&block).unwrap_or_default();
             if self.recent.len() >= (most / 2).max(1) {
-                self.older = std::mem::take(&mut self.recent);
+                let forgotten =
+                    std::mem::replace(&mut self.older, std::mem::take(&mut self.recent));
+                self.forgotten += forgotten.len() as u64;
             }
             self.recent.insert(block, known);
         }

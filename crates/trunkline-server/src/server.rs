@@ -24,6 +24,7 @@ use crate::activity::Activity;
 use crate::auth::Request;
 use crate::credentials::Authenticate;
 use crate::door::{Door, Place};
+use crate::listeners::Listeners;
 use crate::namespace::{Namespace, NamespaceInner};
 use crate::namespaces::{Match, Namespaces, Patterns};
 use crate::presence::{Guest, Presence, farewell};
@@ -56,6 +57,7 @@ pub(crate) struct ServerInner {
     /// The runtime that connections live in, once there was one.
     runtime: OnceLock<Handle>,
     counters: Counters,
+    pub(crate) listeners: Listeners,
     pub(crate) activity: Activity,
 }
 

@@ -32,6 +32,7 @@ pub struct Counters {
     pub(crate) accept_errors: AtomicU64,
     pub(crate) connections_shed: AtomicU64,
     pub(crate) handshake_errors: AtomicU64,
+    pub(crate) handshakes_full: AtomicU64,
 }
 
 impl Counters {
@@ -71,6 +72,14 @@ impl Counters {
     #[must_use]
     pub fn accept_errors(&self) -> u64 {
         self.accept_errors.load(Ordering::Relaxed)
+    }
+
+    /// Times that as many connections were in their handshake as
+    /// [`ListenerConfig::max_handshakes`](crate::ListenerConfig::max_handshakes) allows: the next ones
+    /// waited in the kernel's queue.
+    #[must_use]
+    pub fn handshakes_full(&self) -> u64 {
+        self.handshakes_full.load(Ordering::Relaxed)
     }
 
     /// TCP connections that ended in the handshake of TLS or HTTP: malformed, too slow, or cut.

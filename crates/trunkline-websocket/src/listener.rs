@@ -10,7 +10,7 @@ use http::StatusCode;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-use crate::config::{Config, count};
+use crate::config::{Config, Counters, count};
 use crate::endpoint::Endpoint;
 use crate::handler::{Handler, Turned};
 use crate::proxies::Proxies;
@@ -144,11 +144,12 @@ impl Listener {
         let serving = Arc::new(self.serving(handler));
         let mut stopped = self.stop.subscribe();
         let mut troubles = Troubles::new();
+        let counters = &self.config.websocket.counters;
         loop {
             let accepted = tokio::select! {
                 biased;
                 _ = stopped.wait_for(|stopped| *stopped) => return,
-                accepted = accept(&self.listener, &handshakes) => accepted,
+                accepted = accept(&self.listener, &handshakes, counters) => accepted,
             };
             match accepted {
                 Ok((stream, peer, permit)) => {
@@ -287,7 +288,11 @@ pub(crate) async fn serve_over<S, H>(
 async fn accept(
     listener: &TcpListener,
     handshakes: &Arc<Semaphore>,
+    counters: &Counters,
 ) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    if handshakes.available_permits() == 0 {
+        count(&counters.handshakes_full);
+    }
     let permit = handshakes
         .clone()
         .acquire_owned()

@@ -5,12 +5,12 @@
 use std::process::Command;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use trunkline::server::{Bind as _, FloodLimits, Server};
+use trunkline::server::{Bind as _, FloodLimits, Mount as _, Server};
 
 /// The limit is the whole process's, so that what binds has one of its own: what it logs.
-fn log_of_a_process_that_may_open(descriptors: u64, connections: usize) -> String {
+fn log_of(what: &str, descriptors: u64, connections: usize) -> String {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "binds", "--ignored", "--nocapture"])
+        .args(["--exact", what, "--ignored", "--nocapture"])
         .env(DESCRIPTORS, descriptors.to_string())
         .env(CONNECTIONS, connections.to_string())
         .output()
@@ -22,20 +22,32 @@ fn log_of_a_process_that_may_open(descriptors: u64, connections: usize) -> Strin
 }
 
 #[test]
-fn a_limit_of_descriptors_that_is_too_low_is_said_when_the_server_binds() {
-    let said = log_of_a_process_that_may_open(200, 1_000);
-    let line = said.lines().find(|line| line.contains("WARN"));
-    let line = line.unwrap_or_else(|| panic!("no warning: {said}"));
-    for part in ["200 file descriptors", "1000 connections", "ulimit -n 1100"] {
-        assert!(line.contains(part), "{part}: {line}");
+fn a_limit_of_descriptors_that_is_too_low_is_said_when_the_server_binds_or_is_mounted() {
+    for what in ["binds", "mounts"] {
+        let said = log_of(what, 200, 1_000);
+        let line = said.lines().find(|line| line.contains("WARN"));
+        let line = line.unwrap_or_else(|| panic!("no warning: {said}"));
+        for part in ["200 file descriptors", "1000 connections", "ulimit -n 1100"] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+        let said = log_of(what, 200, 100);
+        assert!(!said.contains("WARN"), "{said}");
     }
-    let said = log_of_a_process_that_may_open(200, 100);
-    assert!(!said.contains("WARN"), "{said}");
 }
 
 #[tokio::test]
 #[ignore = "the test above runs it, in a process of its own"]
 async fn binds() {
+    let _bound = narrow_server().bind("127.0.0.1:0").await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "the test above runs it, in a process of its own"]
+async fn mounts() {
+    let _mounted = narrow_server().mount();
+}
+
+fn narrow_server() -> Server {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, number(DESCRIPTORS), most).unwrap();
     tracing_subscriber::fmt().with_ansi(false).init();
@@ -43,8 +55,7 @@ async fn binds() {
         connections: usize::try_from(number(CONNECTIONS)).unwrap(),
         ..FloodLimits::default()
     };
-    let server = Server::builder().flood_limits(limits).build();
-    let _bound = server.bind("127.0.0.1:0").await.unwrap();
+    Server::builder().flood_limits(limits).build()
 }
 
 fn number(variable: &str) -> u64 {

@@ -425,6 +425,8 @@ async fn ten_thousand_half_open_attempts_cost_a_bounded_number_of_places() {
     };
     soon(freed).await;
     assert!(seen() > 1_500, "{:?}", house.counters);
+    let failed = house.server.stats().handshakes_failed;
+    assert!(failed >= 512, "{failed}");
     let (_raw, _) = house.welcomed().await;
     house.is_unharmed().await;
     passing.abort();

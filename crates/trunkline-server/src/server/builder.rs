@@ -15,6 +15,7 @@ use super::{Server, ServerInner};
 use crate::activity::Activity;
 use crate::credentials::{AUTHENTICATION_LIMIT, Authenticate, Credentials};
 use crate::door::Door;
+use crate::listeners::Listeners;
 use crate::namespaces::Patterns;
 use crate::presence::Presence;
 use crate::refresh::REFRESH_LEAD;
@@ -234,6 +235,7 @@ impl Builder {
                 state: self.state,
                 runtime: OnceLock::new(),
                 counters: Counters::default(),
+                listeners: Listeners::default(),
                 activity: Activity::default(),
             }),
         }

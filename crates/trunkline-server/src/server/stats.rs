@@ -112,6 +112,17 @@ pub struct Stats {
     pub refused_connects: u64,
     /// Joins refused by the rate [`FloodLimits::joins`](crate::FloodLimits::joins).
     pub refused_joins: u64,
+    /// Times that addresses were forgotten with what they had done lately, since more came than
+    /// [`FloodLimits::addresses`](crate::FloodLimits::addresses).
+    pub forgotten_addresses: u64,
+    /// Connections that listeners turned away since no file descriptors were left.
+    pub connections_shed: u64,
+    /// Errors of listening sockets after which accepting paused.
+    pub accept_errors: u64,
+    /// Times that as many clients were shaking hands with a listener as may at once.
+    pub handshakes_full: u64,
+    /// Handshakes with a listener that failed or took too long.
+    pub handshakes_failed: u64,
 }
 
 impl Server {
@@ -129,6 +140,7 @@ impl Server {
         let holdings = Holdings::of(&sessions);
         let activity = &self.inner.activity;
         let traffic = self.inner.registry.traffic();
+        let listeners = self.inner.listeners.counts();
         Stats {
             connections: self.inner.presence.connections(),
             sessions: sessions.len(),
@@ -173,6 +185,11 @@ impl Server {
             closed_too_fast: counters.closed_too_fast.load(Ordering::Relaxed),
             refused_connects: counters.refused_connects.load(Ordering::Relaxed),
             refused_joins: counters.refused_joins.load(Ordering::Relaxed),
+            forgotten_addresses: self.inner.door.forgotten_addresses(),
+            connections_shed: listeners.shed,
+            accept_errors: listeners.accept_errors,
+            handshakes_full: listeners.full,
+            handshakes_failed: listeners.failed,
         }
     }
 }

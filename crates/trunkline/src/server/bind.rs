@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{Request, Response};
 use hyper::body::Bytes;
 use tokio::net::{ToSocketAddrs, lookup_host};
-use trunkline_server::{Drain, Drained, Server};
+use trunkline_server::{Drain, Drained, ListenerCounts, Server};
 use trunkline_websocket::{Listener, ListenerConfig};
 
 use super::accepting::Accepting;
@@ -102,7 +102,26 @@ impl Bind for Server {
     ) -> io::Result<Bound> {
         let config = config.into();
         let addresses: Vec<SocketAddr> = lookup_host(address).await?.collect();
+        let counters = Arc::clone(&config.websocket.websocket.counters);
+        #[cfg(feature = "webtransport")]
+        let of_quic = config.webtransport.as_ref();
+        #[cfg(feature = "webtransport")]
+        let of_quic = of_quic.map(|config| Arc::clone(&config.counters));
         let bound = Bound::open(self, &addresses, config).await?;
+        self.count_listener(move || ListenerCounts {
+            shed: counters.connections_shed(),
+            accept_errors: counters.accept_errors(),
+            full: counters.handshakes_full(),
+            failed: counters.handshake_errors(),
+        });
+        #[cfg(feature = "webtransport")]
+        if let Some(counters) = of_quic {
+            self.count_listener(move || ListenerCounts {
+                full: counters.handshakes_dropped(),
+                failed: counters.handshake_errors(),
+                ..ListenerCounts::default()
+            });
+        }
         descriptors::warn_if_too_few(self.flood_limits().connections);
         Ok(bound)
     }

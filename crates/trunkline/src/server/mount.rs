@@ -14,6 +14,7 @@ use trunkline_server::Server;
 use trunkline_websocket::{Body, Config, Endpoint, ListenerConfig, Proxies};
 
 use super::accepting::Accepting;
+use super::descriptors;
 use super::origin::Origins;
 
 /// Mounting a [`Server`] in a web framework, or in any HTTP server on hyper.
@@ -24,6 +25,7 @@ pub trait Mount {
 
 impl Mount for Server {
     fn mount(&self) -> Mounted {
+        descriptors::warn_if_too_few(self.flood_limits().connections);
         let accepting = Accepting::new(self.clone());
         Mounted::new(accepting, Config::default(), Arc::new(plain_address))
     }
