@@ -102,7 +102,8 @@ pub(crate) async fn attempt(
         (connection, Answer::Fresh(welcome)) => {
             Ok(fresh(shared, kept, connection, encoding, &welcome, flight))
         }
-        (connection, Answer::Closed(close)) => {
+        (connection, Answer::Closed(mut close)) => {
+            close.tame_reason();
             if hello.resume.is_none() {
                 shared.first_flight_failed();
             }

@@ -148,15 +148,15 @@ impl Client {
         drop(before);
     }
 
-    /// Sets what is told of events that were taken by [`emit`](Socket::emit) and will not be sent, since
-    /// the server does not let their socket in, has disconnected it, or does not take them; instead of
-    /// an earlier one. Each is told once, here or in
+    /// Sets what is told of events that were taken by [`emit`](Socket::emit) and that their socket on the
+    /// server may never have had, since the server does not let it in, has disconnected it, or does not
+    /// take them; instead of an earlier one. Each is told once, here or in
     /// [`on_session_lost`](Self::on_session_lost), which has those of a session or client that is over.
     ///
-    /// Only events that could not leave at once can come to that: those before CONNECTED, and those
-    /// emitted while a socket is attached again. What had left when the server disconnected its socket
-    /// is told by its ack alone, if it asked for one: the session delivered it, and whether the socket
-    /// still handled it is unknown. Nothing waits for the hook. What
+    /// Most have not left, and will not be sent: they waited for CONNECTED, for a hook, or for the
+    /// server's window. Those that had left without a receipt when the server disconnected their socket
+    /// are unknown, and [marked so](crate::LostEvent::sent): it may have handled them before. Nothing waits for
+    /// the hook. What
     /// [`Socket::disconnect`], [`close`](Self::close) and [`abort`](Self::abort) drop is not told: whoever
     /// calls them has asked for it. [`Stats::events_dropped`] counts, with a hook or without.
     ///
@@ -164,7 +164,8 @@ impl Client {
     /// # fn example(client: &trunkline_client::Client) {
     /// client.on_events_dropped(|dropped| async move {
     ///     for event in &dropped.events {
-    ///         println!("{} was not sent: {:?}", event.event, dropped.reason);
+    ///         let what = if event.sent { "may be lost" } else { "was not sent" };
+    ///         println!("{} {what}: {:?}", event.event, dropped.reason);
     ///     }
     /// });
     /// # }

@@ -64,6 +64,7 @@ pub use go_away::GO_AWAY_MAX;
 pub use handler::{Ack, Handler};
 pub use http::{HeaderName, HeaderValue};
 pub use lost::{DropReason, EventsDropped, LossReason, LostEvent, SessionLost};
+pub use refresh::REFRESH_LEAST;
 pub use run::RETRY_AFTER_MAX;
 pub use socket::{Connected, Socket};
 pub use state::{SocketState, State, Watch};

@@ -230,16 +230,36 @@ impl Shared {
         reason: DropReason,
         frames: impl IntoIterator<Item = Prepared>,
     ) {
-        let frames = frames.into_iter();
-        let events = frames.filter_map(|frame| LostEvent::read_unsent(&frame));
-        let events: Vec<_> = events.collect();
+        self.tell_gone(reason, [], frames);
+    }
+
+    /// Tells of events that have left, and that their socket may not have had any more; and of those that
+    /// will not be sent.
+    pub(crate) fn tell_gone(
+        &self,
+        reason: DropReason,
+        unknown: impl IntoIterator<Item = Prepared>,
+        unsent: impl IntoIterator<Item = Prepared>,
+    ) {
+        let unknown = unknown.into_iter();
+        let unknown = unknown.filter_map(|frame| Some(LostEvent::read(&frame)?.0));
+        let unsent = unsent.into_iter();
+        let unsent = unsent.filter_map(|frame| LostEvent::read_unsent(&frame));
+        let mut events: Vec<_> = unknown.collect();
+        let left = events.len();
+        events.extend(unsent);
         if events.is_empty() {
             return;
         }
-        let number = events.len() as u64;
+        let dropped = events.len() - left;
         let counter = &self.counters.events_dropped;
-        counter.fetch_add(number, Ordering::Relaxed);
-        tracing::warn!(?reason, number, "events that waited are dropped");
+        counter.fetch_add(dropped as u64, Ordering::Relaxed);
+        tracing::warn!(
+            ?reason,
+            dropped,
+            unknown = left,
+            "events are dropped, or unknown"
+        );
         let told = self.on_dropped.lock().clone();
         if let Some(hook) = told {
             self.tasks.spawn(hook(EventsDropped { reason, events }));

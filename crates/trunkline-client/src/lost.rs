@@ -39,7 +39,8 @@ pub enum LossReason {
     GaveUp,
 }
 
-/// Events that were taken, and will not be sent: none of them has left.
+/// Events that were taken, and that their socket on the server may not have had: most of them will not
+/// be sent. [`LostEvent::sent`] says which have left.
 ///
 /// Acks that they asked for have ended already, with the same reason.
 #[derive(Clone, Debug)]
@@ -57,7 +58,8 @@ pub struct EventsDropped {
 pub enum DropReason {
     /// The server refused their namespace, with this code, while they waited for it.
     Refused(Code),
-    /// The server disconnected their socket, with this code, before it was open to them.
+    /// The server disconnected their socket, with this code. Those that had left without a receipt are
+    /// among them: the server has handled each of them or dropped it, and does not say which.
     Disconnected(Code),
     /// They turned out to be more than the server takes, which had not said so when they were taken.
     NotTaken(EmitError),

@@ -214,9 +214,13 @@ impl Shared {
             reason: reason.to_owned(),
         };
         member.end(state, &ConnectError::Disconnected);
-        let waiting = book.leave(name);
+        let namespace = member.namespace.name.clone();
+        // A receipt ahead of the DISCONNECT says that its events came while the socket was connected.
+        let unknown = session.unconfirmed_events(&namespace);
+        let mut unsent = session.discard_events(&namespace);
+        unsent.extend(book.leave(name));
         drop(book);
-        self.tell_dropped(DropReason::Disconnected(code), waiting);
+        self.tell_gone(DropReason::Disconnected(code), unknown, unsent);
     }
 
     /// The CONNECTs to send right behind a first HELLO.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use trunkline_driver::Session;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{Auth, MAX_AUTH_BYTES};
@@ -48,6 +48,7 @@ impl Shared {
         let mut back_off = BackOff::new(settings.back_off_base, settings.back_off_cap);
         let until = Instant::now() + expires.unwrap_or(PATIENCE).min(PATIENCE);
         let limit = settings.credentials_timeout;
+        self.pace_refreshes().await;
         loop {
             let occasion = Occasion::Refresh { expires };
             let fetched = self.config.credentials.fetch(occasion, limit).await;
@@ -74,6 +75,21 @@ impl Shared {
         }
     }
 }
+
+impl Shared {
+    /// Waits until [`REFRESH_LEAST`] after the last time: a server that asks again after each answer
+    /// keeps no callback busy.
+    async fn pace_refreshes(&self) {
+        let last = *self.refreshed.lock();
+        if let Some(last) = last {
+            sleep_until(last + REFRESH_LEAST).await;
+        }
+        *self.refreshed.lock() = Some(Instant::now());
+    }
+}
+
+/// The least time between two runs of the callback for fresh credentials, whatever the server asks.
+pub const REFRESH_LEAST: Duration = Duration::from_secs(1);
 
 /// How long fresh credentials are tried for at most.
 const PATIENCE: Duration = Duration::from_secs(300);

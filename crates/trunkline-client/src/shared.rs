@@ -5,6 +5,7 @@ use std::sync::{OnceLock, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use trunkline_driver::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering};
 use trunkline_driver::{Session, clock};
 use trunkline_protocol::{AckId, Close, Code, MAX_INTEGER, Prepared, PushError};
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) hooks_done: watch::Sender<u64>,
     /// Questions for fresh credentials so far; only the latest is worked on.
     pub(crate) asked: watch::Sender<u64>,
+    /// When fresh credentials were last fetched for a session that goes on.
+    pub(crate) refreshed: Mutex<Option<Instant>>,
     /// After GOAWAY the client's task wants to know when an event is done with.
     pub(crate) draining: AtomicBool,
     pub(crate) book: Mutex<Book>,
@@ -90,6 +93,7 @@ impl Shared {
             on_dropped: Mutex::default(),
             hooks_done: watch::Sender::new(0),
             asked: watch::Sender::new(0),
+            refreshed: Mutex::default(),
             draining: AtomicBool::new(false),
             book: Mutex::new(Book::new(limits.pending_acks as usize)),
             handle: OnceLock::new(),

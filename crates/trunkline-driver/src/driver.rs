@@ -276,7 +276,10 @@ impl Driver {
                 }
             }
             Frame::Received { received } => session.receive_receipt(received)?,
-            Frame::Close(close) => return Ok(Some(Ended::ByPeer(close))),
+            Frame::Close(mut close) => {
+                close.tame_reason();
+                return Ok(Some(Ended::ByPeer(close)));
+            }
             // Never taken from a connection that was superseded.
             Frame::GoAway(_) | Frame::Auth(_) | Frame::Datagram { .. } | Frame::Latest { .. }
                 if !session.is_present(self.attach) =>

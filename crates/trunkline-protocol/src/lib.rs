@@ -86,7 +86,7 @@ pub use inbound::{Arrival, Inbound, RECEIPT_DELAY};
 pub use into_args::{Args, IntoArgs};
 pub use json::to_json;
 pub use kind::{Class, Kind};
-pub use limits::{Limits, MAX_AUTH_BYTES, MAX_DATAGRAM_TO_MANY, MAX_HELLO_BYTES};
+pub use limits::{Limits, MAX_AUTH_BYTES, MAX_DATAGRAM_TO_MANY, MAX_HELLO_BYTES, MAX_REASON_BYTES};
 pub use name::{EventName, InvalidName, Key, MAX_NAME_BYTES, NamespaceName, Room};
 pub use namespaces::{ClientNamespace, ServerNamespaces};
 pub use outbound::{

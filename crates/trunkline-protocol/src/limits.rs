@@ -86,6 +86,9 @@ pub(crate) const DEFAULT_DEPTH: u32 = 64;
 /// may have, in bytes of MessagePack. Specification: best-effort.md, BEF-005.
 pub const MAX_DATAGRAM_TO_MANY: usize = 1_000;
 
+/// Bytes of a CLOSE's reason that are kept and logged.
+pub const MAX_REASON_BYTES: usize = 1_024;
+
 /// The largest HELLO in bytes: nothing is known of its sender yet.
 pub const MAX_HELLO_BYTES: usize = 8 * 1024;
 

@@ -175,8 +175,14 @@ impl Outbound {
 
     /// Drops the EVENTs of a namespace that wait without a number, also those pushed aside, since the
     /// socket that they are of is over; gives how many there were. Specification: namespaces.md, NSP-010.
-    pub fn discard_events(&mut self, namespace: &NamespaceName) -> usize {
+    pub fn discard_events(&mut self, namespace: &NamespaceName) -> Vec<Prepared> {
         self.queue.discard_events(namespace, self.encoding)
+    }
+
+    /// The EVENTs of a namespace that have left, or are to be replayed, and have no receipt yet, in order.
+    #[must_use]
+    pub fn unconfirmed_events(&self, namespace: &NamespaceName) -> Vec<Prepared> {
+        self.log.events_of(namespace)
     }
 
     /// Takes a cumulative receipt and trims the log.

@@ -118,13 +118,13 @@ impl Queue {
         before - self.droppable.all()
     }
 
-    /// Drops the EVENTs of a namespace; gives how many there were.
+    /// Takes out the EVENTs of a namespace, in order.
     pub(crate) fn discard_events(
         &mut self,
         namespace: &NamespaceName,
         encoding: Encoding,
-    ) -> usize {
-        let before = self.len();
+    ) -> Vec<Prepared> {
+        let mut discarded = Vec::new();
         let Self {
             asking,
             aside,
@@ -138,6 +138,7 @@ impl Queue {
             if is_discarded {
                 *bytes -= cost(frame, encoding);
                 droppable.remove(frame);
+                discarded.push(frame.clone());
             }
             !is_discarded
         };
@@ -149,7 +150,7 @@ impl Queue {
             }
             is_kept
         });
-        before - self.len()
+        discarded
     }
 
     /// What waits, each frame as [`cost`] counts it.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::queue::FRAME_BYTES;
-use crate::{Encoding, Kind, Prepared};
+use crate::{Encoding, Kind, NamespaceName, Prepared};
 
 /// Numbered, unconfirmed frames in order, and how far the present connection has been handed them.
 ///
@@ -99,6 +99,18 @@ impl ReplayLog {
     pub(crate) fn skip(&mut self) {
         self.sent = self.entries.len();
         self.sent_copies = self.copies.len();
+    }
+
+    /// The EVENTs of a namespace that have no receipt, in order.
+    pub(crate) fn events_of(&self, namespace: &NamespaceName) -> Vec<Prepared> {
+        let of_it = self.entries.iter().filter_map(|entry| match entry {
+            Entry::Shared(frame) => Some(frame),
+            Entry::Copied(_) => None,
+        });
+        of_it
+            .filter(|frame| frame.kind() == Kind::EVENT && frame.is_of(namespace))
+            .cloned()
+            .collect()
     }
 
     /// Empties the log: the frames that were shared, and how many answers were copied.

@@ -157,7 +157,7 @@ impl End {
     /// The client has left: what it was to get goes.
     pub(super) fn discard_events(&mut self) {
         let discarded = self.outbound.discard_events(&NamespaceName::root());
-        self.discarded += discarded as u64;
+        self.discarded += discarded.len() as u64;
         self.pushed.events_may_be_discarded();
     }
 

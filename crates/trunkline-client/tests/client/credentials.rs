@@ -272,7 +272,24 @@ async fn a_storm_of_questions_runs_one_callback_at_a_time() {
         peer.ask_for_credentials(30_000).await;
     }
     settle().await;
+    // All but the first wait for their time, and only the last one's question still counts.
+    tokio::time::advance(trunkline_client::REFRESH_LEAST).await;
+    settle().await;
     assert_eq!(running.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_after_each_answer_gets_one_a_second() {
+    let mut server = Server::new();
+    let builder = counted(server.builder(), |_| false);
+    let client = builder.build().unwrap();
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    let began = Instant::now();
+    for round in 0..10 {
+        peer.ask_for_credentials(30_000).await;
+        assert!(matches!(peer.next().await, Got::Auth(_)));
+        assert_eq!(began.elapsed(), round * trunkline_client::REFRESH_LEAST);
+    }
 }
 
 /// Counts as one for as long as it lives.

@@ -225,6 +225,37 @@ async fn what_waits_behind_a_hook_is_told_when_the_server_disconnects_meanwhile(
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_had_left_without_a_receipt_is_told_as_unknown_when_the_server_disconnects() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (dropped, mut drops) = tokio::sync::mpsc::unbounded_channel();
+    client.on_events_dropped(move |EventsDropped { reason, events, .. }| {
+        let events = events.into_iter();
+        let events: Vec<_> = events.map(|it| (it.event.to_string(), it.sent)).collect();
+        dropped.send((reason, events)).unwrap();
+        async {}
+    });
+    // The window is full after the second.
+    let (socket, mut peer) = connect_narrowly(&client, &mut server).await;
+    let large = "x".repeat(20_000);
+    socket.emit("confirmed", ()).unwrap();
+    let (confirmed, ..) = peer.next_event().await;
+    peer.received(confirmed).await;
+    settle().await;
+    socket.emit("unknown", &large).unwrap();
+    socket.emit("unsent", &large).unwrap();
+    peer.next_event().await;
+    let kicked = Prepared::disconnect(&namespace("/"), Code::UNAUTHORIZED, "out");
+    peer.push(&kicked).await;
+    let (reason, events) = drops.recv().await.unwrap();
+    assert_eq!(reason, DropReason::Disconnected(Code::UNAUTHORIZED));
+    let expected = [("unknown".to_owned(), true), ("unsent".to_owned(), false)];
+    assert_eq!(events, expected);
+    assert_eq!(client.stats().events_dropped, 1);
+    assert_eq!(client.stats().queued_bytes, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_session_lost_before_connected_keeps_what_waits_for_the_next_one() {
     let mut server = Server::new();
     let client = server.client();

@@ -35,6 +35,23 @@ const GARBAGE: [(&str, &str); 8] = [
 ];
 
 #[tokio::test(start_paused = true)]
+async fn a_reason_without_end_is_cut_and_has_no_lines_of_its_own() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    let reason = format!("first\nsecond {}", "\u{e4}".repeat(100_000));
+    peer.close(Close::new(Code::new(4001), reason)).await;
+    peer.close_transport(4001).await;
+    let mut states = client.state();
+    let closed = states.wait_for(|state| matches!(state, State::Closed { .. }));
+    let Some(State::Closed { reason, .. }) = closed.await else {
+        unreachable!("it was waited for")
+    };
+    assert!(reason.starts_with("first\u{fffd}second \u{e4}"), "{reason}");
+    assert_eq!(reason.len(), 1_023, "a letter of two bytes fits no more");
+}
+
+#[tokio::test(start_paused = true)]
 async fn garbage_after_welcome_is_named_to_both_sides_and_begins_a_fresh_session_after_a_wait() {
     for (frame, said) in GARBAGE {
         let mut server = Server::speaking(Encoding::Json);

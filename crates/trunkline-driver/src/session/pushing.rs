@@ -83,12 +83,19 @@ impl Session {
         sending.machine.take_aside(connect)
     }
 
-    /// Drops the EVENTs of a namespace that have no number yet, also those pushed aside; gives how many there were (NSP-010).
-    pub fn discard_events(self: &Arc<Self>, namespace: &NamespaceName) -> usize {
+    /// Takes out the EVENTs of a namespace that have no number yet, also those pushed aside, in order
+    /// (NSP-010).
+    pub fn discard_events(self: &Arc<Self>, namespace: &NamespaceName) -> Vec<Prepared> {
         let mut sending = self.outbound.lock();
         let discarded = sending.machine.discard_events(namespace);
         self.written_soon(sending);
         discarded
+    }
+
+    /// The EVENTs of a namespace that have a number and no receipt, in order: the peer may have them.
+    #[must_use]
+    pub fn unconfirmed_events(&self, namespace: &NamespaceName) -> Vec<Prepared> {
+        self.outbound.lock().machine.unconfirmed_events(namespace)
     }
 
     /// Waits until at most `bytes` of events wait for a number; with 0, until the connection has taken

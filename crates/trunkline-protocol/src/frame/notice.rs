@@ -4,7 +4,7 @@ use super::HeaderError;
 use super::map::{MapWriter, ProtocolMap};
 use super::raw::RawValue;
 use crate::message_pack::write;
-use crate::{Code, Encoding, Kind, Value};
+use crate::{Code, Encoding, Kind, MAX_REASON_BYTES, Value};
 
 /// Asks the client to reconnect.
 ///
@@ -54,6 +54,17 @@ impl Close {
         }
     }
 
+    /// Makes the reason one that can be kept and logged: control characters are replaced, and it is cut
+    /// to [`MAX_REASON_BYTES`] at a character's boundary.
+    pub fn tame_reason(&mut self) {
+        let reason = &mut self.reason;
+        reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
+        if reason.contains(char::is_control) {
+            *reason = reason.replace(char::is_control, "\u{fffd}");
+            reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
+        }
+    }
+
     /// The frame as a message.
     #[must_use]
     pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
@@ -82,6 +93,21 @@ impl Close {
 }
 
 impl GoAway {
+    /// The same with a reason that can be kept and logged: at most [`MAX_REASON_BYTES`], cut at a
+    /// character's boundary, and control characters replaced.
+    #[must_use]
+    pub fn tamed(mut self) -> Self {
+        let end = self.reason.floor_char_boundary(MAX_REASON_BYTES);
+        self.reason.truncate(end);
+        if self.reason.contains(char::is_control) {
+            self.reason = self.reason.replace(
+                char::is_control,
+                char::REPLACEMENT_CHARACTER.encode_utf8(&mut [0; 4]),
+            );
+        }
+        self
+    }
+
     /// The frame as a message.
     #[must_use]
     pub fn encode(&self, encoding: Encoding) -> Vec<u8> {

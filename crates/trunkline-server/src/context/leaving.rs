@@ -118,7 +118,7 @@ impl SessionContext {
 
     /// Drops what waits of a socket that is over: it would be of no socket, or of another.
     fn discard_events(self: &Arc<Self>, namespace: &NamespaceName) {
-        let discarded = self.session.discard_events(namespace);
+        let discarded = self.session.discard_events(namespace).len();
         if discarded > 0 {
             tracing::debug!(session = %self.id, %namespace, discarded, "events discarded: their socket is over");
             self.server.count_discarded_events(discarded);
