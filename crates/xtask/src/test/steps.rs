@@ -94,16 +94,28 @@ pub(super) fn all(root: &Path, install: bool) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-const CLIPPY: [&str; 7] = [
+/// What is not by default, so that only those compile it who measure, and is tested all the same. The
+/// steps have it in common, or each would build anew what it changes.
+const MEASURED: &str = "trunkline-bench/socketioxide";
+const CLIPPY: [&str; 9] = [
     "clippy",
     "--locked",
     "--workspace",
+    "--features",
+    MEASURED,
     "--all-targets",
     "--",
     "-D",
     "warnings",
 ];
-const DOCTESTS: [&str; 4] = ["test", "--locked", "--workspace", "--doc"];
+const DOCTESTS: [&str; 6] = [
+    "test",
+    "--locked",
+    "--workspace",
+    "--features",
+    MEASURED,
+    "--doc",
+];
 /// Without a build of each package: that is every crate compiled once more, from files that are the
 /// same as those of the other steps.
 const PACKAGE: [&str; 6] = [
@@ -175,12 +187,16 @@ fn tests() -> Action {
             "run",
             "--locked",
             "--workspace",
+            "--features",
+            MEASURED,
             "--no-fail-fast",
         ]),
         false => cargo(&[
             "test",
             "--locked",
             "--workspace",
+            "--features",
+            MEASURED,
             "--all-targets",
             "--no-fail-fast",
         ]),
