@@ -35,6 +35,12 @@ pub(crate) fn capture() {
     tracing::trace!("the log is kept");
 }
 
+/// Writes what a tap shows into the log.
+pub(crate) fn keep(line: &impl std::fmt::Display) {
+    let line = format!("{line}\n");
+    WRITTEN.lock().unwrap().extend_from_slice(line.as_bytes());
+}
+
 pub(crate) fn written() -> String {
     String::from_utf8_lossy(&WRITTEN.lock().unwrap()).into_owned()
 }

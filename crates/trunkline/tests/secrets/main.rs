@@ -13,10 +13,12 @@ use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use tokio::sync::Notify;
 use trunkline::client::{
-    Builder, Client, Credentials as Offer, CredentialsError, Dial, Encoding, Occasion, State,
+    Builder, Client, Credentials as Offer, CredentialsError, Dial, DialConfig, Encoding, Occasion,
+    State, Trust,
 };
 use trunkline::server::{
-    Admission, Bind, Credentials, Data, Failure, HttpRefusal, Principal, Secret, Server, Tickets,
+    Admission, Bind, Certificate, Credentials, Data, Failure, HttpRefusal, ListenerConfig,
+    Principal, Secret, Server, Tickets,
 };
 
 use crate::relay::Relay;
@@ -60,7 +62,7 @@ fn server(tickets: &Tickets, refreshed: &Arc<Notify>) -> Server {
                 Ok(Admission::of(ada).valid_for(Duration::from_secs(2)))
             }
         });
-    let server = builder.build();
+    let server = builder.tap(|frame| log::keep(frame)).build();
     let chat = server.namespace("/");
     chat.authorize(|Data(token): Data<String>| async move {
         let is_known = token == "connect-t0ken";
@@ -132,20 +134,81 @@ async fn is_refused_in_every_way(relay: &Relay, replayed: &str) {
     .await;
 }
 
+/// How a run's clients talk to the server.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    encoding: Encoding,
+    tls: bool,
+}
+
+const WAYS: [Way; 3] = [
+    Way {
+        encoding: Encoding::Json,
+        tls: false,
+    },
+    Way {
+        encoding: Encoding::MessagePack,
+        tls: false,
+    },
+    Way {
+        encoding: Encoding::MessagePack,
+        tls: true,
+    },
+];
+
 #[tokio::test]
-async fn a_run_with_everything_logged_shows_no_token_no_ticket_and_no_secret() {
+async fn a_run_with_everything_logged_and_tapped_shows_no_token_no_ticket_and_no_secret() {
     log::capture();
+    for way in WAYS {
+        let (issued, secrets) = run(way).await;
+        let session_secrets = if way.tls { 0 } else { 1 };
+        assert_eq!(
+            (issued.len(), secrets.len()),
+            (2, session_secrets),
+            "the run was another: {way:?}"
+        );
+        let written = log::written();
+        for expected in [
+            "dialling",
+            "connection refused",
+            "no credentials",
+            "TRACE",
+            "\"secret\":\"***\"",
+        ] {
+            assert!(
+                written.contains(expected),
+                "nothing of {expected:?} was logged"
+            );
+        }
+        let forbidden = SECRETS.iter().map(ToString::to_string);
+        for secret in forbidden.chain(issued).chain(secrets) {
+            let line = written.lines().find(|line| line.contains(&secret));
+            assert_eq!(line, None, "{secret:?} was logged: {way:?}");
+        }
+    }
+}
+
+/// Connects, is refreshed, cut, resumed and refused; gives the tickets and the session secrets there were.
+async fn run(way: Way) -> (Vec<String>, Vec<String>) {
     let (tickets, issued) = (Tickets::default(), log::Found::default());
     let refreshed = Arc::new(Notify::new());
     let server = server(&tickets, &refreshed);
-    let bound = server.bind("127.0.0.1:0").await.unwrap();
+    let certificate = Certificate::self_signed(["localhost"]).unwrap();
+    let config = ListenerConfig {
+        certificate: way.tls.then(|| certificate.clone()),
+        ..ListenerConfig::default()
+    };
+    let bound = server.bind_with("127.0.0.1:0", config).await.unwrap();
     let relay = Relay::to(bound.local_addr()).await;
     tokio::spawn(bound.serve());
 
-    // Connected, refreshed, cut and resumed.
-    let url = format!("http://{}/trunkline?also=url-t0ken", relay.address);
-    let builder = offering(Client::to(&url).encoding(Encoding::Json), &tickets, &issued);
-    let client = builder.build().unwrap();
+    let scheme = if way.tls { "https" } else { "http" };
+    let port = relay.address.port();
+    let url = format!("{scheme}://localhost:{port}/trunkline?also=url-t0ken");
+    let trust = Trust::nobody().with_certificate(&certificate);
+    let client = Client::to_with(&url, DialConfig { trust });
+    let client = client.encoding(way.encoding).tap(|frame| log::keep(frame));
+    let client = offering(client, &tickets, &issued).build().unwrap();
     let socket = client.socket("/");
     socket.set_auth("connect-t0ken").unwrap();
     socket.connect().await.unwrap();
@@ -160,25 +223,7 @@ async fn a_run_with_everything_logged_shows_no_token_no_ticket_and_no_secret() {
 
     is_refused_in_every_way(&relay, &issued.all()[0]).await;
     client.close().await;
-
-    let secrets = relay.session_secrets();
-    assert_eq!(
-        (issued.all().len(), secrets.len()),
-        (2, 1),
-        "the run was another"
-    );
-    let written = log::written();
-    for expected in ["dialling", "connection refused", "no credentials", "TRACE"] {
-        assert!(
-            written.contains(expected),
-            "nothing of {expected:?} was logged"
-        );
-    }
-    let forbidden = SECRETS.iter().map(ToString::to_string);
-    for secret in forbidden.chain(issued.all()).chain(secrets) {
-        let line = written.lines().find(|line| line.contains(&secret));
-        assert_eq!(line, None, "{secret:?} was logged");
-    }
+    (issued.all(), relay.session_secrets())
 }
 
 /// What was asserted above can be seen: a line that holds a secret is found.

@@ -47,10 +47,18 @@ impl Relay {
     /// The secrets of the sessions that the server began.
     pub(crate) fn session_secrets(&self) -> Vec<String> {
         let said = self.said.lock().unwrap();
-        let said = String::from_utf8_lossy(&said);
-        let marked = said.split("\"secret\":\"").skip(1);
-        marked
-            .map(|rest| rest.split('"').next().unwrap().to_owned())
+        let behind = |mark: &'static [u8]| {
+            let places = said.windows(mark.len()).enumerate();
+            places
+                .filter(move |(_, window)| *window == mark)
+                .map(move |(place, _)| place + mark.len())
+        };
+        let in_json = behind(b"\"secret\":\"");
+        // The key, and a text of the length that a secret has.
+        let in_message_pack = behind(b"\xa6secret\xb6");
+        in_json
+            .chain(in_message_pack)
+            .map(|from| String::from_utf8(said[from..from + 22].to_vec()).unwrap())
             .collect()
     }
 }
