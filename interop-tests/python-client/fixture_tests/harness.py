@@ -60,10 +60,12 @@ class Fixture:
         self.address = address
 
     @classmethod
-    async def start(cls, program: str, *flags: str) -> Fixture:
+    async def start(cls, program: str, *flags: str, seen: bool = False) -> Fixture:
+        """`seen`: what it writes to standard error is kept, for `said_until`."""
+        errors = asyncio.subprocess.PIPE if seen else asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(
             program, "--port", "0", *flags,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=errors, limit=4_000_000,
         )  # fmt: skip
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), WAIT)).decode()
@@ -71,6 +73,17 @@ class Fixture:
             process.kill()
             raise Failure(f"the fixture server said {line!r} instead of where it listens")
         return cls(process, line.split()[-1])
+
+    async def said_until(self, mark: str) -> str:
+        """What it has written to standard error, up to the line with this mark."""
+        assert self.process.stderr is not None
+        text = ""
+        while mark not in text:
+            line = await asyncio.wait_for(self.process.stderr.readline(), WAIT)
+            if not line:
+                raise Failure(f"it ended without {mark!r}: {text[-300:]}")
+            text += line.decode()
+        return text
 
     async def stop(self) -> None:
         if self.process.returncode is None:
