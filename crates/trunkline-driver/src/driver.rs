@@ -374,6 +374,12 @@ impl Driver {
         }
     }
 
+    /// How the connection is about to end, from when that is known: its last words may still be under way.
+    #[must_use]
+    pub fn ending(&self) -> Option<&Ended> {
+        self.closing.as_ref().map(|closing| &closing.ended)
+    }
+
     /// Says farewell as far as there is anybody to hear it.
     fn begin_closing(&mut self, ended: Ended) {
         self.session.keep_intake(self.attach, self.intake);

@@ -111,7 +111,11 @@ impl Future for Drive {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         let _entered = this.span.enter();
-        let ended = ready!(Pin::new(&mut this.driver).poll(cx));
+        let polled = Pin::new(&mut this.driver).poll(cx);
+        if let Some(ending) = this.driver.ending() {
+            this.context.connection_ending(ending);
+        }
+        let ended = ready!(polled);
         this.context.connection_ended(&ended, this.peer);
         Poll::Ready(())
     }

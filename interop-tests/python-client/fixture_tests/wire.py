@@ -144,6 +144,8 @@ async def core_18_conversation(c: Context) -> None:
             for own in ("session", "secret"):
                 check(len(found[1].pop(own)) >= 16, own)
                 del expected[1][own]
+            # The server of the conversation has no other transport.
+            same([one["transport"] for one in found[1].pop("alternatives")], ["webtransport"], "other transports")
         if expected[0] == 17:
             expected[4] = found[4]
         if expected[0] == 20:  # ACK-001: the server's ids may come from a counter for all sessions

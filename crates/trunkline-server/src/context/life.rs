@@ -52,6 +52,14 @@ impl SessionContext {
         self.server.spawn(async move { context.end(close) });
     }
 
+    /// A connection says its last words. A session that ends with it is over from here on: its peer has
+    /// them before the connection is closed, and could come back for it meanwhile.
+    pub(crate) fn connection_ending(self: &Arc<Self>, ended: &Ended) {
+        if !ended.keeps_session(self.session.role()) {
+            self.finish(ended.code(), &ended.to_string(), None);
+        }
+    }
+
     /// The connection from `peer` is over: what becomes of the session is said by how.
     pub(crate) fn connection_ended(self: &Arc<Self>, ended: &Ended, peer: Option<SocketAddr>) {
         self.server.activity.connections_closed.add(ended.code());

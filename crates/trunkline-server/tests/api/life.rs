@@ -519,3 +519,20 @@ async fn a_socket_that_leaves_while_it_is_let_in_says_farewell_and_leaves_its_ro
         opening.await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_session_that_broke_the_protocol_is_over_before_its_connection_is() {
+    let server = Server::new();
+    let _ = server.namespace("/");
+    let mut peer = Peer::connect(&server).await;
+    peer.confirm().await;
+    peer.ping().await;
+    // A gap in the numbers.
+    peer.send(json!([20, 1_000, null, null, "late", []])).await;
+    assert_eq!(peer.is_closed().await, 3200);
+    // The old connection is still there, and waits for the client to close it too.
+    assert_eq!(server.stats().connections, 1);
+    let answer = peer.resume_answer(&server, 1).await;
+    assert_eq!(answer[0], 1, "WELCOME: {answer}");
+    assert_eq!(answer[1]["resumed"], false);
+}
