@@ -5,6 +5,9 @@
 /// On the wire a map with these keys; unknown keys are ignored, missing ones mean the default, and
 /// figures above `u32::MAX` are read as `u32::MAX`.
 ///
+/// A peer may read figures below the specification's least as the least (LIM-001): smaller ones are for
+/// tests, between two sides that both hold to them.
+///
 /// Specification: limits.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -3,6 +3,7 @@
 //! On the stable toolchain: the compiler's passes are asked for the coverage that libFuzzer needs,
 //! for everything that is built for the target (so that build scripts and macros stay as they are).
 
+mod kept;
 mod seeds;
 
 use std::fs::{self, File};
@@ -29,6 +30,8 @@ const TARGETS: [&str; 9] = [
 pub(crate) struct Options {
     targets: Vec<&'static str>,
     seconds: u64,
+    /// What it has collected is to be kept in the repository.
+    keep: bool,
 }
 
 impl Options {
@@ -36,6 +39,7 @@ impl Options {
         let mut options = Self {
             targets: Vec::new(),
             seconds: SECONDS,
+            keep: false,
         };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
@@ -44,6 +48,10 @@ impl Options {
                 options.seconds = seconds
                     .parse()
                     .map_err(|_| format!("--seconds needs a number, not {seconds}"))?;
+                continue;
+            }
+            if *argument == "--keep" {
+                options.keep = true;
                 continue;
             }
             let target = TARGETS.iter().find(|target| *target == argument);
@@ -72,6 +80,13 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             .collect::<Result<_>>()?;
         for running in running {
             all_passed &= running.finish()?;
+        }
+    }
+    if options.keep && all_passed {
+        for target in &options.targets {
+            let program = programs.join(format!("fuzz-{target}"));
+            let corpora = corpora(&root, &folder, target)?;
+            kept::pack(&root, &folder, &program, target, &corpora)?;
         }
     }
     Ok(all_passed)
@@ -119,17 +134,9 @@ impl Running {
     ) -> Result<Self> {
         let log = folder.join(format!("{target}.log"));
         let output = File::create(&log)?;
-        // The first one grows; the others are read.
-        let corpora = [
-            folder.join("corpus").join(target),
-            folder.join("seeds").join(target),
-            root.join("fuzz/corpus").join(target),
-            root.join("fuzz/regressions").join(target),
-        ];
-        for corpus in &corpora {
-            fs::create_dir_all(corpus)?;
-        }
-        let artifacts = format!("-artifact_prefix={}/", corpora[3].display());
+        let corpora = corpora(root, folder, target)?;
+        let artifacts = regressions(root, target);
+        let artifacts = format!("-artifact_prefix={}/", artifacts.display());
         let child = Command::new(programs.join(format!("fuzz-{target}")))
             .args(LIMITS)
             .arg(format!("-max_total_time={seconds}"))
@@ -164,6 +171,25 @@ impl Running {
         );
         Ok(false)
     }
+}
+
+/// What a target begins with. The first one grows; the others are read.
+fn corpora(root: &Path, folder: &Path, target: &str) -> Result<Vec<PathBuf>> {
+    let corpora = vec![
+        folder.join("corpus").join(target),
+        folder.join("seeds").join(target),
+        kept::unpack(root, folder, target)?,
+        root.join("fuzz/corpus").join(target),
+        regressions(root, target),
+    ];
+    for corpus in &corpora {
+        fs::create_dir_all(corpus)?;
+    }
+    Ok(corpora)
+}
+
+fn regressions(root: &Path, target: &str) -> PathBuf {
+    root.join("fuzz/regressions").join(target)
 }
 
 /// How much was run, and how much of the code it reached.

@@ -2,7 +2,7 @@
 //!
 //! - `generate [--check]` writes what follows from the registries in `protocol/`;
 //! - `tidy` checks the rules of the house that no compiler knows;
-//! - `fuzz [TARGET]… [--seconds N]` runs the fuzz targets;
+//! - `fuzz [TARGET]… [--seconds N] [--keep]` runs the fuzz targets;
 //! - `test [--install] [--only STEP]… [--list]` runs everything, in steps with a time budget each.
 
 mod fuzz;
@@ -30,6 +30,7 @@ usage: cargo xtask <command>
   tidy              check the rules of the repository
   fuzz [TARGET]…    run fuzz targets, all unless some are named; fails if one finds something
     --seconds N     each for this long (10)
+    --keep          then keep what they have collected, in fuzz/kept/
   test              run every step; fails if one does
     --install       first install what is missing (with apt-get; also when CI=true)
     --only STEP     run only this step (may be given several times)
