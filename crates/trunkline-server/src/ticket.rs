@@ -70,6 +70,10 @@ impl Tickets {
     ///
     /// # Errors
     /// The store did not take it; see [`TicketError`].
+    ///
+    /// # Cancel safety
+    /// A ticket that nobody was given may be in the store when the future is dropped, until its time is
+    /// over.
     pub async fn issue(&self, identity: &str) -> Result<Secret, TicketError> {
         let ticket = Secret::new(random());
         let digest = TicketDigest::of(&ticket);
@@ -100,6 +104,9 @@ impl Tickets {
     /// # Errors
     /// `unauthorized`, alike for a ticket that is missing, malformed, unknown, expired or used; a
     /// store that failed is an internal failure.
+    ///
+    /// # Cancel safety
+    /// As [`redeem`](Self::redeem)'s.
     pub async fn redeem_from(&self, credentials: &Credentials) -> Result<String, Failure> {
         let refused = || Failure::unauthorized("the ticket is missing, unknown, expired or used");
         let ticket = credentials.query(TICKET_PARAMETER).ok_or_else(refused)?;

@@ -100,6 +100,9 @@ impl Listener {
     ///
     /// # Errors
     /// The address is taken or not ours.
+    ///
+    /// # Cancel safety
+    /// Dropping the future opens nothing, or closes what was opened.
     pub async fn bind(
         address: impl tokio::net::ToSocketAddrs,
         config: ListenerConfig,

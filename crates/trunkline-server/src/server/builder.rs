@@ -95,13 +95,15 @@ impl Builder {
         self
     }
 
-    /// How long a connection may take to send its HELLO. Default 5 s.
+    /// How long a connection may take to send its HELLO. Default 5 s. Until then it costs its place among
+    /// [`FloodLimits::connections`], a descriptor, and up to 8 KiB of a HELLO that is not whole.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.config.handshake_timeout = timeout;
         self
     }
 
-    /// How long a session may be attached to no namespace. Default 10 s.
+    /// How long a session may be attached to no namespace. Default 10 s. Until then it costs what an idle
+    /// one does, about 5 KiB, and its place among the connections.
     pub fn namespace_timeout(mut self, timeout: Duration) -> Self {
         self.config.namespace_timeout = timeout;
         self

@@ -9,6 +9,7 @@ use trunkline::server::{Data, FloodLimits, Rate, Room, Server, Socket, Stats};
 
 use crate::handshake::head;
 use crate::house::{House, soon};
+use crate::log;
 use crate::peer::{Encoding, Peer};
 
 /// A handshake from this address of the loopback network, after these bytes: the stream and the
@@ -147,6 +148,7 @@ async fn a_flood_of_frames_or_bytes_is_closed_and_its_session_kept() {
         assert!(reason.starts_with(what), "{close}");
         assert!(close["retry_after"].as_u64().unwrap() > 0, "{close}");
         assert_eq!(house.server.stats().closed_too_fast, 1);
+        log::tells(peer.address, "peer sends too fast").await;
 
         let mut back = Peer::open(house.address, Encoding::MessagePack).await;
         let resume = peer.resume(1);

@@ -46,6 +46,15 @@ async fn a_peer_that_never_reads_costs_no_more_than_its_queue() {
     // 80 MB, if it were kept.
     peer.event(Some(1), "fill", json!([10_000])).await;
     log::tells(peer.address, "session ended").await;
+    // What was kept for it when it ended: blocks of 8,000 bytes, within the log and twice the queue.
+    let stats = house.server.stats();
+    let kept = 8_000 * (stats.lost_queued + stats.lost_unconfirmed);
+    let (limits, block) = (small(), 8_100);
+    let most = limits.outgoing_bytes_max() - u64::from(limits.frame) + 2 * block;
+    assert!(
+        (8_000..=most).contains(&kept),
+        "{kept} bytes, {most} may be"
+    );
     house.unharmed(0).await;
 }
 

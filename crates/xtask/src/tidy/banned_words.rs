@@ -33,7 +33,7 @@ const LOCKS_FILE: &str = "/sync.rs";
 const LOCKS_WHY: &str = "locks and atomics come from `sync.rs`, for model checkers";
 
 /// Folders, what their code must not name, and why.
-const BANNED: [(&str, &[&str], &str); 13] = [
+const BANNED: [(&str, &[&str], &str); 15] = [
     (
         "crates/trunkline-protocol/src/",
         IMPURE,
@@ -64,6 +64,8 @@ const BANNED: [(&str, &[&str], &str); 13] = [
         BACKENDS,
         "the server names no backend",
     ),
+    ("crates/trunkline-tls/src/", LOCKS, LOCKS_WHY),
+    ("crates/trunkline/src/", LOCKS, LOCKS_WHY),
     ("crates/trunkline-websocket/src/", LOCKS, LOCKS_WHY),
     ("crates/trunkline-quic/src/", LOCKS, LOCKS_WHY),
     ("crates/trunkline-webtransport/src/", LOCKS, LOCKS_WHY),
