@@ -65,18 +65,14 @@ def new_project(parent):
     return folder
 
 
-def write_project(folder, blocks, port):
-    for kind, name, text in blocks:
-        if kind != "file":
-            continue
-        text = text.replace("127.0.0.1:3000", f"127.0.0.1:{port}")
-        text = text.replace(
-            'trunkline = "0.1"', f'trunkline = {{ path = "{ROOT / "crates/trunkline"}" }}'
-        )
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    shutil.copy(ROOT / "Cargo.lock", folder)
+def write(folder, name, text, port):
+    text = text.replace("127.0.0.1:3000", f"127.0.0.1:{port}")
+    text = text.replace(
+        'trunkline = "0.1"', f'trunkline = {{ path = "{ROOT / "crates/trunkline"}" }}'
+    )
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
 def build(folder):
@@ -87,13 +83,7 @@ def build(folder):
     return target / "debug"
 
 
-def talk(programs, outputs, started):
-    def start(name, *arguments):
-        started.append(Program(programs / name, *arguments))
-        return started[-1]
-
-    server = start("server")
-    server.expect("listening on .*")
+def talk(server, outputs, start):
     ada, bob = start("client", "ada"), start("client", "bob")
     ada.expect(r"\(connected\)")
     bob.expect(r"\(connected\)")
@@ -115,12 +105,30 @@ def talk(programs, outputs, started):
 def main():
     blocks = BLOCK.findall(CHAPTER.read_text())
     outputs = {name: text.rstrip("\n") for kind, name, text in blocks if kind == "output"}
-    started = []
+    started, built = [], {}
+
+    def start(name, *arguments):
+        started.append(Program(built[name], *arguments))
+        return started[-1]
+
     parent = pathlib.Path(tempfile.mkdtemp(prefix="tutorial-"))
     try:
-        folder = new_project(parent)
-        write_project(folder, blocks, free_port())
-        talk(build(folder), outputs, started)
+        folder, port = new_project(parent), free_port()
+        shutil.copy(ROOT / "Cargo.lock", folder)
+        server = None
+        # Step by step: what stands there so far builds, and does what the step says.
+        for kind, name, text in blocks:
+            if kind != "file":
+                continue
+            write(folder, name, text, port)
+            if not name.endswith(".rs"):
+                continue
+            program = pathlib.Path(name).stem
+            built[program] = build(folder) / program
+            if program == "server":
+                server = start("server")
+                server.expect("listening on .*")
+        talk(server, outputs, start)
     except (AssertionError, KeyError, OSError, subprocess.CalledProcessError) as error:
         print(f"the tutorial does not do what it says: {error}")
         print("0 passed, 1 failed")
