@@ -49,13 +49,13 @@ fn read(pieces: u8, bytes: &[u8]) -> (io::Result<Option<SocketAddr>>, usize) {
 /// A line of text that was accepted: one that has no client, or names it in its third word.
 fn version_1(header: &[u8]) -> Option<SocketAddr> {
     let line = header.strip_suffix(b"\r\n").expect("a whole line");
+    if line == b"PROXY UNKNOWN" || line.starts_with(b"PROXY UNKNOWN ") {
+        // Whatever else stands there is to be ignored, text or not.
+        return None;
+    }
     let line = str::from_utf8(line).expect("a line is text");
     let words: Vec<_> = line.split(' ').collect();
     assert_eq!(words[0], "PROXY");
-    if words[1] == "UNKNOWN" {
-        // Whatever else stands there is to be ignored.
-        return None;
-    }
     assert_eq!(words.len(), 6, "{line:?}");
     let address: IpAddr = words[2].parse().expect("an address");
     assert_eq!(address.is_ipv4(), words[1] == "TCP4", "{line:?}");
