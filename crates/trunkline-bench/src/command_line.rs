@@ -20,6 +20,7 @@ use trunkline_bench::{
     plot::Run,
     report::Report,
     target::Target,
+    webtransport,
 };
 
 /// Load generator for room servers, and the hand-written peer.
@@ -68,6 +69,27 @@ enum Command {
         /// What is under the server.
         #[arg(long, value_enum, default_value_t)]
         host: Host,
+        #[command(flatten)]
+        tls: Files,
+    },
+    /// Measure WebTransport beside the bare libraries.
+    #[command(name = "webtransport")]
+    WebTransport {
+        #[command(flatten)]
+        comparison: webtransport::Comparison,
+        /// Write every round's figures to this file.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+    /// Serve echoes over WebTransport on loopback, bare or with Trunkline.
+    #[command(name = "peer-webtransport")]
+    PeerWebTransport {
+        /// The port of UDP, 0 for a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Which.
+        #[arg(long, value_enum)]
+        peer: webtransport::Peer,
         #[command(flatten)]
         tls: Files,
     },
@@ -128,6 +150,14 @@ pub(crate) fn main() -> ExitCode {
             peer_room::run(port, runtime, tls).map_err(Into::into)
         }
         Command::PeerTrunkline { port, host, tls } => peer_trunkline::run(port, host, tls),
+        Command::WebTransport { comparison, json } => {
+            warn_of_debug_build();
+            comparison.run().and_then(|measured| {
+                print!("{}", webtransport::table(&measured));
+                json.map_or(Ok(()), |path| write_json(&path, &measured))
+            })
+        }
+        Command::PeerWebTransport { port, peer, tls } => webtransport::run(port, peer, tls),
         Command::Limits => limits::Costs::measure().map(|costs| print!("{costs}")),
         #[cfg(feature = "socketioxide")]
         Command::Bytes => {
@@ -177,10 +207,11 @@ impl Load {
 
 fn print(report: &Report, json: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
     println!("{report}");
-    if let Some(path) = json {
-        fs::write(path, serde_json::to_string_pretty(report)?)?;
-    }
-    Ok(())
+    json.map_or(Ok(()), |path| write_json(&path, report))
+}
+
+fn write_json(path: &Path, figures: &impl serde::Serialize) -> Result<(), Box<dyn Error>> {
+    Ok(fs::write(path, serde_json::to_string_pretty(figures)?)?)
 }
 
 fn plot(figures: &Path, svg: &Path) -> Result<(), Box<dyn Error>> {

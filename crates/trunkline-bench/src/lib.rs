@@ -25,6 +25,7 @@ mod stream;
 pub mod tally;
 pub mod target;
 pub mod websocket;
+pub mod webtransport;
 #[cfg(feature = "socketioxide")]
 pub mod wire_bytes;
 pub mod workload;
