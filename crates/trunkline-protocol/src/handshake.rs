@@ -31,6 +31,8 @@ pub struct ClientHandshake {
     encoding: Encoding,
     /// The session that was offered.
     resuming: Option<SessionId>,
+    /// A fresh session in its place is not wanted.
+    is_strict: bool,
 }
 
 /// The server's answer to HELLO.
@@ -48,8 +50,12 @@ impl ClientHandshake {
     /// After this HELLO was sent.
     #[must_use]
     pub fn sent(encoding: Encoding, hello: &Hello) -> Self {
-        let resuming = hello.resume.as_ref().map(|resume| resume.session.clone());
-        Self { encoding, resuming }
+        let resume = hello.resume.as_ref();
+        Self {
+            encoding,
+            resuming: resume.map(|resume| resume.session.clone()),
+            is_strict: resume.is_some_and(|resume| resume.strict),
+        }
     }
 
     /// Reads the server's first message.
@@ -62,7 +68,9 @@ impl ClientHandshake {
                 Err(Violation::Version { found: welcome.v })
             }
             Frame::Welcome(welcome) if self.resumed_by(&welcome) => Ok(Answer::Resumed(welcome)),
-            Frame::Welcome(welcome) if is_fresh(&welcome) => Ok(Answer::Fresh(welcome)),
+            Frame::Welcome(welcome) if is_fresh(&welcome) && !self.is_strict => {
+                Ok(Answer::Fresh(welcome))
+            }
             Frame::Close(close) => Ok(Answer::Closed(close)),
             other => Err(Violation::Unexpected {
                 kind: other.kind(),
@@ -137,6 +145,16 @@ mod tests {
         assert!(matches!(another, Err(Violation::Unexpected { .. })));
         let unasked = read(&hello(None), &welcome("mine", true, 0));
         assert!(matches!(unasked, Err(Violation::Unexpected { .. })));
+    }
+
+    #[test]
+    fn a_strict_resume_is_not_answered_with_a_fresh_session() {
+        let mut strict = hello(Some("mine"));
+        strict.resume.as_mut().unwrap().strict = true;
+        let resumed = read(&strict, &welcome("mine", true, 5));
+        assert!(matches!(resumed, Ok(Answer::Resumed(_))));
+        let fresh = read(&strict, &welcome("new", false, 0));
+        assert!(matches!(fresh, Err(Violation::Unexpected { .. })));
     }
 
     #[test]
