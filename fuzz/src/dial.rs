@@ -31,6 +31,7 @@ pub fn run(data: &[u8]) {
         headers,
         max_message: 600,
         proxy: None,
+        certificate_hashes: Vec::new(),
     };
     let answer = input.rest().to_vec();
     run_in_virtual_time(dial(&request, pieces, answer));

@@ -145,6 +145,7 @@ async fn dial(
         headers,
         max_message: settings.limits.frame as usize,
         proxy: settings.proxy.clone(),
+        certificate_hashes: Vec::new(),
     };
     tracing::debug!(?address, "dialling");
     count(&shared.counters.dials);

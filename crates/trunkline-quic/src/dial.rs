@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use trunkline_tls::Trust;
 use trunkline_transport::{Connection, DialError, DialRequest, Dialer, TransportKind};
 
-use crate::endpoint::{client_config, socket};
+use crate::endpoint::{client_config, pinned_client_config, socket};
 use crate::{Backend, Opened, Settings, Target, connection};
 
 /// Opens WebTransport connections. All of them share a UDP socket for each family of addresses,
@@ -34,9 +34,9 @@ impl<B: Backend> WebTransportDialer<B> {
     }
 
     async fn client(&self, peer: SocketAddr, target: &Target) -> Result<&B::Client, DialError> {
-        let (slot, address) = match peer {
-            SocketAddr::V4(_) => (&self.v4, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))),
-            SocketAddr::V6(_) => (&self.v6, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))),
+        let slot = match peer {
+            SocketAddr::V4(_) => &self.v4,
+            SocketAddr::V6(_) => &self.v6,
         };
         slot.get_or_try_init(|| async {
             let (trust, settings) = (self.trust.clone(), self.settings.clone());
@@ -44,10 +44,24 @@ impl<B: Backend> WebTransportDialer<B> {
             let made = tokio::task::spawn_blocking(move || client_config(&trust, &settings)).await;
             let made = made.map_err(|error| target.tls(error.to_string()))?;
             let config = made.map_err(|error| target.tls(error.to_string()))?;
-            let socket = socket(address, self.settings.socket_buffer)?;
+            let socket = socket(any(peer), self.settings.socket_buffer)?;
             Ok(B::client(socket.into(), config)?)
         })
         .await
+    }
+
+    /// What dials a server that is known by its certificate's hash, which is that of one server: from a
+    /// socket of its own, which goes with the connection.
+    fn pinned(
+        &self,
+        peer: SocketAddr,
+        target: &Target,
+        hashes: &[[u8; 32]],
+    ) -> Result<B::Client, DialError> {
+        let config = pinned_client_config(hashes, &self.settings);
+        let config = config.map_err(|error| target.tls(error.to_string()))?;
+        let socket = socket(any(peer), self.settings.socket_buffer)?;
+        Ok(B::client(socket.into(), config)?)
     }
 }
 
@@ -78,13 +92,27 @@ impl<B: Backend> Dialer for WebTransportDialer<B> {
         let none = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         let mut failed = DialError::from(none);
         for peer in addresses.take(ADDRESSES_MAX) {
-            let client = self.client(peer, &target).await?;
-            match B::dial(client, peer, &target, request).await {
+            let dialled = if request.certificate_hashes.is_empty() {
+                let client = self.client(peer, &target).await?;
+                B::dial(client, peer, &target, request).await
+            } else {
+                let client = self.pinned(peer, &target, &request.certificate_hashes)?;
+                B::dial(&client, peer, &target, request).await
+            };
+            match dialled {
                 Ok(opened) => return connected(opened, request),
                 Err(error) => failed = error,
             }
         }
         Err(failed)
+    }
+}
+
+/// Any port, in the family of `peer`.
+fn any(peer: SocketAddr) -> SocketAddr {
+    match peer {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
     }
 }
 

@@ -57,7 +57,24 @@ pub(crate) fn client_config(
     trust: &Trust,
     settings: &Settings,
 ) -> Result<ClientConfig, EndpointError> {
-    let tls = trunkline_tls::client_config(trust, &[HTTP3])?;
+    over(trunkline_tls::client_config(trust, &[HTTP3])?, settings)
+}
+
+/// What clients connect with to a server that they know by its certificate's hash.
+pub(crate) fn pinned_client_config(
+    hashes: &[[u8; 32]],
+    settings: &Settings,
+) -> Result<ClientConfig, EndpointError> {
+    over(
+        trunkline_tls::pinned_client_config(hashes, &[HTTP3]),
+        settings,
+    )
+}
+
+fn over(
+    tls: Arc<rustls::ClientConfig>,
+    settings: &Settings,
+) -> Result<ClientConfig, EndpointError> {
     let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
     config.transport_config(settings.transport());
     Ok(config)

@@ -55,6 +55,7 @@ pub async fn connected<Near: Backend, Far: Backend>() -> Pair {
         headers: HeaderMap::new(),
         max_message: MAX_MESSAGE,
         proxy: None,
+        certificate_hashes: Vec::new(),
     };
     let near = dialer.dial(&request).await.expect("dialled");
     let far = arrived.recv().await.expect("accepted");

@@ -2,9 +2,11 @@
 
 use std::sync::OnceLock;
 
+use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, ServerConfig};
 
+use crate::pinned::Pinned;
 use crate::sync::Arc;
 use crate::{Certificate, Trust, TrustError};
 
@@ -39,6 +41,24 @@ pub fn client_config(trust: &Trust, protocols: &[&[u8]]) -> Result<Arc<ClientCon
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = owned(protocols);
     Ok(Arc::new(config))
+}
+
+/// TLS 1.3 for a client that believes whoever shows a certificate with one of these SHA-256 hashes, and
+/// has its key: whatever its name and whoever signed it, as browsers do it for development. The
+/// certificate must have an ECDSA key, and be valid now and for 14 days in all at most.
+#[must_use]
+pub fn pinned_client_config(hashes: &[[u8; 32]], protocols: &[&[u8]]) -> Arc<ClientConfig> {
+    let builder = ClientConfig::builder_with_provider(Arc::clone(provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect(VERSIONS);
+    let mut config = builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Pinned(hashes.to_vec())))
+        .with_no_client_auth();
+    config.alpn_protocols = owned(protocols);
+    // The session of a server whose certificate is no longer told is not to be resumed.
+    config.resumption = Resumption::disabled();
+    Arc::new(config)
 }
 
 /// The provider is named here, and the process's default neither read nor set: what another part of

@@ -24,6 +24,10 @@ pub struct DialRequest {
     /// What the connection goes through, if it is [for](Proxy::is_for) the URL's host. A backend that
     /// cannot go through it fails.
     pub proxy: Option<Proxy>,
+    /// SHA-256 hashes of certificates: if there are any, the server is believed for showing one of
+    /// these, whatever its name and whoever signed it, and for nothing else. A backend that cannot
+    /// judge a server so fails.
+    pub certificate_hashes: Vec<[u8; 32]>,
 }
 
 impl fmt::Debug for DialRequest {
@@ -35,6 +39,7 @@ impl fmt::Debug for DialRequest {
             .field("header_names", &header_names)
             .field("max_message", &self.max_message)
             .field("proxy", &self.proxy)
+            .field("certificate_hashes", &self.certificate_hashes.len())
             .finish()
     }
 }
@@ -85,6 +90,7 @@ mod tests {
             headers,
             max_message: 1024,
             proxy: Some(Proxy::new("http://ada:s3cret@proxy.example:3128").unwrap()),
+            certificate_hashes: Vec::new(),
         };
         let shown = format!("{request:?}");
         assert!(!shown.contains("s3cret"), "{shown}");

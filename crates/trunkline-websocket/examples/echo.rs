@@ -149,6 +149,7 @@ async fn dial(url: String) -> Result<(), Box<dyn Error>> {
         headers: http::HeaderMap::new(),
         max_message: MAX_MESSAGE,
         proxy: None,
+        certificate_hashes: Vec::new(),
     };
     let mut connection = WebSocketDialer::new(Config::default())
         .dial(&request)

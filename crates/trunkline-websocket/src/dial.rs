@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use trunkline_transport::{Connection, DialError, DialRequest, Dialer, TransportKind};
+use trunkline_transport::{
+    Connection, DialError, DialRequest, Dialer, TransportKind, without_credentials,
+};
 
 use crate::config::Config;
 use crate::connection;
@@ -58,6 +60,12 @@ impl Dialer for WebSocketDialer {
 
     async fn dial(&self, request: &DialRequest) -> Result<Connection, DialError> {
         let target = Target::parse(&request.url)?;
+        if !request.certificate_hashes.is_empty() {
+            return Err(DialError::Url {
+                url: without_credentials(&request.url),
+                reason: "WebSocket does not judge certificates by their hashes".to_owned(),
+            });
+        }
         #[cfg(feature = "tls")]
         let handshake = match target.secure {
             true => Some(self.secure.prepare(&target).await?),

@@ -10,7 +10,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use trunkline_testkit::drive::{content, end, send};
 use trunkline_tls::{Certificate, Trust};
-use trunkline_transport::{Connection, ConnectionEnd, DialError, Dialer as _, MessageKind};
+use trunkline_transport::{
+    Connection, ConnectionEnd, DialError, DialRequest, Dialer as _, MessageKind,
+};
 use trunkline_websocket::{ListenerConfig, WebSocketDialer};
 
 const LIMIT: usize = 100_000;
@@ -247,4 +249,15 @@ async fn a_server_without_tls_is_told_apart_from_one_that_is_not_believed() {
         dial(&request(server.address, LIMIT)).await.unwrap();
     })
     .await;
+}
+
+#[tokio::test]
+async fn certificates_are_not_judged_by_their_hashes() {
+    let address = "127.0.0.1:9".parse().unwrap();
+    let request = DialRequest {
+        certificate_hashes: vec![[7; 32]],
+        ..secure_request(address, 1000)
+    };
+    let refused = WebSocketDialer::default().dial(&request).await;
+    assert!(matches!(refused, Err(DialError::Url { .. })), "{refused:?}");
 }

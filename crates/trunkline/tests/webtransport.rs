@@ -56,6 +56,7 @@ async fn dial(
         headers,
         max_message: 1 << 20,
         proxy: None,
+        certificate_hashes: Vec::new(),
     };
     soon(dialer(certificate).dial(&request)).await
 }
@@ -157,6 +158,7 @@ async fn each_transport_says_what_becomes_of_datagrams_and_where_the_other_is() 
         headers: HeaderMap::new(),
         max_message: 1 << 20,
         proxy: None,
+        certificate_hashes: Vec::new(),
     };
     let websocket = WebSocketDialer::default().trusting(trust);
     let over_tcp = soon(websocket.dial(&request)).await.unwrap();
@@ -223,6 +225,7 @@ async fn foreign_pages_other_paths_and_what_the_hook_refuses_are_answered_with_a
         headers: HeaderMap::new(),
         max_message: 1 << 20,
         proxy: None,
+        certificate_hashes: Vec::new(),
     };
     let dialer = dialer(&certificate);
     let elsewhere = soon(dialer.dial(&at("/elsewhere?token=1"))).await;
@@ -274,6 +277,7 @@ async fn the_limits_on_connections_are_one_for_both_transports() {
         headers: HeaderMap::new(),
         max_message: 1 << 20,
         proxy: None,
+        certificate_hashes: Vec::new(),
     };
     let second = soon(websocket.dial(&request)).await.unwrap();
     assert_eq!(
@@ -296,6 +300,7 @@ async fn one_identity_is_reloaded_for_both() {
         headers: HeaderMap::new(),
         max_message: 1 << 20,
         proxy: None,
+        certificate_hashes: Vec::new(),
     };
     let stale = soon(old.dial(&request)).await;
     assert!(matches!(stale, Err(DialError::Tls { .. })), "{stale:?}");

@@ -59,6 +59,7 @@ pub(crate) fn request(address: SocketAddr, max_message: usize) -> DialRequest {
         headers: HeaderMap::new(),
         max_message,
         proxy: None,
+        certificate_hashes: Vec::new(),
     }
 }
 
