@@ -41,7 +41,12 @@ impl Address {
         self.0.as_str()
     }
 
-    fn is_secure(&self) -> bool {
+    /// The host as the URL has it: an IPv6 address in brackets.
+    pub(crate) fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
+    pub(crate) fn is_secure(&self) -> bool {
         matches!(self.0.scheme(), "https" | "wss")
     }
 }

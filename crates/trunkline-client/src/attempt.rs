@@ -1,4 +1,4 @@
-//! One attempt: dial, HELLO, WELCOME.
+//! One attempt, once a connection is dialled: HELLO, WELCOME.
 //!
 //! Specification: session.md, "Handshake" and "Resuming".
 
@@ -9,20 +9,18 @@ use tokio::time::timeout;
 use trunkline_driver::sync::{Arc, Ordering};
 use trunkline_driver::{Attach, CLOSE_LIMIT, Driver, Ended, Session, clock};
 use trunkline_protocol::{
-    Answer, ClientHandshake, Close, Code, Encoding, Hello, Hold, MAX_HELLO_BYTES, Prepared, Resume,
-    Role, Secret, SessionId, VERSION, Violation, Welcome,
+    Alternative, Answer, ClientHandshake, Close, Code, Datagrams, Encoding, Hello, Hold,
+    MAX_HELLO_BYTES, Prepared, Resume, Role, Secret, SessionId, VERSION, Violation, Welcome,
 };
-use trunkline_transport::{
-    Connection, ConnectionEnd, DialError, DialRequest, MessageKind, TransportKind,
-};
+use trunkline_transport::{Connection, ConnectionEnd, DialError, MessageKind, TransportKind};
 
 use crate::address::Address;
 use crate::credentials::TooLong;
+use crate::dial::{Dialled, show_race};
 use crate::dispatch::Inlet;
 use crate::lost::LossReason;
 use crate::shared::Shared;
-use crate::stats::count;
-use crate::{Credentials, CredentialsError, Occasion};
+use crate::{Credentials, CredentialsError, CurrentTransport};
 
 /// What a client keeps to resume its session.
 pub(crate) struct Kept {
@@ -38,6 +36,33 @@ pub(crate) struct Attached {
     pub(crate) driver: Driver,
     pub(crate) resumed: bool,
     pub(crate) transport: TransportKind,
+    /// The address that was dialled.
+    pub(crate) address: Address,
+    /// Why it is not the transport that was dialled first.
+    pub(crate) passed_over: Option<String>,
+    /// How best-effort frames travel on it.
+    pub(crate) datagrams: Datagrams,
+    /// The largest of them where they are emulated.
+    pub(crate) datagram_limit: usize,
+    /// The server's other transports.
+    pub(crate) alternatives: Vec<Alternative>,
+}
+
+impl Attached {
+    /// What the application is shown of it.
+    pub(crate) fn shown(&self) -> CurrentTransport {
+        let native = self.driver.session().max_datagram();
+        CurrentTransport {
+            kind: self.transport,
+            datagrams: self.datagrams,
+            datagram_bytes: match self.datagrams {
+                Datagrams::None => 0,
+                Datagrams::Native => native.unwrap_or(self.datagram_limit),
+                Datagrams::Emulated => self.datagram_limit,
+            },
+            passed_over: self.passed_over.clone(),
+        }
+    }
 }
 
 /// Why an attempt, or a connection, came to nothing.
@@ -49,6 +74,8 @@ pub(crate) enum Trouble {
     Dial(DialError),
     /// The dial took too long.
     DialTimeout,
+    /// None of several transports connected: each with its own trouble, which is one of a dial.
+    Race(Vec<(TransportKind, Self)>),
     /// The server did not answer HELLO in time.
     WelcomeTimeout,
     /// It was still under way when the client gave up.
@@ -67,6 +94,7 @@ impl std::fmt::Display for Trouble {
             // The error's own text is the application's, and may be of what must not be logged.
             Self::Credentials(_) => f.write_str("no credentials"),
             Self::Dial(error) => error.fmt(f),
+            Self::Race(failures) => show_race(failures, f),
             Self::DialTimeout => f.write_str("no connection in time"),
             Self::WelcomeTimeout => f.write_str("no answer to HELLO in time"),
             Self::OutOfTime => f.write_str("an attempt was under way for too long"),
@@ -76,19 +104,23 @@ impl std::fmt::Display for Trouble {
     }
 }
 
-/// Tries once: to resume the session that is kept, else to begin one.
+/// Says HELLO on a connection: to resume the session that is kept, else to begin one. `strict`: to
+/// resume it and nothing else.
 pub(crate) async fn attempt(
     shared: &Arc<Shared>,
     kept: &mut Option<Kept>,
-    address: &Address,
+    dialled: Dialled,
+    strict: bool,
 ) -> Result<Attached, Trouble> {
-    let encoding = match kept {
-        Some(kept) => kept.session.encoding(),
-        None => shared.config.settings.encoding,
-    };
-    let credentials = fetch(shared).await?;
-    let connection = dial(shared, encoding, address, &credentials).await?;
-    let hello = hello(shared, credentials, kept.as_mut());
+    let Dialled {
+        connection,
+        encoding,
+        credentials,
+        address,
+        passed_over,
+    } = dialled;
+    let transport = connection.transport;
+    let hello = hello(shared, credentials, kept.as_mut(), strict);
     let flight = match &hello.resume {
         Some(_) => Vec::new(),
         None => shared.first_flight(),
@@ -97,10 +129,24 @@ pub(crate) async fn attempt(
     if greeted.is_err() && hello.resume.is_none() {
         shared.first_flight_failed();
     }
+    let attached = |driver, resumed, welcome: Welcome| Attached {
+        driver,
+        resumed,
+        transport,
+        address,
+        passed_over,
+        datagrams: welcome.datagrams,
+        datagram_limit: welcome.limits.datagram as usize,
+        alternatives: welcome.alternatives,
+    };
     match greeted? {
-        (connection, Answer::Resumed(welcome)) => resumed(shared, kept, connection, &welcome),
+        (connection, Answer::Resumed(welcome)) => {
+            let driver = resumed(shared, kept, connection, &welcome)?;
+            Ok(attached(driver, true, *welcome))
+        }
         (connection, Answer::Fresh(welcome)) => {
-            Ok(fresh(shared, kept, connection, encoding, &welcome, flight))
+            let driver = fresh(shared, kept, connection, encoding, &welcome, flight);
+            Ok(attached(driver, false, *welcome))
         }
         (connection, Answer::Closed(mut close)) => {
             close.tame_reason();
@@ -113,73 +159,19 @@ pub(crate) async fn attempt(
     }
 }
 
-/// The credentials for one attempt.
-async fn fetch(shared: &Shared) -> Result<Credentials, Trouble> {
-    let limit = shared.config.settings.credentials_timeout;
-    let fetched = tokio::select! {
-        biased;
-        () = shared.closing() => return Err(Trouble::Closing),
-        fetched = shared.config.credentials.fetch(Occasion::Dial, limit) => fetched,
-    };
-    fetched.map_err(Trouble::Credentials)
-}
-
-async fn dial(
+fn hello(
     shared: &Shared,
-    encoding: Encoding,
-    address: &Address,
-    credentials: &Credentials,
-) -> Result<Connection, Trouble> {
-    let settings = &shared.config.settings;
-    let mut headers = settings.headers.clone();
-    for (name, value) in &credentials.headers {
-        headers.append(name, value.clone());
-    }
-    let request = DialRequest {
-        url: address
-            .clone()
-            .with_query(&credentials.query)
-            .as_str()
-            .to_owned(),
-        protocols: vec![encoding.subprotocol().to_owned()],
-        headers,
-        max_message: settings.limits.frame as usize,
-        proxy: settings.proxy.clone(),
-        certificate_hashes: Vec::new(),
-    };
-    tracing::debug!(?address, "dialling");
-    count(&shared.counters.dials);
-    let dialled = tokio::select! {
-        biased;
-        () = shared.closing() => return Err(Trouble::Closing),
-        dialled = timeout(settings.dial_timeout, shared.config.dialer.dial(&request)) => dialled,
-    };
-    let connection = dialled
-        .map_err(|_elapsed| Trouble::DialTimeout)?
-        .map_err(Trouble::Dial)?;
-    let connection = match &settings.tap {
-        Some(tap) => tap.on(connection),
-        None => connection,
-    };
-    if connection.protocol == encoding.subprotocol() {
-        return Ok(connection);
-    }
-    let reason = format!("the server speaks {:?}", connection.protocol);
-    if connection.protocol.starts_with("trunkline.") {
-        let close = Close::new(Code::UNSUPPORTED_VERSION, reason);
-        return Err(Trouble::Greeting(Ended::ByPeer(Box::new(close))));
-    }
-    Err(Trouble::Dial(DialError::Handshake(reason)))
-}
-
-fn hello(shared: &Shared, credentials: Credentials, kept: Option<&mut Kept>) -> Hello {
+    credentials: Credentials,
+    kept: Option<&mut Kept>,
+    strict: bool,
+) -> Hello {
     let settings = &shared.config.settings;
     let wish = settings.ping_interval;
     Hello {
         v: VERSION,
         agent: settings.agent.clone(),
         auth: credentials.auth,
-        resume: kept.map(Kept::offer),
+        resume: kept.map(|kept| kept.offer(strict)),
         features: Vec::new(),
         limits: settings.limits,
         ping_interval: wish.map(|wish| u64::try_from(wish.as_millis()).unwrap_or(u64::MAX)),
@@ -191,14 +183,19 @@ impl Kept {
         &self.id
     }
 
-    fn offer(&mut self) -> Resume {
+    /// After the server told the highest attach it knows (specification: SES-041).
+    pub(crate) fn raise_attach(&mut self, current: Option<u64>) {
+        self.attach = self.attach.max(current.unwrap_or_default());
+    }
+
+    fn offer(&mut self, strict: bool) -> Resume {
         self.attach += 1;
         Resume {
             session: self.id.clone(),
             secret: self.secret.clone(),
             attach: self.attach,
             received: self.session.confirm_received(),
-            strict: false,
+            strict,
         }
     }
 }
@@ -259,27 +256,22 @@ fn resumed(
     kept: &mut Option<Kept>,
     connection: Connection,
     welcome: &Welcome,
-) -> Result<Attached, Trouble> {
+) -> Result<Driver, Trouble> {
     // Only a HELLO that offered one is answered so; the handshake has checked that.
     let Some(kept) = kept else {
         return Err(Trouble::WelcomeTimeout);
     };
     let session = &kept.session;
-    let transport = connection.transport;
     let attach = attach(connection, welcome, kept.attach);
     shared.draining.store(false, Ordering::Relaxed);
-    shared.book.lock().forget_connection();
+    shared.book.lock().connected_with(welcome.datagrams);
     let inlet = Arc::new(Inlet(Arc::clone(shared)));
     match session.attach(attach, inlet, clock::now(), |_| None) {
         Ok(driver) => {
             // Not before: what waits must not leave on a connection that is being left.
             session.hold(Hold::Nothing);
             session.probe(clock::now());
-            Ok(Attached {
-                driver,
-                resumed: true,
-                transport,
-            })
+            Ok(driver)
         }
         Err((violation, connection)) => {
             Err(broken(shared, connection, session.encoding(), violation))
@@ -294,7 +286,7 @@ fn fresh(
     encoding: Encoding,
     welcome: &Welcome,
     flight: Vec<Prepared>,
-) -> Attached {
+) -> Driver {
     if kept.take().is_some() {
         // A connection of it that still lives, after GOAWAY, hears that it is over.
         let farewell = Close::new(Code::NORMAL, "");
@@ -308,10 +300,11 @@ fn fresh(
         .sending_ignorable(settings.ignorable_frames);
     let session = Arc::new(session);
     let inlet = Arc::new(Inlet(Arc::clone(shared)));
-    let (now, transport) = (clock::now(), connection.transport);
+    let now = clock::now();
     shared.draining.store(false, Ordering::Relaxed);
     let driver = session.attach_first(attach(connection, welcome, 0), inlet, now, |_| None);
     shared.adopt(&session, flight);
+    shared.book.lock().datagrams = welcome.datagrams;
     session.probe(now);
     *kept = welcome.secret.clone().map(|secret| Kept {
         session,
@@ -319,11 +312,7 @@ fn fresh(
         id: welcome.session.clone(),
         secret,
     });
-    Attached {
-        driver,
-        resumed: false,
-        transport,
-    }
+    driver
 }
 
 fn attach(connection: Connection, welcome: &Welcome, attach: u64) -> Attach {

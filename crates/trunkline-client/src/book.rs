@@ -6,12 +6,13 @@ use tokio::sync::{Notify, oneshot};
 use trunkline_driver::Session;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{
-    AckId, AckTable, ClientNamespace, Close, Drops, Encoding, FRAME_BYTES, NamespaceName, Payload,
-    Prepared, Value,
+    AckId, AckTable, ClientNamespace, Close, Datagrams, Drops, Encoding, FRAME_BYTES,
+    NamespaceName, Payload, Prepared, Value,
 };
 
 use crate::go_away::Notice;
 use crate::namespace::Namespace;
+use crate::switch::SwitchWish;
 use crate::{AckError, ConnectError, Connected, SocketState};
 
 /// Who waits for an ack.
@@ -42,6 +43,10 @@ pub(crate) struct Book {
     /// The session cannot keep its promise and is to end with this.
     pub(crate) broken: Option<Close>,
     pub(crate) go_away: Option<Notice>,
+    /// How best-effort frames travel on the present connection.
+    pub(crate) datagrams: Datagrams,
+    /// The application wants another transport.
+    pub(crate) switch: Option<SwitchWish>,
     /// A connect was asked for while the client waits for its next attempt.
     pub(crate) hurry: bool,
     /// Hooks for lost sessions that were begun.
@@ -120,6 +125,8 @@ impl Book {
             lightened: Arc::default(),
             broken: None,
             go_away: None,
+            datagrams: Datagrams::Emulated,
+            switch: None,
             hurry: false,
             losses: 0,
         }

@@ -12,18 +12,20 @@ use serde::Serialize;
 use trunkline_driver::sync::Arc;
 use trunkline_driver::{Tap, TappedFrame};
 use trunkline_protocol::{EncodeError, Encoding, Limits};
-use trunkline_transport::{Dialer, Proxy};
+use trunkline_transport::{Dialer, Proxy, TransportKind};
 
 use crate::address::Address;
 use crate::back_off::{Jitter, RandomJitter};
 use crate::credentials::Source;
-use crate::{BuildError, CREDENTIALS_TIMEOUT, Client, Credentials, CredentialsError, Occasion};
+use crate::{
+    BuildError, CREDENTIALS_TIMEOUT, Client, Credentials, CredentialsError, Occasion, Transports,
+};
 
 /// A client in the making.
 #[must_use = "nothing is built before `build`"]
 pub struct Builder {
     url: String,
-    dialer: Option<Arc<dyn Dialer>>,
+    dialers: Vec<Arc<dyn Dialer>>,
     credentials: Result<Source, EncodeError>,
     settings: Settings,
 }
@@ -31,7 +33,7 @@ pub struct Builder {
 /// What holds for a client's whole life.
 pub(crate) struct Config {
     pub(crate) address: Address,
-    pub(crate) dialer: Arc<dyn Dialer>,
+    pub(crate) dialers: Vec<Arc<dyn Dialer>>,
     pub(crate) credentials: Source,
     pub(crate) settings: Settings,
 }
@@ -40,6 +42,7 @@ pub(crate) struct Settings {
     pub(crate) headers: HeaderMap,
     pub(crate) agent: String,
     pub(crate) proxy: Option<Proxy>,
+    pub(crate) transports: Transports,
     pub(crate) encoding: Encoding,
     pub(crate) limits: Limits,
     pub(crate) ping_interval: Option<Duration>,
@@ -63,12 +66,13 @@ impl Builder {
     pub(crate) fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
-            dialer: None,
+            dialers: Vec::new(),
             credentials: Ok(Source::Fixed(Credentials::new())),
             settings: Settings {
                 headers: HeaderMap::new(),
                 agent: AGENT.to_owned(),
                 proxy: None,
+                transports: Transports::Auto,
                 encoding: Encoding::MessagePack,
                 limits: Limits {
                     queue: QUEUE_BYTES,
@@ -93,9 +97,21 @@ impl Builder {
         }
     }
 
-    /// What opens connections. There is no default here: the crate `trunkline` brings one.
+    /// What opens connections over one transport, besides the dialers of other transports, and instead
+    /// of an earlier one of the same. There is no default here: the crate `trunkline` brings them.
     pub fn dialer(mut self, dialer: Arc<dyn Dialer>) -> Self {
-        self.dialer = Some(dialer);
+        let kind = dialer.transport();
+        self.dialers.retain(|other| other.transport() != kind);
+        self.dialers.push(dialer);
+        self
+    }
+
+    /// Which of the transports are dialled. Default [`Transports::Auto`], all of them in a race.
+    ///
+    /// The URL may be `https` for both; WebSocket takes `http` too, and WebTransport is then dialled
+    /// where the server says over WebSocket that it is. With the JSON encoding there is WebSocket only.
+    pub fn transports(mut self, transports: Transports) -> Self {
+        self.settings.transports = transports;
         self
     }
 
@@ -315,9 +331,19 @@ impl Builder {
     /// See [`BuildError`].
     pub fn build(mut self) -> Result<Client, BuildError> {
         complete_headers(&mut self.settings)?;
+        let settings = &self.settings;
+        // WebTransport speaks MessagePack only (specification: TRN-019).
+        let is_binary = settings.encoding == Encoding::MessagePack;
+        self.dialers.retain(|dialer| {
+            let kind = dialer.transport();
+            (is_binary || kind != TransportKind::WebTransport) && settings.transports.includes(kind)
+        });
+        if self.dialers.is_empty() {
+            return Err(BuildError::NoDialer);
+        }
         Ok(Client::start(Config {
             address: Address::parse(&self.url).map_err(BuildError::Url)?,
-            dialer: self.dialer.ok_or(BuildError::NoDialer)?,
+            dialers: self.dialers,
             credentials: self.credentials?,
             settings: self.settings,
         }))

@@ -3,14 +3,19 @@
 use std::fmt;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use trunkline_driver::clock;
 use trunkline_driver::sync::Arc;
 use trunkline_protocol::{InvalidName, NamespaceName};
+use trunkline_transport::TransportKind;
 
 use crate::builder::Config;
 use crate::lost::hook;
 use crate::shared::Shared;
-use crate::{Builder, EventsDropped, SessionLost, Socket, State, Stats, Watch};
+use crate::switch::SwitchWish;
+use crate::{
+    Builder, CurrentTransport, EventsDropped, SessionLost, Socket, State, Stats, SwitchError, Watch,
+};
 
 /// One session with a server, kept alive over any number of connections.
 ///
@@ -116,7 +121,40 @@ impl Client {
     /// what the server took to answer, and lets go of a PONG that answers no PING.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.shared().round_trip()
+        *self.shared().round_trip.borrow()
+    }
+
+    /// [`round_trip`](Self::round_trip), now and from now on.
+    #[must_use]
+    pub fn watch_round_trip(&self) -> Watch<Option<Duration>> {
+        Watch::new(self.shared().round_trip.subscribe())
+    }
+
+    /// What the client is connected over, now and from now on; none while it has no connection.
+    #[must_use]
+    pub fn transport(&self) -> Watch<Option<CurrentTransport>> {
+        Watch::new(self.shared().transport.subscribe())
+    }
+
+    /// Moves the session to another transport while it goes on: nothing is lost, repeated or reordered,
+    /// sockets stay connected, and pending acks go on waiting. Ready when it is there; at once if it
+    /// was there already.
+    ///
+    /// It stays there until its connection ends; then the client dials by
+    /// [`Builder::transports`](crate::Builder::transports) again, which this does not change. A later
+    /// call replaces one that has not begun.
+    ///
+    /// # Errors
+    /// See [`SwitchError`]. Then the session goes on where it was.
+    ///
+    /// # Cancel safety
+    /// The switch goes on when the future is dropped.
+    ///
+    /// Specification: session.md, SES-037.
+    pub async fn switch_to(&self, transport: TransportKind) -> Result<(), SwitchError> {
+        let (reply, outcome) = oneshot::channel();
+        self.shared().wish_switch(SwitchWish { transport, reply })?;
+        outcome.await.unwrap_or(Err(SwitchError::NotConnected))
     }
 
     /// Asks the server for a sign of life: for after the machine slept, or to measure the round

@@ -128,8 +128,8 @@ impl Dispatch for Inlet {
         self.0.take_go_away(session, go_away);
     }
 
-    fn pong(&self, _session: &Arc<Session>, round_trip: Duration) {
-        self.0.note_round_trip(round_trip);
+    fn pong(&self, session: &Arc<Session>, round_trip: Duration) {
+        self.0.note_round_trip(session, round_trip);
     }
 }
 

@@ -53,13 +53,6 @@ impl Drive {
         }
     }
 
-    /// Drives the connection until there is something to say about it.
-    pub(crate) async fn run(&mut self) -> Driven {
-        self.beside(std::future::pending::<()>())
-            .await
-            .unwrap_or_else(|()| Driven::Leave)
-    }
-
     /// Drives the connection while something else is under way, which gives up if this ends first.
     pub(crate) async fn beside<R>(&mut self, other: impl Future<Output = R>) -> Result<Driven, R> {
         let shared = Arc::clone(&self.shared);
@@ -86,12 +79,17 @@ impl Drive {
         self.leaving = true;
     }
 
+    /// It goes on after all.
+    pub(crate) fn stay(&mut self) {
+        self.leaving = false;
+    }
+
     /// The driver, if its connection is not over.
     pub(crate) fn into_driver(self) -> Option<Driver> {
         (!self.over).then_some(self.driver)
     }
 
-    fn session(&self) -> &Arc<Session> {
+    pub(crate) fn session(&self) -> &Arc<Session> {
         self.driver.session()
     }
 

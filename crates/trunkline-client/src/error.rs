@@ -2,7 +2,7 @@
 
 use trunkline_driver::TooLarge;
 use trunkline_protocol::{Code, DecodeError, EncodeError, InvalidName, Value};
-use trunkline_transport::DialError;
+use trunkline_transport::{DialError, TransportKind};
 
 use crate::CredentialsError;
 
@@ -13,7 +13,8 @@ pub enum BuildError {
     /// The URL is none.
     #[error("the URL cannot be dialled: {0}")]
     Url(String),
-    /// No dialer was given.
+    /// No dialer was given, or none of those that the settings ask for: see
+    /// [`Builder::transports`](crate::Builder::transports).
     #[error("no transport to dial with")]
     NoDialer,
     /// A header that is the handshake's own, or for somebody else than the server.
@@ -84,6 +85,40 @@ pub enum ConnectError {
     Disconnected,
 }
 
+/// Why a session did not move to another transport. It goes on where it was, unless it had no
+/// connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SwitchError {
+    /// There is no connection to leave, or it ended before there was another.
+    #[error("the client has no connection")]
+    NotConnected,
+    /// The client has no such transport, or cannot dial it for this URL and encoding: WebTransport
+    /// needs `https` or a server that tells where it is, MessagePack, and no proxy.
+    #[error("there is no {transport} to switch to")]
+    Unavailable {
+        /// The transport.
+        transport: TransportKind,
+    },
+    /// The server does not let the session be resumed.
+    #[error("the session cannot be resumed")]
+    NotResumable,
+    /// The server asked the client to leave, which it does first.
+    #[error("the server is going away")]
+    GoingAway,
+    /// Another call came before this one began.
+    #[error("another switch was asked for")]
+    Replaced,
+    /// The other transport did not connect, or the server did not take the session there.
+    #[error("no switch to {transport}: {cause}")]
+    Failed {
+        /// The transport.
+        transport: TransportKind,
+        /// What went wrong, for people.
+        cause: String,
+    },
+}
+
 /// Why an event was not taken. It was not sent, and will not be. Its args are still with whoever
 /// emitted it, since an emit borrows them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -119,6 +154,9 @@ pub enum EmitError {
         /// [`Builder::queue_events`](crate::Builder::queue_events).
         limit: usize,
     },
+    /// The server takes no best-effort events.
+    #[error("the server takes no best-effort events")]
+    NoDatagrams,
     /// There is no connection to have it, and the client was told not to queue
     /// ([`Builder::queue_offline`](crate::Builder::queue_offline)).
     #[error("the socket has no connection, and the client does not queue")]

@@ -16,7 +16,8 @@
 //! | `shared.rs`, `book.rs`, `membership.rs`, `sending.rs`, `losing.rs` | what handles and the client's task share, by concern |
 //! | `namespace.rs`, `inbox.rs` | one namespace: its handlers, its ordered events |
 //! | `dispatch.rs` | what arrives in the session |
-//! | `run.rs`, `attempt.rs`, `drive.rs`, `go_away.rs`, `back_off.rs`, `tasks.rs` | the client's one task: dial, handshake, drive, reconnect |
+//! | `transports.rs`, `dial.rs`, `switch.rs` | [`Transports`]: which are dialled and where; their race; moving between them |
+//! | `run.rs`, `attempt.rs`, `drive.rs`, `go_away.rs`, `back_off.rs`, `tasks.rs` | the client's one task: handshake, drive, reconnect |
 #![forbid(unsafe_code)]
 
 mod address;
@@ -27,6 +28,7 @@ mod builder;
 mod capacity;
 mod client;
 mod credentials;
+mod dial;
 mod dispatch;
 mod drive;
 mod emit;
@@ -48,7 +50,9 @@ mod state;
 mod stats;
 mod stream;
 mod subscription;
+mod switch;
 mod tasks;
+mod transports;
 
 pub use back_off::{Jitter, RandomJitter};
 pub use builder::{
@@ -58,7 +62,7 @@ pub use builder::{
 pub use client::{CLOSE_WAIT, Client};
 pub use credentials::{CREDENTIALS_TIMEOUT, Credentials, CredentialsError, Occasion};
 pub use emit::{Acked, BestEffortEmitter};
-pub use error::{AckError, BuildError, ConnectError, EmitError};
+pub use error::{AckError, BuildError, ConnectError, EmitError, SwitchError};
 pub use extract::{FromEvent, Invocation, Offers};
 pub use go_away::GO_AWAY_MAX;
 pub use handler::{Ack, Handler};
@@ -67,15 +71,17 @@ pub use lost::{DropReason, EventsDropped, LossReason, LostEvent, SessionLost};
 pub use refresh::REFRESH_LEAST;
 pub use run::RETRY_AFTER_MAX;
 pub use socket::{Connected, Socket};
-pub use state::{SocketState, State, Watch};
+pub use state::{CurrentTransport, SocketState, State, Watch};
 pub use stats::Stats;
 pub use stream::{EventStream, NextEvent};
 pub use subscription::Subscription;
+pub use switch::{UPGRADE_BASE, UPGRADE_CAP, UPGRADE_STANDING};
+pub use transports::{HEAD_START, Transports, WINNER_REMEMBERED};
 pub use trunkline_driver::handler::{Data, Failure};
 pub use trunkline_driver::{Direction, TAP_QUEUE_BYTES, TAP_TEXT_MAX, TappedFrame};
 pub use trunkline_protocol::{
-    AnsweredWith, Args, Code, DecodeError, Drops, EncodeError, Encoding, Event, EventName,
-    EventWith, IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName, Payload,
-    SessionId, SocketId, Value,
+    AnsweredWith, Args, Code, Datagrams, DecodeError, Drops, EncodeError, Encoding, Event,
+    EventName, EventWith, IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName,
+    Payload, SessionId, SocketId, Value,
 };
 pub use trunkline_transport::{DialError, InvalidProxy, Proxy, TransportKind};

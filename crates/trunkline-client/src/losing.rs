@@ -4,7 +4,7 @@
 
 use trunkline_driver::Session;
 use trunkline_driver::sync::{Arc, Ordering};
-use trunkline_protocol::{AckId, Close, Code, NamespaceName, Prepared};
+use trunkline_protocol::{AckId, Close, Code, Datagrams, NamespaceName, Prepared};
 
 use crate::book::{Answered, Book, Phase, offline_len};
 use crate::lost::{LossReason, LostEvent, SessionLost};
@@ -302,6 +302,12 @@ impl Book {
     pub(crate) fn forget_connection(&mut self) {
         self.broken = None;
         self.go_away = None;
+    }
+
+    /// A connection became the session's, on which best-effort frames travel so.
+    pub(crate) fn connected_with(&mut self, datagrams: Datagrams) {
+        self.forget_connection();
+        self.datagrams = datagrams;
     }
 }
 

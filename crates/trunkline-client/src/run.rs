@@ -3,21 +3,25 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{Instrument, Span};
 use trunkline_driver::sync::Arc;
 use trunkline_driver::{Ended, spans};
 use trunkline_protocol::{Close, Code, Disposition, Role};
-use trunkline_transport::DialError;
+use trunkline_transport::{DialError, TransportKind};
 
 use crate::address::Address;
 use crate::attempt::{Attached, Kept, Trouble, attempt};
 use crate::back_off::BackOff;
+use crate::dial::dial;
 use crate::drive::{Drive, Driven};
 use crate::lost::LossReason;
 use crate::shared::Shared;
 use crate::stats::count;
-use crate::{CredentialsError, STANDING, State};
+use crate::switch::{Switched, Upgrades, Wish, died_silently, switch};
+use crate::transports::Hosts;
+use crate::{CredentialsError, STANDING, State, SwitchError};
 
 /// Why a client's task ends.
 pub(crate) enum End {
@@ -47,6 +51,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         back_off: BackOff::new(settings.back_off_base, settings.back_off_cap),
         kept: None,
         moved: None,
+        hosts: Hosts::default(),
+        upgrades: Upgrades::new(),
+        granted: None,
         failed: 0,
         down_since: Instant::now(),
         span: Span::none(),
@@ -69,6 +76,10 @@ struct Task {
     kept: Option<Kept>,
     /// Where the server sent this client, until that fails.
     moved: Option<Address>,
+    hosts: Hosts,
+    upgrades: Upgrades,
+    /// Whoever asked for the switch that was made last.
+    granted: Option<oneshot::Sender<Result<(), SwitchError>>>,
     back_off: BackOff,
     /// Attempts in a row that came to nothing.
     failed: u32,
@@ -129,8 +140,14 @@ impl Task {
         // For this dial only: whoever moved the client once would else have it for good.
         let moved = self.moved.take();
         let address = moved.as_ref().unwrap_or(&self.shared.config.address);
-        let span = spans::dialled(address, self.shared.config.dialer.transport());
-        let attempted = attempt(&self.shared, &mut self.kept, address);
+        let candidates = self.hosts.candidates(&self.shared.config, address);
+        let span = spans::dialled(address);
+        let shared = &self.shared;
+        let attempted = async {
+            let dialled = dial(shared, address, &candidates).await?;
+            spans::record_transport(&Span::current(), dialled.connection.transport);
+            attempt(shared, &mut self.kept, dialled, false).await
+        };
         let attempted = attempted.instrument(span.clone()).await;
         if attempted.is_ok() {
             if let Some(kept) = &self.kept {
@@ -144,22 +161,17 @@ impl Task {
     /// Drives connections until one ends without a successor.
     async fn drive(&mut self, mut attached: Attached) -> Trouble {
         loop {
-            self.failed = 0;
-            count(&self.shared.counters.connections);
-            if attached.resumed {
-                count(&self.shared.counters.resumed);
-            }
-            self.shared.state.send_replace(State::Connected {
-                resumed: attached.resumed,
-                transport: attached.transport,
-            });
-            let mut drive = Drive::new(Arc::clone(&self.shared), attached.driver);
-            let span = self.span.clone();
-            let ended = match drive.run().instrument(span.clone()).await {
-                Driven::Ended(ended) => Err(ended),
-                Driven::Leave => self.switch(&mut drive).instrument(span).await,
-            };
-            if drive.since.elapsed() >= STANDING {
+            self.attached(&attached);
+            let Attached {
+                driver,
+                transport,
+                address,
+                ..
+            } = attached;
+            let mut drive = Drive::new(Arc::clone(&self.shared), driver);
+            let ended = self.drive_one(&mut drive, transport, &address).await;
+            let stood = drive.since.elapsed();
+            if stood >= STANDING {
                 self.back_off.reset();
             }
             match ended {
@@ -174,10 +186,132 @@ impl Task {
                 }
                 Err(ended) => {
                     self.down_since = Instant::now();
+                    self.upgrades.ended(transport, stood);
+                    if transport == TransportKind::WebTransport && died_silently(&ended) {
+                        self.hosts.died(&address);
+                    }
+                    self.shared.transport.send_replace(None);
+                    self.shared.drop_switch();
                     return Trouble::Ended(ended);
                 }
             }
         }
+    }
+
+    /// Notes a connection that was made, and tells who watches.
+    fn attached(&mut self, attached: &Attached) {
+        self.failed = 0;
+        let shared = &self.shared;
+        count(&shared.counters.connections);
+        if attached.resumed {
+            count(&shared.counters.resumed);
+        }
+        let Attached {
+            resumed,
+            transport,
+            address,
+            ..
+        } = attached;
+        self.hosts.connected(address, *transport);
+        self.hosts.told(address, *transport, &attached.alternatives);
+        let wants_upgrade = shared.wants_upgrade(&self.hosts, address, *transport);
+        let jitter = Arc::clone(&shared.config.settings.jitter);
+        self.upgrades.plan(wants_upgrade, &*jitter);
+        shared.transport.send_replace(Some(attached.shown()));
+        shared.state.send_replace(State::Connected {
+            resumed: *resumed,
+            transport: *transport,
+        });
+        if let Some(reply) = self.granted.take() {
+            // Whoever gave up waiting needs no answer.
+            let _ = reply.send(Ok(()));
+        }
+    }
+
+    /// Drives a connection until it ends, or another has taken its place.
+    async fn drive_one(
+        &mut self,
+        drive: &mut Drive,
+        transport: TransportKind,
+        address: &Address,
+    ) -> Result<Attached, Ended> {
+        let span = self.span.clone();
+        loop {
+            let shared = Arc::clone(&self.shared);
+            let wish = shared.next_wish(self.upgrades.due());
+            let wish = match drive.beside(wish).instrument(span.clone()).await {
+                Ok(Driven::Ended(ended)) => return Err(ended),
+                Ok(Driven::Leave) => return self.switch(drive).instrument(span).await,
+                Err(wish) => wish,
+            };
+            let outcome = self.grant(drive, transport, address, wish);
+            if let Some(outcome) = outcome.instrument(span.clone()).await {
+                return outcome;
+            }
+        }
+    }
+
+    /// Moves to another transport; none if the session stays where it is.
+    async fn grant(
+        &mut self,
+        drive: &mut Drive,
+        present: TransportKind,
+        address: &Address,
+        wish: Wish,
+    ) -> Option<Result<Attached, Ended>> {
+        let (wanted, reply) = match wish {
+            Wish::Upgrade => (TransportKind::WebTransport, None),
+            Wish::Switch(wish) => (wish.transport, Some(wish.reply)),
+        };
+        let is_chosen = reply.is_some();
+        let shared = Arc::clone(&self.shared);
+        let answer = |reply: Option<oneshot::Sender<_>>, answer| {
+            // Whoever gave up waiting needs no answer.
+            let _ = reply.map(|reply| reply.send(answer));
+        };
+        if wanted == present {
+            self.upgrades.chosen();
+            answer(reply, Ok(()));
+            return None;
+        }
+        let switched = match shared.candidate(&self.hosts, address, wanted) {
+            Some(candidate) => switch(&shared, &mut self.kept, drive, address, candidate).await,
+            None => Switched::Stayed(SwitchError::Unavailable { transport: wanted }),
+        };
+        match switched {
+            Switched::Done(attached) => {
+                tracing::info!(from = %present, to = %wanted, "the session moved to another transport");
+                self.granted = reply;
+                if is_chosen {
+                    self.upgrades.chosen();
+                }
+                self.span = self.span_of(address, wanted);
+                Some(Ok(*attached))
+            }
+            Switched::Stayed(error) => {
+                tracing::debug!(to = %wanted, %error, "the session stays on its transport");
+                if !is_chosen {
+                    let jitter = Arc::clone(&shared.config.settings.jitter);
+                    self.upgrades.plan(true, &*jitter);
+                }
+                answer(reply, Err(error));
+                None
+            }
+            Switched::Ended(ended) => {
+                answer(reply, Err(SwitchError::NotConnected));
+                Some(Err(ended))
+            }
+        }
+    }
+
+    /// The span of a connection that the session has moved to.
+    fn span_of(&self, address: &Address, transport: TransportKind) -> Span {
+        let span = spans::dialled(address);
+        spans::record_transport(&span, transport);
+        if let Some(kept) = &self.kept {
+            spans::record_session(&span, kept.id());
+        }
+        span
     }
 
     /// Makes a successor while the connection lives, as GOAWAY asks. What fails is tried again.
@@ -229,37 +363,54 @@ impl Task {
             | Trouble::DialTimeout
             | Trouble::WelcomeTimeout
             | Trouble::OutOfTime => Ok(self.next_delay(false)),
-            Trouble::Dial(error) => self.judge_dial(error),
+            Trouble::Dial(error) => self.judge_dials([error]),
+            Trouble::Race(failures) => {
+                let errors = failures.iter().filter_map(|(_, trouble)| match trouble {
+                    Trouble::Dial(error) => Some(error),
+                    _ => None,
+                });
+                // What cannot be dialled is no hindrance where the other transport can.
+                let is_url = |error: &&DialError| matches!(error, DialError::Url { .. });
+                let (urls, others): (Vec<_>, Vec<_>) = errors.partition(is_url);
+                self.judge_dials(if others.is_empty() { urls } else { others })
+            }
             Trouble::Greeting(ended) => self.judge_end(ended, false),
             Trouble::Ended(ended) => self.judge_end(ended, true),
         }
     }
 
-    fn judge_dial(&mut self, error: &DialError) -> Result<Duration, End> {
-        let retry_after = match error {
-            DialError::Url { .. } => return Err(End::Dial(error.clone())),
-            DialError::Redirected {
-                status,
-                retry_after_s,
-                ..
-            }
-            | DialError::Refused {
-                status,
-                retry_after_s,
-                ..
-            }
-            | DialError::Proxy {
-                status: Some(status),
-                retry_after_s,
-                ..
-            } => {
-                if is_hopeless(*status) {
-                    return Err(End::Dial(error.clone()));
+    /// What one transport, or several in a race, came to. An answer that says "never" counts, whatever
+    /// became of the other: who cannot be reached says nothing.
+    fn judge_dials<'a>(
+        &mut self,
+        errors: impl IntoIterator<Item = &'a DialError>,
+    ) -> Result<Duration, End> {
+        let mut retry_after = None;
+        for error in errors {
+            let (status, after) = match error {
+                DialError::Url { .. } => return Err(End::Dial(error.clone())),
+                DialError::Redirected {
+                    status,
+                    retry_after_s,
+                    ..
                 }
-                *retry_after_s
+                | DialError::Refused {
+                    status,
+                    retry_after_s,
+                    ..
+                }
+                | DialError::Proxy {
+                    status: Some(status),
+                    retry_after_s,
+                    ..
+                } => (*status, *retry_after_s),
+                _ => continue,
+            };
+            if is_hopeless(status) {
+                return Err(End::Dial(error.clone()));
             }
-            _ => None,
-        };
+            retry_after = retry_after.max(after);
+        }
         Ok(self.no_sooner_than(retry_after.map(Duration::from_secs)))
     }
 
@@ -274,10 +425,9 @@ impl Task {
                 self.moved = Some(moved);
             }
             if close.code == Code::STALE_ATTACH
-                && let (Some(kept), Some(current)) = (&mut self.kept, close.attach)
+                && let (Some(kept), Some(_)) = (&mut self.kept, close.attach)
             {
-                // Specification: SES-041.
-                kept.attach = kept.attach.max(current);
+                kept.raise_attach(close.attach);
                 return Ok(self.next_delay(false));
             }
             if self.is_twin(close) {

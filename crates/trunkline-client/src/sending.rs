@@ -2,7 +2,9 @@
 
 use trunkline_driver::sync::{Arc, AtomicBool};
 use trunkline_driver::{Delivery, Session, Turn, message_len};
-use trunkline_protocol::{AckId, Encoding, EventName, FRAME_BYTES, Payload, Prepared, PushError};
+use trunkline_protocol::{
+    AckId, Datagrams, Encoding, EventName, FRAME_BYTES, Payload, Prepared, PushError,
+};
 
 use crate::book::{AckWaiter, Book, Member, offline_len};
 use crate::namespace::Namespace;
@@ -114,7 +116,11 @@ impl Shared {
             book.dropped.not_connected += 1;
             return Ok(());
         };
+        let datagrams = book.datagrams;
         drop(book);
+        if datagrams == Datagrams::None {
+            return Err(EmitError::NoDatagrams);
+        }
         session.push_best_effort(&AtomicBool::new(false), &frame)?;
         Ok(())
     }

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use trunkline_driver::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering};
 use trunkline_driver::{Session, clock};
-use trunkline_protocol::{AckId, Close, Code, MAX_INTEGER, Prepared, PushError};
+use trunkline_protocol::{AckId, Close, Code, Datagrams, MAX_INTEGER, Prepared, PushError};
 
 use crate::book::{Book, Phase};
 use crate::builder::Config;
@@ -18,7 +18,7 @@ use crate::lost::Hook;
 use crate::namespace::Namespace;
 use crate::stats::Counters;
 use crate::tasks::Tasks;
-use crate::{EventsDropped, SessionLost, Socket, State};
+use crate::{CurrentTransport, EventsDropped, SessionLost, Socket, State};
 
 /// What a client's handles and its task share. Handles count; this does not.
 pub(crate) struct Shared {
@@ -43,7 +43,12 @@ pub(crate) struct Shared {
     pub(crate) book: Mutex<Book>,
     handle: OnceLock<Weak<Handle>>,
     next_ack: AtomicU64,
-    round_trip_us: AtomicU64,
+    /// None until it was measured.
+    pub(crate) round_trip: watch::Sender<Option<Duration>>,
+    /// None without a connection.
+    pub(crate) transport: watch::Sender<Option<CurrentTransport>>,
+    /// Wakes the client's task to look for a switch that is wanted.
+    pub(crate) switching: Notify,
     backlog: Mutex<Backlog>,
 }
 
@@ -98,7 +103,9 @@ impl Shared {
             book: Mutex::new(Book::new(limits.pending_acks as usize)),
             handle: OnceLock::new(),
             next_ack: AtomicU64::new(1),
-            round_trip_us: AtomicU64::new(NOT_MEASURED),
+            round_trip: watch::Sender::new(None),
+            transport: watch::Sender::new(None),
+            switching: Notify::new(),
             backlog: Mutex::default(),
         }
     }
@@ -189,15 +196,22 @@ impl Shared {
         AckId::new(self.next_ack.fetch_add(1, Ordering::Relaxed) % MAX_INTEGER)
     }
 
-    pub(crate) fn note_round_trip(&self, round_trip: Duration) {
-        // Half a million years are enough.
-        let us = u64::try_from(round_trip.as_micros()).unwrap_or(NOT_MEASURED);
-        self.round_trip_us.store(us, Ordering::Relaxed);
-    }
-
-    pub(crate) fn round_trip(&self) -> Option<Duration> {
-        let us = self.round_trip_us.load(Ordering::Relaxed);
-        (us != NOT_MEASURED).then(|| Duration::from_micros(us))
+    pub(crate) fn note_round_trip(&self, session: &Session, round_trip: Duration) {
+        self.round_trip.send_replace(Some(round_trip));
+        let Some(bytes) = session.max_datagram() else {
+            return;
+        };
+        self.transport.send_if_modified(|transport| {
+            let Some(transport) = transport else {
+                return false;
+            };
+            let is_native = transport.datagrams == Datagrams::Native;
+            let is_new = is_native && transport.datagram_bytes != bytes;
+            if is_new {
+                transport.datagram_bytes = bytes;
+            }
+            is_new
+        });
     }
 
     /// Notes that an event waits for its handler or reader. While more wait than `limits.inbound`,
@@ -261,6 +275,3 @@ pub(crate) fn push(session: &Arc<Session>, frame: Prepared) -> Result<(), Close>
         _ => Ok(()),
     }
 }
-
-/// In place of a round-trip time.
-const NOT_MEASURED: u64 = u64::MAX;

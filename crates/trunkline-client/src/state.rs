@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use trunkline_protocol::{Code, SocketId};
+use trunkline_protocol::{Code, Datagrams, SocketId};
 use trunkline_transport::TransportKind;
 
 /// Where a client is in its life.
@@ -61,6 +61,21 @@ impl State {
     pub const fn is_over(&self) -> bool {
         matches!(self, Self::GaveUp { .. } | Self::Closed { .. })
     }
+}
+
+/// What a client is connected over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CurrentTransport {
+    /// The transport.
+    pub kind: TransportKind,
+    /// How best-effort events travel on it: in datagrams, emulated, or not at all.
+    pub datagrams: Datagrams,
+    /// The largest frame of a datagram or latest value that it takes now, bytes. Where datagrams are
+    /// native it follows the network path, as of the last PONG; zero where there are none.
+    pub datagram_bytes: usize,
+    /// Why it is not the transport that was dialled first, for people.
+    pub passed_over: Option<String>,
 }
 
 /// Where a socket is in its life. It stays connected while its session has no connection.

@@ -124,6 +124,10 @@ impl Link {
         self.has_datagrams
     }
 
+    pub(crate) fn max_datagram(&self) -> Option<usize> {
+        self.sender.max_datagram().filter(|_| self.has_datagrams)
+    }
+
     /// Hands a frame to the transport as a datagram.
     pub(crate) fn send_datagram(
         &mut self,

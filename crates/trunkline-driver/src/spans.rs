@@ -25,18 +25,23 @@ pub fn accepted(peer: Option<SocketAddr>, transport: TransportKind) -> Span {
     )
 }
 
-/// A connection that is dialled: `connection{server, transport, session}`, at level INFO. `server` is
-/// the URL without what may be a credential.
+/// A connection that is dialled: `connection{server, transport, session}`, at level INFO, the transport
+/// from when one has connected. `server` is the URL without what may be a credential.
 #[must_use]
-pub fn dialled(server: &dyn fmt::Debug, transport: TransportKind) -> Span {
+pub fn dialled(server: &dyn fmt::Debug) -> Span {
     tracing::info_span!(
         target: TARGET,
         parent: None,
         "connection",
         ?server,
-        %transport,
+        transport = Empty,
         session = Empty,
     )
+}
+
+/// Names the transport of a span of [`dialled`].
+pub fn record_transport(connection: &Span, transport: TransportKind) {
+    connection.record("transport", display(transport));
 }
 
 /// Names the session of a connection's span.

@@ -1,11 +1,9 @@
 //! A server that a test plays by hand: it speaks frames over the in-memory transport.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use trunkline_client::{Builder, Client, Jitter, Socket, State};
@@ -14,57 +12,16 @@ use trunkline_protocol::{
     Limits, NamespaceName, Payload, Prepared, ResumeRefusal, Secret, Sequenced, SessionId,
     SocketId, VERSION, Value, Welcome, encode_ping, encode_received,
 };
-use trunkline_transport::memory::{self, Link};
-use trunkline_transport::{
-    Connection, ConnectionEnd, DialError, DialRequest, Dialer, MessageKind, TransportKind,
-};
+use trunkline_transport::memory::Link;
+use trunkline_transport::{Connection, ConnectionEnd, DialRequest, MessageKind, TransportKind};
+
+pub(crate) use crate::dialer::{DATAGRAM, Dial, TestDialer};
 
 /// No script waits this long, in virtual time, for what is to happen.
 const PATIENCE: Duration = Duration::from_secs(2 * 3600);
 
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(25);
 pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// What the next dials come to; all others connect.
-#[derive(Clone, Debug)]
-pub(crate) enum Dial {
-    Connect,
-    Fail(DialError),
-    /// Never anything.
-    Hang,
-}
-
-pub(crate) struct TestDialer {
-    peers: mpsc::UnboundedSender<(Connection, Link, DialRequest)>,
-    plan: Mutex<VecDeque<Dial>>,
-    dials: Mutex<Vec<Instant>>,
-    encoding: Encoding,
-}
-
-#[async_trait]
-impl Dialer for TestDialer {
-    fn transport(&self) -> TransportKind {
-        TransportKind::Memory
-    }
-
-    async fn dial(&self, request: &DialRequest) -> Result<Connection, DialError> {
-        self.dials.lock().unwrap().push(Instant::now());
-        let plan = self.plan.lock().unwrap().pop_front();
-        match plan.unwrap_or(Dial::Connect) {
-            Dial::Connect => {
-                let (near, far, link) = memory::pair(memory::Config {
-                    protocol: self.encoding.subprotocol().into(),
-                    ..memory::Config::default()
-                });
-                // A script that is over takes no more connections.
-                let _ = self.peers.send((far, link, request.clone()));
-                Ok(near)
-            }
-            Dial::Fail(error) => Err(error),
-            Dial::Hang => std::future::pending().await,
-        }
-    }
-}
 
 /// The server's side of a test.
 pub(crate) struct Server {
@@ -79,8 +36,14 @@ impl Server {
     }
 
     pub(crate) fn speaking(encoding: Encoding) -> Self {
+        Self::over(TransportKind::Memory, encoding)
+    }
+
+    /// One that is dialled over this transport.
+    pub(crate) fn over(kind: TransportKind, encoding: Encoding) -> Self {
         let (sender, peers) = mpsc::unbounded_channel();
         let dialer = Arc::new(TestDialer {
+            kind,
             peers: sender,
             plan: Mutex::default(),
             dials: Mutex::default(),
@@ -91,6 +54,17 @@ impl Server {
             dialer,
             encoding,
         }
+    }
+
+    /// What dials it over another transport.
+    pub(crate) fn beside(&self, kind: TransportKind) -> Arc<TestDialer> {
+        Arc::new(TestDialer {
+            kind,
+            peers: self.dialer.peers.clone(),
+            plan: Mutex::default(),
+            dials: Mutex::default(),
+            encoding: self.encoding,
+        })
     }
 
     /// A client of it, whose waits are always as long as they may be, and whose frames come in the
@@ -117,14 +91,12 @@ impl Server {
     }
 
     pub(crate) fn plan(&self, dials: impl IntoIterator<Item = Dial>) {
-        self.dialer.plan.lock().unwrap().extend(dials);
+        self.dialer.plan(dials);
     }
 
     /// When the dials were, relative to `since`, in ms.
     pub(crate) fn dials_ms(&self, since: Instant) -> Vec<u128> {
-        let dials = self.dialer.dials.lock().unwrap();
-        let times = dials.iter().map(|at| (*at - since).as_millis());
-        times.collect()
+        self.dialer.dials_ms(since)
     }
 
     /// The next connection.
@@ -249,7 +221,7 @@ pub(crate) fn welcome(session: &str) -> Welcome {
         resume_window: 120_000,
         limits: Limits::default(),
         features: Vec::new(),
-        datagrams: Datagrams::None,
+        datagrams: Datagrams::Emulated,
         alternatives: Vec::new(),
     }
 }

@@ -49,6 +49,13 @@ impl Session {
         self.outbound.lock().has_datagrams()
     }
 
+    /// The largest native datagram that the present connection carries now, bytes; none where it has
+    /// none. It changes as the transport learns about the path.
+    #[must_use]
+    pub fn max_datagram(&self) -> Option<usize> {
+        self.outbound.lock().max_datagram()
+    }
+
     fn push_volatile(self: &Arc<Self>, is_over: &AtomicBool, frame: &BestEffortFrame) -> bool {
         let mut sending = self.outbound.lock();
         // The lock orders it with the pushes of whoever has set it.

@@ -66,6 +66,11 @@ impl Sending {
         self.link.as_ref().is_some_and(Link::has_datagrams)
     }
 
+    /// The largest datagram of the present connection.
+    pub(super) fn max_datagram(&self) -> Option<usize> {
+        self.link.as_ref()?.max_datagram()
+    }
+
     /// Sends a frame in a datagram of the present connection, or drops and counts it.
     pub(super) fn send_datagram(&mut self, frame: &Prepared) -> Result<bool, TooLarge> {
         let encoding = self.machine.encoding();
