@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use trunkline_client::{BuildError, Builder, Client};
 use trunkline_websocket::WebSocketDialer;
+#[cfg(feature = "webtransport")]
+use trunkline_webtransport::WebTransportDialer;
 
-/// Makes a [`Client`] with the transports that this crate has.
+/// Makes a [`Client`] with the transports that this crate has: WebSocket, and with the feature
+/// `webtransport` WebTransport, in a race ([`Transports`](crate::client::Transports)).
 pub trait Dial: Sized {
     /// A client for the server at `url`, such as `https://example.org` or `http://localhost:3000`.
     /// Nothing is dialled before its first socket connects.
@@ -51,11 +54,17 @@ impl Dial for Client {
     }
 
     fn to_with(url: &str, config: DialConfig) -> Builder {
-        let dialer = WebSocketDialer::default();
+        let websocket = WebSocketDialer::default();
         #[cfg(feature = "tls")]
-        let dialer = dialer.trusting(config.trust);
+        let websocket = websocket.trusting(config.trust.clone());
         #[cfg(not(feature = "tls"))]
         let DialConfig {} = config;
-        Self::builder(url).dialer(Arc::new(dialer))
+        let builder = Self::builder(url).dialer(Arc::new(websocket));
+        #[cfg(feature = "webtransport")]
+        let builder = {
+            let settings = trunkline_quic::Settings::default();
+            builder.dialer(Arc::new(WebTransportDialer::new(config.trust, settings)))
+        };
+        builder
     }
 }

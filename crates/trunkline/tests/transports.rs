@@ -1,0 +1,200 @@
+//! A client on both transports, against a server on TCP and UDP of one port.
+#![allow(clippy::unwrap_used, reason = "also the helpers here are tests")]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::HeaderMap;
+use tokio::net::UdpSocket;
+use trunkline::client::{
+    Client, ConnectError, CurrentTransport, Datagrams, Dial as _, DialConfig, Socket, Transports,
+    Trust,
+};
+use trunkline::server::{
+    Ack, Bind as _, BindConfig, Bound, Certificate, Data, ListenerConfig, Server,
+};
+use trunkline::transport::{DialError, DialRequest, Dialer as _, TransportKind};
+use trunkline_quic::Settings;
+use trunkline_webtransport::WebTransportDialer;
+
+use TransportKind::{WebSocket, WebTransport};
+
+/// How long anything that is to happen may take.
+const SOON: Duration = Duration::from_secs(20);
+
+async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(SOON, future).await.unwrap()
+}
+
+fn echoing() -> Server {
+    let server = Server::new();
+    let root = server.namespace("/");
+    root.on("echo", |Data(number): Data<u32>| async move { Ack(number) });
+    server
+}
+
+async fn serving(server: &Server, names: [&str; 1]) -> (SocketAddr, Certificate) {
+    let certificate = Certificate::self_signed(names).unwrap();
+    let config = ListenerConfig {
+        certificate: Some(certificate.clone()),
+        ..ListenerConfig::default()
+    };
+    let bound = server.bind_with("127.0.0.1:0", config).await.unwrap();
+    (spawned(bound), certificate)
+}
+
+fn spawned(bound: Bound) -> SocketAddr {
+    let address = bound.local_addr();
+    tokio::spawn(bound.serve());
+    address
+}
+
+fn trusting(certificate: &Certificate) -> DialConfig {
+    DialConfig {
+        trust: Trust::nobody().with_certificate(certificate),
+    }
+}
+
+async fn connected(client: &Client) -> Socket {
+    let socket = client.socket("/");
+    soon(socket.connect()).await.unwrap();
+    socket
+}
+
+async fn on(client: &Client, kind: TransportKind) -> CurrentTransport {
+    let mut transports = client.transport();
+    let is_there = |transport: &Option<CurrentTransport>| {
+        transport.as_ref().is_some_and(|one| one.kind == kind)
+    };
+    soon(transports.wait_for(is_there)).await.flatten().unwrap()
+}
+
+async fn echoes(socket: &Socket, number: u32) {
+    let echoed: u32 = soon(socket.emit_with_ack("echo", &number)).await.unwrap();
+    assert_eq!(echoed, number);
+}
+
+fn request(url: String, certificate_hashes: Vec<[u8; 32]>) -> DialRequest {
+    DialRequest {
+        url,
+        protocols: vec!["trunkline.v1.msgpack".to_owned()],
+        headers: HeaderMap::new(),
+        max_message: 1 << 20,
+        proxy: None,
+        certificate_hashes,
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_on_webtransport_and_switches_to_websocket_and_back() {
+    let (address, certificate) = serving(&echoing(), ["127.0.0.1"]).await;
+    let url = format!("https://{address}");
+    let client = Client::to_with(&url, trusting(&certificate))
+        .build()
+        .unwrap();
+    let socket = connected(&client).await;
+    let transport = on(&client, WebTransport).await;
+    assert_eq!(transport.datagrams, Datagrams::Native);
+    assert!(transport.datagram_bytes >= 1_000, "{transport:?}");
+    let id = socket.id();
+    echoes(&socket, 1).await;
+    soon(client.switch_to(WebSocket)).await.unwrap();
+    let transport = on(&client, WebSocket).await;
+    assert_eq!(
+        (transport.datagrams, transport.datagram_bytes),
+        (Datagrams::Emulated, 1_000)
+    );
+    echoes(&socket, 2).await;
+    soon(client.switch_to(WebTransport)).await.unwrap();
+    echoes(&socket, 3).await;
+    assert_eq!(socket.id(), id, "it is the same socket");
+    assert!(client.round_trip().is_some());
+    let stats = client.stats();
+    assert_eq!(
+        (stats.connections, stats.resumed, stats.sessions_lost),
+        (3, 2, 0)
+    );
+}
+
+#[tokio::test]
+async fn without_tls_a_client_moves_to_webtransport_by_the_hash_that_the_server_tells() {
+    let server = echoing();
+    // In development, without a certificate: one is made for WebTransport.
+    let address = spawned(server.bind("127.0.0.1:0").await.unwrap());
+    let client = Client::to(&format!("http://{address}")).build().unwrap();
+    let socket = connected(&client).await;
+    on(&client, WebTransport).await;
+    echoes(&socket, 1).await;
+    assert_eq!(client.stats().sessions_lost, 0);
+}
+
+#[tokio::test]
+async fn where_udp_is_swallowed_the_client_is_on_websocket_and_says_why() {
+    let server = echoing();
+    let certificate = Certificate::self_signed(["127.0.0.1"]).unwrap();
+    let mut config = BindConfig::from(ListenerConfig {
+        certificate: Some(certificate.clone()),
+        ..ListenerConfig::default()
+    });
+    config.webtransport = None;
+    let bound = server.bind_with("127.0.0.1:0", config).await.unwrap();
+    let address = spawned(bound);
+    // Takes every datagram, and answers none.
+    let _swallows = UdpSocket::bind(address).await.unwrap();
+    let url = format!("https://{address}");
+    let client = Client::to_with(&url, trusting(&certificate))
+        .build()
+        .unwrap();
+    let socket = connected(&client).await;
+    let transport = on(&client, WebSocket).await;
+    let why = transport.passed_over.unwrap();
+    assert_eq!(why, "webtransport: no connection within 300 ms");
+    echoes(&socket, 1).await;
+}
+
+#[tokio::test]
+async fn a_server_is_believed_for_its_hash_and_nothing_else_then() {
+    let (address, certificate) = serving(&echoing(), ["elsewhere.example"]).await;
+    let dialer = WebTransportDialer::new(Trust::nobody(), Settings::default());
+    let url = format!("https://{address}/trunkline");
+    let right = request(url.clone(), vec![[0; 32], certificate.sha256()]);
+    let connection = soon(dialer.dial(&right)).await.unwrap();
+    assert_eq!(connection.transport, WebTransport);
+    let trust = Trust::nobody().with_certificate(&certificate);
+    let dialer = WebTransportDialer::new(trust, Settings::default());
+    let wrong = soon(dialer.dial(&request(url, vec![[0; 32]]))).await;
+    let Err(DialError::Tls { reason, .. }) = wrong else {
+        panic!("{wrong:?}")
+    };
+    assert!(
+        reason.contains("none of those whose hashes were told"),
+        "{reason}"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_certificate_and_a_wrong_path_are_named() {
+    let (address, certificate) = serving(&echoing(), ["127.0.0.1"]).await;
+    let stranger = Certificate::self_signed(["127.0.0.1"]).unwrap();
+    for transports in [
+        Transports::Auto,
+        Transports::WebSocketOnly,
+        Transports::WebTransportOnly,
+    ] {
+        let url = format!("https://{address}");
+        let builder = Client::to_with(&url, trusting(&stranger)).transports(transports);
+        let client = builder.attempts_max(1).build().unwrap();
+        let error = soon(client.socket("/").connect()).await.unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains(&format!("no TLS with {address}")), "{said}");
+        let url = format!("https://{address}/elsewhere");
+        let builder = Client::to_with(&url, trusting(&certificate)).transports(transports);
+        let client = builder.attempts_max(1).build().unwrap();
+        let error = soon(client.socket("/").connect()).await.unwrap_err();
+        let is_not_found = matches!(
+            error,
+            ConnectError::Dial(DialError::Refused { status: 404, .. })
+        );
+        assert!(is_not_found, "{error:?}");
+    }
+}
