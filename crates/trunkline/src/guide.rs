@@ -11,6 +11,7 @@ chapter!(FirstChat, "tutorial/first-chat.md");
 chapter!(Acks, "how-to/acks.md");
 chapter!(Rooms, "how-to/rooms.md");
 chapter!(Delivery, "how-to/delivery.md");
+chapter!(Datagrams, "how-to/datagrams.md");
 chapter!(Reconnecting, "how-to/reconnecting.md");
 chapter!(Authentication, "how-to/authentication.md");
 chapter!(Mounting, "how-to/mounting.md");

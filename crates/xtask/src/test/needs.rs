@@ -95,9 +95,15 @@ const NEEDS: &[Need] = &[
     },
     Need {
         name: "Chromium",
-        used_for: "the browser test",
+        used_for: "the tests with a page",
         is_there: || answers("chromium", &["--version"]),
         get: Source::Packages(&["chromium"]),
+    },
+    Need {
+        name: "Firefox",
+        used_for: "WebTransport in another browser",
+        is_there: || answers("firefox-esr", &["--version"]),
+        get: Source::Packages(&["firefox-esr"]),
     },
     Need {
         name: "tinyproxy",
@@ -255,6 +261,7 @@ mod tests {
             "libnginx-mod-stream",
             "haproxy",
             "chromium",
+            "firefox-esr",
             "tinyproxy-bin"
         ]));
     }
