@@ -49,8 +49,8 @@ pub(crate) struct Attached {
 }
 
 impl Attached {
-    /// What the application is shown of it.
-    pub(crate) fn shown(&self) -> CurrentTransport {
+    /// What the application is shown of it, with why it is not another transport.
+    pub(crate) fn shown(&self, passed_over: Option<String>) -> CurrentTransport {
         let native = self.driver.session().max_datagram();
         CurrentTransport {
             kind: self.transport,
@@ -60,7 +60,7 @@ impl Attached {
                 Datagrams::Native => native.unwrap_or(self.datagram_limit),
                 Datagrams::Emulated => self.datagram_limit,
             },
-            passed_over: self.passed_over.clone(),
+            passed_over,
         }
     }
 }

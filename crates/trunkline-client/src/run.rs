@@ -66,6 +66,8 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         end = task.run() => end,
     };
     drop(task);
+    shared.transport.send_replace(None);
+    shared.drop_switch();
     if let Some(end) = end {
         shared.finish(end);
     }
@@ -143,12 +145,19 @@ impl Task {
         let candidates = self.hosts.candidates(&self.shared.config, address);
         let span = spans::dialled(address);
         let shared = &self.shared;
+        let mut over = None;
         let attempted = async {
             let dialled = dial(shared, address, &candidates).await?;
+            over = Some(dialled.connection.transport);
             spans::record_transport(&Span::current(), dialled.connection.transport);
             attempt(shared, &mut self.kept, dialled, false).await
         };
         let attempted = attempted.instrument(span.clone()).await;
+        if let (Err(trouble @ Trouble::WelcomeTimeout), Some(TransportKind::WebTransport)) =
+            (&attempted, over)
+        {
+            self.hosts.died(address, trouble);
+        }
         if attempted.is_ok() {
             if let Some(kept) = &self.kept {
                 spans::record_session(&span, kept.id());
@@ -174,6 +183,7 @@ impl Task {
             if stood >= STANDING {
                 self.back_off.reset();
             }
+            self.upgrades.stood(transport, stood);
             match ended {
                 Ok(successor) => {
                     attached = successor;
@@ -186,9 +196,9 @@ impl Task {
                 }
                 Err(ended) => {
                     self.down_since = Instant::now();
-                    self.upgrades.ended(transport, stood);
+                    self.upgrades.forget_choice();
                     if transport == TransportKind::WebTransport && died_silently(&ended) {
-                        self.hosts.died(&address);
+                        self.hosts.died(&address, &ended);
                     }
                     self.shared.transport.send_replace(None);
                     self.shared.drop_switch();
@@ -212,12 +222,15 @@ impl Task {
             address,
             ..
         } = attached;
-        self.hosts.connected(address, *transport);
+        let passed_over = attached.passed_over.clone();
+        let passed_over = self.hosts.connected(address, *transport, passed_over);
         self.hosts.told(address, *transport, &attached.alternatives);
         let wants_upgrade = shared.wants_upgrade(&self.hosts, address, *transport);
         let jitter = Arc::clone(&shared.config.settings.jitter);
         self.upgrades.plan(wants_upgrade, &*jitter);
-        shared.transport.send_replace(Some(attached.shown()));
+        shared
+            .transport
+            .send_replace(Some(attached.shown(passed_over)));
         shared.state.send_replace(State::Connected {
             resumed: *resumed,
             transport: *transport,
@@ -241,7 +254,10 @@ impl Task {
             let wish = shared.next_wish(self.upgrades.due());
             let wish = match drive.beside(wish).instrument(span.clone()).await {
                 Ok(Driven::Ended(ended)) => return Err(ended),
-                Ok(Driven::Leave) => return self.switch(drive).instrument(span).await,
+                Ok(Driven::Leave) => {
+                    self.upgrades.forget_choice();
+                    return self.switch(drive).instrument(span).await;
+                }
                 Err(wish) => wish,
             };
             let outcome = self.grant(drive, transport, address, wish);

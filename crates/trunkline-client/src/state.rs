@@ -74,7 +74,7 @@ pub struct CurrentTransport {
     /// The largest frame of a datagram or latest value that it takes now, bytes. Where datagrams are
     /// native it follows the network path, as of the last PONG; zero where there are none.
     pub datagram_bytes: usize,
-    /// Why it is not the transport that was dialled first, for people.
+    /// Why it is not another transport, which was dialled first or had gone dead, for people.
     pub passed_over: Option<String>,
 }
 

@@ -11,7 +11,7 @@ use crate::shared::Shared;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Dials begun.
+    /// Dials begun: in a race of transports, one for each that was begun.
     pub dials: u64,
     /// Connections that WELCOME was read on.
     pub connections: u64,

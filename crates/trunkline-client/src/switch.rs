@@ -81,9 +81,13 @@ impl Upgrades {
         self.due = None;
     }
 
-    /// A connection over `transport` has ended that stood for so long.
-    pub(crate) fn ended(&mut self, transport: TransportKind, stood: Duration) {
+    /// The connection whose transport was chosen is over, or is to be.
+    pub(crate) const fn forget_choice(&mut self) {
         self.is_chosen = false;
+    }
+
+    /// A connection over `transport` is over that stood for so long.
+    pub(crate) fn stood(&mut self, transport: TransportKind, stood: Duration) {
         if transport == TransportKind::WebTransport && stood >= UPGRADE_STANDING {
             self.back_off.reset();
         }

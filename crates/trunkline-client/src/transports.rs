@@ -3,6 +3,7 @@
 //! Specification: transports.md; session.md, SES-038; frames.md, WELCOME's `alternatives`.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -64,6 +65,8 @@ struct Host {
     name: String,
     /// Which transport is to be dialled first, and since when that is known.
     first: Option<(TransportKind, Instant)>,
+    /// Why that is not WebTransport, for people.
+    why: Option<String>,
     /// Where the server says that its other transports are.
     told: Vec<Told>,
 }
@@ -114,14 +117,27 @@ impl Hosts {
         })
     }
 
-    /// Notes which transport connected.
-    pub(crate) fn connected(&mut self, address: &Address, transport: TransportKind) {
-        self.host_mut(address).first = Some((transport, Instant::now()));
+    /// Notes which transport connected, and why another did not, if that is known; gives what is known
+    /// of that from now on.
+    pub(crate) fn connected(
+        &mut self,
+        address: &Address,
+        transport: TransportKind,
+        passed_over: Option<String>,
+    ) -> Option<String> {
+        let host = self.host_mut(address);
+        host.first = Some((transport, Instant::now()));
+        if transport == TransportKind::WebTransport {
+            host.why = None;
+        }
+        host.why = passed_over.or_else(|| host.why.take());
+        host.why.clone()
     }
 
     /// Notes that a connection over WebTransport died without a word: UDP may be dead.
-    pub(crate) fn died(&mut self, address: &Address) {
-        self.connected(address, TransportKind::WebSocket);
+    pub(crate) fn died(&mut self, address: &Address, cause: &dyn fmt::Display) {
+        let why = format!("{}: {cause}", TransportKind::WebTransport);
+        self.connected(address, TransportKind::WebSocket, Some(why));
     }
 
     /// Notes where a server says that its other transports are. What leads to another host, or from a
@@ -157,6 +173,7 @@ impl Hosts {
         self.0.push_front(host.unwrap_or_else(|| Host {
             name: address.host().to_owned(),
             first: None,
+            why: None,
             told: Vec::new(),
         }));
         self.0.truncate(HOSTS_MAX);

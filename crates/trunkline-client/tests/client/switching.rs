@@ -205,6 +205,60 @@ async fn a_transport_that_the_application_chose_is_not_left_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_switch_under_way_ends_with_the_client() {
+    for abort in [false, true] {
+        let (mut server, _quic, client) = both();
+        let (_socket, mut old) = connect(&client, &mut server).await;
+        server.plan([Dial::Hang]);
+        let switch = switching(&client, WebSocket);
+        settle().await;
+        if abort {
+            client.abort();
+        } else {
+            let closing = client.clone();
+            tokio::spawn(async move { closing.close().await });
+            assert!(matches!(old.next().await, Got::Close(_)));
+            old.close_transport(1000).await;
+        }
+        assert!(switch.await.unwrap().is_err());
+        assert_eq!(
+            client.transport().wait_for(Option::is_none).await,
+            Some(None)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_welcome_over_webtransport_websocket_is_dialled_first() {
+    let (mut server, _quic, client) = both();
+    let socket = client.socket("/");
+    let script = async {
+        let mut silent = server.accept().await;
+        silent.hello().await;
+        assert_eq!(silent.connection.transport, WebTransport);
+        let peer = server.accept_fresh().await;
+        assert_eq!(peer.connection.transport, WebSocket);
+        (silent, peer)
+    };
+    let (connected, _peers) = tokio::join!(socket.connect(), script);
+    connected.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chosen_transport_is_left_again_once_its_connection_has_ended() {
+    let (mut server, _quic, client) = both();
+    let (_socket, _old) = connect(&client, &mut server).await;
+    let switch = switching(&client, WebSocket);
+    let chosen = server.accept_resume(1).await;
+    switch.await.unwrap().unwrap();
+    chosen.link.cut();
+    let peer = server.accept_resume(1).await;
+    assert_eq!(peer.connection.transport, WebSocket, "the last winner");
+    let upgraded = server.accept_resume(1).await;
+    assert_eq!(upgraded.connection.transport, WebTransport);
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_udp_dies_websocket_is_dialled_first() {
     let (mut server, quic, client) = both();
     let (socket, old) = connect(&client, &mut server).await;
@@ -217,6 +271,9 @@ async fn when_udp_dies_websocket_is_dialled_first() {
     let mut new = server.accept_resume(1).await;
     assert_eq!(new.connection.transport, WebSocket);
     assert_eq!(noticed.elapsed(), Duration::ZERO);
+    settle().await;
+    let why = client.transport().current().unwrap().passed_over.unwrap();
+    assert!(why.starts_with("webtransport: "), "{why}");
     socket.emit("alive", ()).unwrap();
     assert_eq!(new.next_event().await.1, "alive");
     drop(old);
