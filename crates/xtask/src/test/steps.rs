@@ -47,6 +47,12 @@ pub(super) fn all(root: &Path, install: bool) -> Result<Vec<Step>> {
         step("clippy", "lints", 600, cargo(&CLIPPY)),
         step("tests", "unit and integration tests", 900, tests()),
         step(
+            "switching",
+            "switches of transport in the middle of 10,000 events each way, with 1,000 seeds",
+            1_200,
+            cargo(&SWITCHING),
+        ),
+        step(
             "doctests",
             "examples in documentation",
             480,
@@ -107,6 +113,17 @@ const CLIPPY: [&str; 9] = [
     "--",
     "-D",
     "warnings",
+];
+const SWITCHING: [&str; 9] = [
+    "test",
+    "--locked",
+    "--workspace",
+    "--features",
+    MEASURED,
+    "--test",
+    "switching",
+    "--",
+    "--ignored",
 ];
 const DOCTESTS: [&str; 6] = [
     "test",
