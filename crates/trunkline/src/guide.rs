@@ -13,6 +13,7 @@ chapter!(Rooms, "how-to/rooms.md");
 chapter!(Delivery, "how-to/delivery.md");
 chapter!(Datagrams, "how-to/datagrams.md");
 chapter!(Reconnecting, "how-to/reconnecting.md");
+chapter!(Transports, "how-to/transports.md");
 chapter!(Authentication, "how-to/authentication.md");
 chapter!(Mounting, "how-to/mounting.md");
 chapter!(Proxies, "how-to/proxies.md");
