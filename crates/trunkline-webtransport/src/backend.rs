@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use http::{StatusCode, Uri};
 use quinn::{Endpoint, EndpointConfig, Incoming, TokioRuntime};
+use tracing::Dispatch;
+use tracing::instrument::WithSubscriber as _;
 use trunkline_quic::{AcceptError, Backend, Head, Opened, Target};
 use trunkline_transport::{DialError, DialRequest};
 use web_transport_proto::{ConnectError as ProtoError, ConnectRequest, ConnectResponse};
@@ -45,7 +47,7 @@ impl Backend for WebTransportQuinn {
         let asked = ConnectRequest::new(target.url.clone())
             .with_protocols(request.protocols.iter().cloned())
             .with_headers(request.headers.clone());
-        let session = web_transport_quinn::Session::connect(connection, asked)
+        let session = unlogged(web_transport_quinn::Session::connect(connection, asked))
             .await
             .map_err(|error| refused(error, target))?;
         let opened = session.open_bi().await;
@@ -64,7 +66,7 @@ impl Backend for WebTransportQuinn {
         let connection = incoming.await?;
         let peer = connection.remote_address();
         let malformed = |cause: &dyn std::fmt::Display| AcceptError::Request(cause.to_string());
-        let request = Request::accept(connection).await;
+        let request = unlogged(Request::accept(connection)).await;
         let request = request.map_err(|cause| malformed(&cause))?;
         let asked = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
         let uri: Uri = asked.parse().map_err(|cause| malformed(&cause))?;
@@ -102,6 +104,12 @@ impl Backend for WebTransportQuinn {
             let _ = tokio::time::timeout(ANSWER_LIMIT, connection.closed()).await;
         }
     }
+}
+
+/// The library logs requests whole, and their queries and headers may hold credentials: what it does in
+/// `work` is not logged.
+fn unlogged<Work: Future>(work: Work) -> impl Future<Output = Work::Output> {
+    work.with_subscriber(Dispatch::none())
 }
 
 fn refused(error: ClientError, target: &Target) -> DialError {
