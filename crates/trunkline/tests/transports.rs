@@ -198,3 +198,47 @@ async fn a_wrong_certificate_and_a_wrong_path_are_named() {
         assert!(is_not_found, "{error:?}");
     }
 }
+
+/// One for 127.0.0.1 whose time is over.
+fn expired() -> (Certificate, Trust) {
+    let folder = std::env::temp_dir().join(format!("trunkline-expired-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (chain, key) = (folder.join("chain.pem"), folder.join("key.pem"));
+    let mut params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2020, 1, 10);
+    let pair = rcgen::KeyPair::generate().unwrap();
+    let made = params.self_signed(&pair).unwrap();
+    std::fs::write(&chain, made.pem()).unwrap();
+    std::fs::write(&key, pair.serialize_pem()).unwrap();
+    let certificate = Certificate::from_pem_files(&chain, &key).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let trust = Trust::nobody().with_certificate(&certificate);
+    (certificate, trust)
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_named_with_and_without_its_hash() {
+    let (certificate, trust) = expired();
+    let config = ListenerConfig {
+        certificate: Some(certificate.clone()),
+        ..ListenerConfig::default()
+    };
+    let server = echoing();
+    let address = spawned(server.bind_with("127.0.0.1:0", config).await.unwrap());
+    let dialer = WebTransportDialer::new(trust.clone(), Settings::default());
+    for hashes in [Vec::new(), vec![certificate.sha256()]] {
+        let request = request(format!("https://{address}/trunkline"), hashes);
+        let refused = soon(dialer.dial(&request)).await;
+        let Err(DialError::Tls { reason, .. }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert!(reason.contains("expired"), "{reason}");
+    }
+    let config = DialConfig { trust };
+    let builder = Client::to_with(&format!("https://{address}"), config);
+    let client = builder.attempts_max(1).build().unwrap();
+    let said = soon(client.socket("/").connect()).await.unwrap_err();
+    let said = said.to_string();
+    assert_eq!(said.matches("expired").count(), 2, "{said}");
+}
