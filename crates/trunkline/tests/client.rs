@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use trunkline::client::{Client, Data, Dial as _, LossReason, Socket, State};
-use trunkline::server::{self, Bind as _, DisconnectReason, EventName, Server};
+use trunkline::server::{self, Bind as _, BindConfig, DisconnectReason, EventName, Server};
 
 /// How long anything that is to happen may take.
 const SOON: Duration = Duration::from_secs(20);
@@ -37,7 +37,10 @@ impl Crashing {
                 .resume_window(Duration::from_millis(300))
                 .build();
             register(&server, &told);
-            let bound = server.bind(&*address).await.unwrap();
+            // On TCP alone: of UDP anybody may have the port by the time it is wanted back.
+            let mut config = BindConfig::default();
+            config.webtransport = None;
+            let bound = server.bind_with(&*address, config).await.unwrap();
             let address = bound.local_addr();
             tokio::spawn(bound.serve());
             address

@@ -25,7 +25,8 @@ pub trait Bind {
     ///
     /// With the features `webtransport` and `self-signed` it also opens UDP on the same port for
     /// WebTransport, with a certificate for development that browsers believe by its hash: clients learn
-    /// it over WebSocket. For production give a certificate to [`bind_with`](Self::bind_with).
+    /// it over WebSocket. Where that port of UDP is taken, WebSocket alone is served, which is logged. For
+    /// production give a certificate to [`bind_with`](Self::bind_with): then both are opened or none.
     ///
     /// # Errors
     /// The address is taken or not ours.
@@ -158,6 +159,8 @@ impl Bound {
         config: BindConfig,
     ) -> io::Result<Self> {
         let mut accepting = Accepting::new(server.clone());
+        // What was made up for development is no reason to serve nothing.
+        let is_given = config.websocket.certificate.is_some();
         let certificate = webtransport::certificate(&config.websocket)?;
         let plan = config.webtransport.zip(certificate);
         let mut tries = match addresses.iter().all(|address| address.port() == 0) {
@@ -193,7 +196,15 @@ impl Bound {
                         datagrams: Some(datagrams),
                     });
                 }
-                Err(error) if tries == 0 => return Err(error),
+                Err(error) if tries == 0 && is_given => return Err(error),
+                Err(error) if tries == 0 => {
+                    tracing::warn!(%error, "WebTransport is left out: WebSocket alone is served");
+                    return Ok(Self {
+                        accepting,
+                        listener,
+                        datagrams: None,
+                    });
+                }
                 Err(_taken) => {}
             }
         }
