@@ -125,8 +125,11 @@ impl Attached {
         };
         match is_trunkline {
             true => attached.greet().await?,
-            // The server sees a stream with its first bytes.
-            false => attached.sending.write_all(&framed(&[0; 8])).await?,
+            false => {
+                // The server sees a stream with its first bytes. Their echo is none of those in flight.
+                attached.sending.write_all(&framed(&[0; 8])).await?;
+                Reader::default().next(&mut attached.receiving).await?;
+            }
         }
         Ok(attached)
     }
