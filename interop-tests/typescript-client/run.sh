@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Checks the types of the TypeScript client and runs its tests; prints "N passed, N failed".
+set -euo pipefail
+cd "$(dirname "$0")/../../clients/typescript"
+
+if [ ! -e node_modules/installed ] || [ package-lock.json -nt node_modules/installed ]; then
+  npm ci --silent
+  touch node_modules/installed
+fi
+# What is compiled from a test that is gone would still run.
+rm -rf build
+npx --no-install tsc
+status=0
+output=$(node --test --test-reporter tap build/tests/*.test.js) || status=$?
+if [ "$status" -ne 0 ]; then
+  printf '%s\n' "$output" | grep -A 20 '^ *not ok' || true
+fi
+passed=$(printf '%s\n' "$output" | sed -n 's/^# pass //p')
+failed=$(printf '%s\n' "$output" | sed -n 's/^# fail //p')
+echo "${passed:-0} passed, ${failed:-1} failed"
+exit "$status"
