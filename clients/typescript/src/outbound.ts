@@ -1,0 +1,142 @@
+// The sending machine: numbering, replay log, window, queue (session.md, "Sender").
+
+import { type Encoding, type Message, sizeOf } from "./encoding.js";
+import type { Sequenced } from "./frame.js";
+import { windowOf } from "./inbound.js";
+import type { Limits } from "./limits.js";
+import { PROTOCOL_ERROR, Violation } from "./violation.js";
+
+/** A frame that has no number yet (SES-009). */
+export type Unnumbered = Sequenced extends infer F ? (F extends Sequenced ? Omit<F, "seq"> : never) : never;
+
+/** The queue was full: the frame was not taken, and nothing else happened. */
+export class Overflow extends Error {
+  constructor(readonly size: number, readonly queued: number, readonly limit: number) {
+    super(`a frame of ${size} bytes, where ${queued} of ${limit} wait already`);
+  }
+}
+
+/** The peer takes no frame as large as that: it was not taken (LIM-003). */
+export class TooLarge extends Error {
+  constructor(readonly size: number, readonly limit: number) {
+    super(`a frame of ${size} bytes, where the peer takes ${limit}`);
+  }
+}
+
+/** What a session that ended leaves behind. */
+export interface Lost {
+  /** Numbered and not confirmed: whether they arrived is unknown. In order. */
+  readonly unconfirmed: readonly Sequenced[];
+  /** Never handed to a connection. In order. */
+  readonly queued: readonly Unnumbered[];
+}
+
+interface Waiting {
+  readonly frame: Unnumbered;
+  readonly size: number;
+}
+
+interface Logged {
+  readonly frame: Sequenced;
+  readonly message: Message;
+  readonly size: number;
+}
+
+/**
+ * The most that a number adds to a message that was measured with the number 1: MessagePack 8, JSON 15. A
+ * frame that is this close below the peer's limit is refused, since its number is not known yet.
+ */
+const NUMBER_BYTES = 15;
+
+/**
+ * What leaves in a session. It outlives connections.
+ *
+ *   push ──> queue ──(window open)──> replay log ──(receipt)──> gone
+ *            no number yet            numbered, kept until confirmed
+ *
+ * After every change, hand `transmit` to the connection.
+ */
+export class Outbound {
+  readonly #encoding: Encoding;
+  readonly #window: number;
+  readonly #frameLimit: number;
+  readonly #queueLimit: number;
+  #queue: Waiting[] = [];
+  #queuedBytes = 0;
+  #log: Logged[] = [];
+  #logBytes = 0;
+  #confirmed = 0;
+  #numbered = 0;
+  /** How many frames of the log have not been handed to the present connection. */
+  #toReplay = 0;
+
+  constructor(encoding: Encoding, own: Limits, peers: Limits) {
+    this.#encoding = encoding;
+    this.#window = windowOf(own, peers);
+    this.#frameLimit = peers.frame;
+    this.#queueLimit = own.queue;
+  }
+
+  /** Takes a frame. Throws `TooLarge` and `Overflow`, and then has not taken it. */
+  push(frame: Unnumbered): void {
+    const size = sizeOf(this.#encoding.encode({ ...frame, seq: 1 } as Sequenced)) + NUMBER_BYTES;
+    if (size > this.#frameLimit) throw new TooLarge(size, this.#frameLimit);
+    if (this.#queuedBytes + size > this.#queueLimit) throw new Overflow(size, this.#queuedBytes, this.#queueLimit);
+    this.#queue.push({ frame, size });
+    this.#queuedBytes += size;
+  }
+
+  /** The next message for the connection: first what is replayed, then what the window allows. */
+  transmit(): Message | null {
+    if (this.#toReplay > 0) {
+      const replayed = this.#log[this.#log.length - this.#toReplay];
+      this.#toReplay -= 1;
+      return replayed?.message ?? null;
+    }
+    const at = this.#nextToNumber();
+    const [waiting] = at < 0 ? [] : this.#queue.splice(at, 1);
+    if (waiting === undefined) return null;
+    this.#queuedBytes -= waiting.size;
+    this.#numbered += 1;
+    const frame = { ...waiting.frame, seq: this.#numbered } as Sequenced;
+    const message = this.#encoding.encode(frame);
+    const size = sizeOf(message);
+    this.#log.push({ frame, message, size });
+    this.#logBytes += size;
+    return message;
+  }
+
+  /** SES-018: a receipt trims the log. Throws `Violation` for a frame that was never sent. */
+  receipt(received: number): void {
+    if (received > this.#numbered) {
+      throw new Violation(PROTOCOL_ERROR, `a receipt for ${received}, where ${this.#numbered} were sent`);
+    }
+    if (received <= this.#confirmed) return;
+    const confirmed = this.#log.splice(0, received - this.#confirmed);
+    this.#confirmed = received;
+    for (const { size } of confirmed) this.#logBytes -= size;
+    this.#toReplay = Math.min(this.#toReplay, this.#log.length);
+  }
+
+  /** A resume was accepted: all that the receipt of WELCOME does not cover goes again (SES-032). */
+  resume(received: number): void {
+    this.receipt(received);
+    this.#toReplay = this.#log.length;
+  }
+
+  /** The session is over. */
+  end(): Lost {
+    const lost = { unconfirmed: this.#log.map(({ frame }) => frame), queued: this.#queue.map(({ frame }) => frame) };
+    this.#log = [];
+    this.#queue = [];
+    this.#logBytes = this.#queuedBytes = this.#toReplay = 0;
+    return lost;
+  }
+
+  /** SES-021 to SES-024: with the window closed answers alone go ahead, up to twice the window. */
+  #nextToNumber(): number {
+    if (this.#log.length === 0 || this.#logBytes < this.#window) return this.#queue.length > 0 ? 0 : -1;
+    if (this.#logBytes >= 2 * this.#window) return -1;
+    return this.#queue.findIndex(({ frame }) => frame.kind === "ACK" || frame.kind === "FAILED");
+  }
+}
