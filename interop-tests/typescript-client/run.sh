@@ -1,7 +1,16 @@
 #!/usr/bin/env bash
-# Checks the types of the TypeScript client and runs its tests; prints "N passed, N failed".
+# Checks the types of the TypeScript client and runs its tests, against the fixture server too (that of
+# FIXTURE, or the one it builds); prints "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "$0")/../../clients/typescript"
+
+if [ -z "${FIXTURE:-}" ]; then
+  target=$(cargo metadata --format-version 1 --no-deps |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+  cargo build --quiet --release --package trunkline-fixture
+  FIXTURE="$target/release/trunkline-fixture"
+fi
+export FIXTURE
 
 if [ ! -e node_modules/installed ] || [ package-lock.json -nt node_modules/installed ]; then
   npm ci --silent
@@ -10,8 +19,10 @@ fi
 # What is compiled from a test that is gone would still run.
 rm -rf build
 npx --no-install tsc
+# Before version 22 Node has a WebSocket only when it is asked for.
+websocket=$(node -p 'typeof WebSocket === "function" ? "" : "--experimental-websocket"')
 status=0
-output=$(node --test --test-reporter tap build/tests/*.test.js) || status=$?
+output=$(node $websocket --test --test-reporter tap build/tests/*.test.js) || status=$?
 if [ "$status" -ne 0 ]; then
   printf '%s\n' "$output" | grep -A 20 '^ *not ok' || true
 fi
