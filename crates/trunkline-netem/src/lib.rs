@@ -1,7 +1,8 @@
-//! A seeded byte link between two ends, for tests in virtual time.
+//! Seeded links between two ends, for tests in virtual time: [`Link`] carries an ordered stream of
+//! bytes, as TCP does, and [`PacketLink`] one direction of packets, as UDP does.
 //!
-//! The link does no I/O, reads no clock and holds no global state: the caller passes the time in,
-//! and everything the link decides (delays, where a delivery is split) follows from its [`Seed`].
+//! A link does no I/O, reads no clock and holds no global state: the caller passes the time in, and
+//! everything the link decides (delays, losses, where a delivery is split) follows from its [`Seed`].
 //! Two runs with the same seed and the same calls are the same run.
 //!
 //! ```
@@ -19,10 +20,12 @@
 //! ```
 
 mod link;
+mod packet_link;
 mod pipe;
 mod random;
 mod time;
 
 pub use link::{End, Link, Profile};
+pub use packet_link::{MAX_PACKETS, PacketCounters, PacketLink, PacketProfile};
 pub use random::{InvalidSeed, Rng, Seed};
 pub use time::Time;
