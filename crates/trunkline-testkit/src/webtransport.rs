@@ -1,13 +1,12 @@
 //! A WebTransport client and server over real UDP, of either library each.
 
+use std::any::Any;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use trunkline_quic::{
     Backend, Handler, Handshake, Listener, ListenerConfig, Settings, WebTransportDialer,
 };
@@ -15,6 +14,7 @@ use trunkline_tls::{Certificate, Trust};
 use trunkline_transport::{Connection, DialRequest, Dialer as _};
 
 use crate::conformance::{MAX_MESSAGE, Pair};
+use crate::{RelayConfig, UdpRelay};
 
 const PROTOCOL: &str = "trunkline.v1.msgpack";
 
@@ -27,11 +27,32 @@ impl Handler for Arrivals {
     }
 }
 
-/// A connected pair: the client is near, the server far, with a relay in between that can be cut.
+/// A connected pair with a relay in between.
+pub struct Relayed {
+    /// The end that dialled.
+    pub near: Connection,
+    /// The end that accepted.
+    pub far: Connection,
+    /// What their packets pass.
+    pub relay: UdpRelay,
+    /// The dialer, whose endpoint the connection may need.
+    _dialer: Box<dyn Any + Send>,
+}
+
+impl std::fmt::Debug for Relayed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relayed")
+            .field("near", &self.near)
+            .field("relay", &self.relay)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connected pair whose relay does as `config` says.
 ///
 /// # Panics
 /// If they do not connect.
-pub async fn connected<Near: Backend, Far: Backend>() -> Pair {
+pub async fn relayed<Near: Backend, Far: Backend>(config: RelayConfig) -> Relayed {
     let certificate = Certificate::self_signed(["127.0.0.1"]).expect("an address");
     let trust = Trust::nobody().with_certificate(&certificate);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -39,18 +60,20 @@ pub async fn connected<Near: Backend, Far: Backend>() -> Pair {
         idle_timeout: Duration::from_secs(2),
         ..Settings::default()
     };
-    let config = ListenerConfig {
+    let listening = ListenerConfig {
         settings: settings.clone(),
         max_message: MAX_MESSAGE,
         ..ListenerConfig::default()
     };
-    let listener = Listener::<Far>::bind(address, &certificate, config).expect("a free port");
-    let (address, relay) = relay(listener.local_addr()).await;
+    let listener = Listener::<Far>::bind(address, &certificate, listening).expect("a free port");
+    let relay = UdpRelay::start(listener.local_addr(), config)
+        .await
+        .expect("a free port");
     let (arrivals, mut arrived) = mpsc::unbounded_channel();
-    let serving = tokio::spawn(listener.serve(Arc::new(Arrivals(arrivals))));
+    tokio::spawn(listener.serve(Arc::new(Arrivals(arrivals))));
     let dialer = WebTransportDialer::<Near>::new(trust, settings);
     let request = DialRequest {
-        url: format!("https://{address}"),
+        url: format!("https://{}", relay.address()),
         protocols: vec![PROTOCOL.to_owned()],
         headers: HeaderMap::new(),
         max_message: MAX_MESSAGE,
@@ -63,40 +86,31 @@ pub async fn connected<Near: Backend, Far: Backend>() -> Pair {
         (&near.protocol[..], &far.protocol[..]),
         (PROTOCOL, PROTOCOL)
     );
+    Relayed {
+        near,
+        far,
+        relay,
+        _dialer: Box::new(dialer),
+    }
+}
+
+/// A connected pair: the client is near, the server far, with a relay in between that can be cut.
+///
+/// # Panics
+/// If they do not connect.
+pub async fn connected<Near: Backend, Far: Backend>() -> Pair {
+    let Relayed {
+        near,
+        far,
+        relay,
+        _dialer: dialer,
+    } = relayed::<Near, Far>(RelayConfig::default()).await;
     Pair {
         near,
         far,
         cut: Box::new(move || {
-            relay.abort();
-            drop((serving, dialer));
+            relay.cut();
+            drop((relay, dialer));
         }),
     }
-}
-
-/// Passes on what one client and a server send each other, until it is aborted.
-async fn relay(server: SocketAddr) -> (SocketAddr, JoinHandle<()>) {
-    let free = (Ipv4Addr::LOCALHOST, 0);
-    let to_client = UdpSocket::bind(free).await.expect("a port");
-    let to_server = UdpSocket::bind(free).await.expect("a port");
-    to_server.connect(server).await.expect("an address");
-    let address = to_client.local_addr().expect("bound");
-    let task = tokio::spawn(async move {
-        let mut client = None;
-        let (mut up, mut down) = ([0; 2048], [0; 2048]);
-        loop {
-            tokio::select! {
-                Ok((count, from)) = to_client.recv_from(&mut up) => {
-                    client = Some(from);
-                    let _ = to_server.send(&up[..count]).await;
-                }
-                Ok(count) = to_server.recv(&mut down) => {
-                    if let Some(client) = client {
-                        let _ = to_client.send_to(&down[..count], client).await;
-                    }
-                }
-                else => return,
-            }
-        }
-    });
-    (address, task)
 }
