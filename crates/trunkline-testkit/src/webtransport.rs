@@ -11,9 +11,10 @@ use trunkline_quic::{
     Backend, Handler, Handshake, Listener, ListenerConfig, Settings, WebTransportDialer,
 };
 use trunkline_tls::{Certificate, Trust};
-use trunkline_transport::{Connection, DialRequest, Dialer as _};
+use trunkline_transport::{Connection, DialRequest, Dialer as _, MessageKind};
 
 use crate::conformance::{MAX_MESSAGE, Pair};
+use crate::drive::{content, send};
 use crate::{RelayConfig, UdpRelay};
 
 const PROTOCOL: &str = "trunkline.v1.msgpack";
@@ -112,5 +113,35 @@ pub async fn connected<Near: Backend, Far: Backend>() -> Pair {
             relay.cut();
             drop((relay, dialer));
         }),
+    }
+}
+
+/// The case for backends: a client whose address changes in mid-session, several times, goes on
+/// with the same connection, and messages pass both ways.
+///
+/// # Panics
+/// If a message is lost or the connection ends.
+pub async fn client_that_changes_its_address_keeps_its_connection<Near: Backend, Far: Backend>() {
+    let mut pair = relayed::<Near, Far>(RelayConfig::default()).await;
+    exchange(&mut pair, b"before").await;
+    for round in 1..=3 {
+        pair.relay.rebind();
+        pair.relay.counted(|so_far| so_far.rebound == round).await;
+        exchange(&mut pair, format!("after {round}").as_bytes()).await;
+    }
+    assert_eq!(pair.relay.counters().clients, 1, "it dialled again");
+}
+
+/// A message from the client to the server, and its like back.
+async fn exchange(pair: &mut Relayed, text: &[u8]) {
+    let (near, far) = (&mut pair.near, &mut pair.far);
+    for (from, to) in [
+        (&mut near.sender, &mut far.receiver),
+        (&mut far.sender, &mut near.receiver),
+    ] {
+        send(&mut **from, MessageKind::Binary, text)
+            .await
+            .expect("sent");
+        assert_eq!(&content(&mut **to).await[..], text);
     }
 }

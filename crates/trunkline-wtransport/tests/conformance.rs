@@ -1,6 +1,7 @@
 //! The transport passes the suite over real UDP, from both ends.
 
 use trunkline_testkit::conformance::Pair;
+use trunkline_testkit::drive::within_limit;
 use trunkline_testkit::webtransport;
 use trunkline_wtransport::Wtransport;
 
@@ -21,4 +22,12 @@ mod from_the_server {
 
     trunkline_testkit::conformance_tests!(pair);
     trunkline_testkit::datagram_conformance_tests!(pair);
+}
+
+#[tokio::test]
+async fn a_client_that_changes_its_address_keeps_its_connection() {
+    within_limit(
+        webtransport::client_that_changes_its_address_keeps_its_connection::<Wtransport, Wtransport>(),
+    )
+    .await;
 }
