@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fixture_tests import core, datagrams, resume, server, wire
+from fixture_tests import core, datagrams, resume, server, webtransport, wire
 from fixture_tests.harness import Fixture
 from fixture_tests.server import Check
 
@@ -38,6 +38,9 @@ class Context:
 def all_checks(encoding: str) -> Iterator[tuple[str, Check]]:
     for module in (server, core, wire, resume, datagrams):
         for check in module.CHECKS:
+            yield check.__name__, check
+    if encoding == "msgpack":  # the only one that WebTransport has (TRN-019)
+        for check in webtransport.CHECKS:
             yield check.__name__, check
     yield from server.negative_vectors(encoding)
 

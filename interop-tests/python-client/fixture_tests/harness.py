@@ -231,10 +231,14 @@ class Wire:
     async def resumed(self, url: str, attach: int, encoding: str | None = None) -> Wire:
         """Another wire that goes on with this session, numbers included."""
         wire = await Wire.open(url, encoding or self.name)
-        wire.sent, wire.last, wire.secret = self.sent, self.last, self.secret
-        welcome = await wire.greet(self.asking(attach))
-        same(welcome.resumed, True, f"resumed ({welcome.reason})")
+        await self.handed_to(wire, attach)
         return wire
+
+    async def handed_to(self, wire: Wire, attach: int, strict: bool = False) -> None:
+        """Goes on with this session on a wire that was just opened, of whatever transport."""
+        wire.sent, wire.last, wire.secret = self.sent, self.last, self.secret
+        welcome = await wire.greet(self.asking(attach, strict=strict))
+        same(welcome.resumed, True, f"resumed ({welcome.reason})")
 
     @property
     def name(self) -> str:
@@ -253,6 +257,13 @@ class Wire:
         except Closed:
             pass  # what the server said before it closed is still to be read
 
+    async def receive(self) -> Message:
+        """The next message. A connection that ended is a failure."""
+        try:
+            return await self.socket.recv()
+        except Closed as closed:
+            raise Failure(f"the connection ended instead: {closed.rcvd}") from None
+
     async def emit(self, event: str, *args: Any, ack: int | None = None) -> None:
         await self.send(Event(self.number(), "/", ack, event, list(args)))
 
@@ -260,11 +271,9 @@ class Wire:
         """The next frame that is no repeat and not ignorable; sequenced ones are counted."""
         while True:
             try:
-                message = await asyncio.wait_for(self.socket.recv(), timeout)
+                message = await asyncio.wait_for(self.receive(), timeout)
             except TimeoutError:
                 raise Failure("nothing came") from None
-            except Closed as closed:
-                raise Failure(f"the connection ended instead: {closed.rcvd}") from None
             frame = self.encoding.decode(message)
             if is_sequenced(frame):
                 if frame.seq <= self.last:
