@@ -98,10 +98,12 @@ impl Backend for WebTransportQuinn {
     }
 
     async fn refuse(request: Request, status: StatusCode) {
-        let connection = request.conn().clone();
-        if request.reject(status).await.is_ok() {
-            // The answer leaves while somebody holds the connection; a client that has it closes.
-            let _ = tokio::time::timeout(ANSWER_LIMIT, connection.closed()).await;
+        // As a session, which holds HTTP/3's control streams: what `reject` leaves ends them, and a strict
+        // client then closes with an error of HTTP/3's before it has seen the status (RFC 9114, section
+        // 6.2.1).
+        if let Ok(session) = request.respond(ConnectResponse::new(status)).await {
+            // The answer leaves while somebody holds the session; a client that has it closes.
+            let _ = tokio::time::timeout(ANSWER_LIMIT, session.closed()).await;
         }
     }
 }

@@ -14,13 +14,12 @@ from urllib.parse import urlsplit
 from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.buffer import Buffer, BufferReadError, encode_uint_var
 from aioquic.h3.connection import H3_ALPN, H3Connection
-from aioquic.h3.events import DatagramReceived, H3Event, HeadersReceived
+from aioquic.h3.events import DatagramReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.connection import QuicConnection, stream_is_unidirectional
+from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import (
     ConnectionTerminated,
     QuicEvent,
-    StopSendingReceived,
     StreamDataReceived,
     StreamReset,
 )
@@ -167,24 +166,13 @@ class WebTransport(QuicConnectionProtocol):
             # aioquic would take what the server writes on the client's own stream for frames of HTTP/3.
             self._channel_bytes(event.data, event.end_stream)
         else:
-            for heard in self._http_events(event):
+            for heard in self.http.handle_event(event):
                 if isinstance(heard, HeadersReceived) and not self.status.done():
                     self.status.set_result(int(dict(heard.headers)[b":status"]))
                 elif isinstance(heard, DatagramReceived):
                     self.arrived.put_nowait(("datagram", heard.data))
             if isinstance(event, StreamDataReceived) and event.end_stream and event.stream_id == self.session:
                 self._end("the session was closed")
-
-    def _http_events(self, event: QuicEvent) -> list[H3Event]:
-        """A server that refuses may end its control stream, and stop the client's, ahead of its status.
-
-        RFC 9114 section 6.2.1 forbids both, and aioquic would close without having read the status.
-        """
-        if isinstance(event, StopSendingReceived):
-            return []
-        if isinstance(event, StreamDataReceived) and stream_is_unidirectional(event.stream_id):
-            event = StreamDataReceived(data=event.data, end_stream=False, stream_id=event.stream_id)
-        return self.http.handle_event(event)
 
     def _channel_bytes(self, data: bytes, ended: bool) -> None:
         self._unread += data
