@@ -59,6 +59,11 @@ export class Inbound {
     return now - this.#unconfirmedSince >= RECEIPT_DELAY_MS;
   }
 
+  /** Whether everything that was counted is confirmed. */
+  get isConfirmed(): boolean {
+    return this.#unconfirmedSince === null;
+  }
+
   /** When a receipt becomes due by time alone; null while nothing waits for one. */
   get receiptDueAt(): number | null {
     return this.#unconfirmedSince === null ? null : this.#unconfirmedSince + RECEIPT_DELAY_MS;

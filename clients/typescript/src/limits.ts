@@ -29,7 +29,8 @@ export const DEFAULT_LIMITS: Limits = {
   latest_keys: 1_024,
 };
 
-const LEAST: Limits = {
+/** What every peer takes, told or not. */
+export const LEAST: Limits = {
   frame: 16_384,
   datagram: 1_000,
   replay: 16_384,

@@ -25,7 +25,7 @@ export class TooLarge extends Error {
 
 /** What a session that ended leaves behind. */
 export interface Lost {
-  /** Numbered and not confirmed: whether they arrived is unknown. In order. */
+  /** Numbered, and neither confirmed nor answered: whether they arrived is unknown. In order. */
   readonly unconfirmed: readonly Sequenced[];
   /** Never handed to a connection. In order. */
   readonly queued: readonly Unnumbered[];
@@ -40,6 +40,7 @@ interface Logged {
   readonly frame: Sequenced;
   readonly message: Message;
   readonly size: number;
+  isAnswered: boolean;
 }
 
 /**
@@ -58,9 +59,10 @@ const NUMBER_BYTES = 15;
  */
 export class Outbound {
   readonly #encoding: Encoding;
-  readonly #window: number;
-  readonly #frameLimit: number;
+  readonly #own: Limits;
   readonly #queueLimit: number;
+  #window: number;
+  #frameLimit: number;
   #queue: Waiting[] = [];
   #queuedBytes = 0;
   #log: Logged[] = [];
@@ -70,11 +72,21 @@ export class Outbound {
   /** How many frames of the log have not been handed to the present connection. */
   #toReplay = 0;
 
+  /** Told each frame as it gets its number, and the object that was pushed. */
+  onNumbered: (frame: Sequenced, pushed: Unnumbered) => void = () => {};
+
   constructor(encoding: Encoding, own: Limits, peers: Limits) {
     this.#encoding = encoding;
+    this.#own = own;
     this.#window = windowOf(own, peers);
     this.#frameLimit = peers.frame;
     this.#queueLimit = own.queue;
+  }
+
+  /** WELCOME told the peer's limits, which must not be below those that were assumed until then. */
+  begin(peers: Limits): void {
+    this.#window = windowOf(this.#own, peers);
+    this.#frameLimit = peers.frame;
   }
 
   /** Takes a frame. Throws `TooLarge` and `Overflow`, and then has not taken it. */
@@ -86,14 +98,17 @@ export class Outbound {
     this.#queuedBytes += size;
   }
 
-  /** The next message for the connection: first what is replayed, then what the window allows. */
-  transmit(): Message | null {
+  /**
+   * The next message for the connection: first what is replayed, then what the window allows. From GOAWAY on
+   * (`leaving`) no EVENT and no CONNECT gets a number (SES-057).
+   */
+  transmit(leaving = false): Message | null {
     if (this.#toReplay > 0) {
       const replayed = this.#log[this.#log.length - this.#toReplay];
       this.#toReplay -= 1;
       return replayed?.message ?? null;
     }
-    const at = this.#nextToNumber();
+    const at = this.#nextToNumber(leaving);
     const [waiting] = at < 0 ? [] : this.#queue.splice(at, 1);
     if (waiting === undefined) return null;
     this.#queuedBytes -= waiting.size;
@@ -101,8 +116,9 @@ export class Outbound {
     const frame = { ...waiting.frame, seq: this.#numbered } as Sequenced;
     const message = this.#encoding.encode(frame);
     const size = sizeOf(message);
-    this.#log.push({ frame, message, size });
+    this.#log.push({ frame, message, size, isAnswered: false });
     this.#logBytes += size;
+    this.onNumbered(frame, waiting.frame);
     return message;
   }
 
@@ -124,9 +140,35 @@ export class Outbound {
     this.#toReplay = this.#log.length;
   }
 
+  /** Whether every frame that has a number is confirmed. */
+  get isConfirmed(): boolean {
+    return this.#log.length === 0;
+  }
+
+  /** Whether an answer waits for its number. */
+  get owesAnswer(): boolean {
+    return this.#queue.some(({ frame }) => isAnswer(frame));
+  }
+
+  /** Takes the events of a namespace that wait without a number out of the queue (NSP-010, NSP-017). */
+  withdrawEvents(ns: string): Unnumbered[] {
+    const isOfNamespace = ({ frame }: Waiting) => frame.kind === "EVENT" && frame.ns === ns;
+    const withdrawn = this.#queue.filter(isOfNamespace);
+    this.#queue = this.#queue.filter((waiting) => !isOfNamespace(waiting));
+    for (const { size } of withdrawn) this.#queuedBytes -= size;
+    return withdrawn.map(({ frame }) => frame);
+  }
+
+  /** The answer to an event has come: whether the event arrived is known, with or without a receipt (SES-047). */
+  answered(ackId: number): void {
+    const logged = this.#log.find(({ frame }) => frame.kind === "EVENT" && frame.ack_id === ackId);
+    if (logged !== undefined) logged.isAnswered = true;
+  }
+
   /** The session is over. */
   end(): Lost {
-    const lost = { unconfirmed: this.#log.map(({ frame }) => frame), queued: this.#queue.map(({ frame }) => frame) };
+    const unconfirmed = this.#log.filter(({ isAnswered }) => !isAnswered).map(({ frame }) => frame);
+    const lost = { unconfirmed, queued: this.#queue.map(({ frame }) => frame) };
     this.#log = [];
     this.#queue = [];
     this.#logBytes = this.#queuedBytes = this.#toReplay = 0;
@@ -134,9 +176,16 @@ export class Outbound {
   }
 
   /** SES-021 to SES-024: with the window closed answers alone go ahead, up to twice the window. */
-  #nextToNumber(): number {
-    if (this.#log.length === 0 || this.#logBytes < this.#window) return this.#queue.length > 0 ? 0 : -1;
-    if (this.#logBytes >= 2 * this.#window) return -1;
-    return this.#queue.findIndex(({ frame }) => frame.kind === "ACK" || frame.kind === "FAILED");
+  #nextToNumber(leaving: boolean): number {
+    const isOpen = this.#log.length === 0 || this.#logBytes < this.#window;
+    const first = this.#queue[0]?.frame.kind;
+    const isHeldBack = leaving && (first === "EVENT" || first === "CONNECT");
+    if (isOpen && !isHeldBack) return first === undefined ? -1 : 0;
+    if (this.#log.length > 0 && this.#logBytes >= 2 * this.#window) return -1;
+    return this.#queue.findIndex(({ frame }) => isAnswer(frame));
   }
+}
+
+function isAnswer(frame: Unnumbered): boolean {
+  return frame.kind === "ACK" || frame.kind === "FAILED";
 }

@@ -1,0 +1,466 @@
+// Which connection carries the session (session.md, "The session, on the client" and "A connection, on the
+// client"). Time, randomness and connections are arguments: every input is a method, and what is to be done
+// about it is left in `outputs`, in order.
+
+import { followed } from "./address.js";
+import { BackOff } from "./back_off.js";
+import { dispositionOf } from "./code.js";
+import { type Encoding, type Message, sizeOf } from "./encoding.js";
+import { type Close, type Frame, type GoAway, isSequenced, type Welcome } from "./frame.js";
+import { HeaderError } from "./header_error.js";
+import { Heartbeat, Patience } from "./heartbeat.js";
+import { LatestVersions } from "./latest.js";
+import type { Limits } from "./limits.js";
+import type { Output } from "./notices.js";
+import { Session } from "./session.js";
+import type { Value } from "./value.js";
+import { PROTOCOL_ERROR, Violation } from "./violation.js";
+
+const VERSION = 1;
+const NORMAL = 1000;
+const CUT = 1006;
+const SUPERSEDED = 3400;
+const STALE_ATTACH = 3401;
+const PING_TIMEOUT = 3402;
+const FRAME_TOO_LARGE = 3205;
+/** SES-008. */
+const WELCOME_TIMEOUT_MS = 20_000;
+/** LIM-008: a connection that lived longer than this begins the count of attempts anew. */
+const LIVED_MS = 10_000;
+/** SES-051: how long an older connection is read at most. */
+const CLOSING_MS = 1_000;
+/** The codes that WebSocket APIs report for a connection that ended without one (TRN-017). */
+const CUTS: readonly number[] = [1005, 1006, 1015];
+
+/** What a client is made with. */
+export interface Options {
+  readonly url: string;
+  readonly agent: string;
+  /** The credentials of the moment, asked for at every HELLO and AUTH. */
+  readonly auth: () => Value;
+  readonly limits: Limits;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
+type Role = "dialling" | "greeting" | "current" | "old" | "closing";
+
+interface Link {
+  readonly id: number;
+  role: Role;
+  resumes: boolean;
+  strict: boolean;
+  /** When WELCOME came, or HELLO was sent, or it became old: by the role. */
+  since: number;
+  watchdog: Heartbeat | null;
+  readonly versions: LatestVersions;
+  welcome: Welcome | null;
+}
+
+/** A GOAWAY that was read, its times as moments of the clock. */
+interface Leaving {
+  readonly slot: number;
+  readonly deadline: number;
+  readonly url: string | null;
+}
+
+/** The client's core. `now` is any clock in milliseconds that does not jump. */
+export class Connections {
+  readonly outputs: Output[] = [];
+  readonly session: Session;
+  readonly #encoding: Encoding;
+  readonly #options: Options;
+  readonly #backOff = new BackOff();
+  readonly #patience = new Patience();
+  readonly #links = new Map<number, Link>();
+  #lastLink = 0;
+  #current: Link | null = null;
+  /** The link that is being dialled, or awaits WELCOME. */
+  #attempt: Link | null = null;
+  #leaving: Leaving | null = null;
+  #switchWanted = false;
+  #isStopped = true;
+  #target: string;
+  /** Best-effort frames that were dropped, since no socket of theirs was connected, or they were stale or bad. */
+  dropped = 0;
+
+  constructor(encoding: Encoding, options: Options) {
+    this.#encoding = encoding;
+    this.#options = options;
+    this.#target = options.url;
+    this.session = new Session(encoding, options.limits, this.outputs);
+  }
+
+  /** The WELCOME of the current connection. */
+  get welcome(): Welcome | null {
+    return this.#current?.welcome ?? null;
+  }
+
+  /** The current connection. */
+  get currentLink(): number | null {
+    return this.#current?.id ?? null;
+  }
+
+  /** Dials, unless something is under way (COD-006: after the client stopped, too). */
+  start(): void {
+    if (!this.#isStopped) return;
+    this.#isStopped = false;
+    this.#backOff.reset();
+    this.#target = this.#options.url;
+    this.#dial(0);
+  }
+
+  /** SES-037: goes over to another connection, while this one goes on. */
+  switch(): void {
+    if (this.#current === null || this.#attempt !== null) return;
+    this.#switchWanted = true;
+    this.#dial(0);
+  }
+
+  /** The application ends the session; on a connection that awaits WELCOME too (SES-039). */
+  end(): void {
+    if (this.#isStopped) return;
+    this.#closeAll(NORMAL, "");
+    this.session.lose(NORMAL, "ended", false);
+    this.#stop(NORMAL, "ended", null);
+  }
+
+  /** HBT-009: the network came back, the page became visible. */
+  doubt(now: number): void {
+    if (this.#current?.watchdog?.doubt(now) === true) this.#ping(this.#current, now);
+  }
+
+  /** The transport is open. */
+  opened(id: number, now: number): void {
+    const link = this.#links.get(id);
+    if (link === undefined || link !== this.#attempt || link.role !== "dialling") {
+      this.outputs.push({ kind: "drop", link: id });
+      return;
+    }
+    if (this.session.begun !== null) {
+      this.session.attach += 1;
+      link.resumes = true;
+      link.strict = this.#current !== null && this.#leaving === null;
+    }
+    link.role = "greeting";
+    link.since = now;
+    this.#write(link, this.#hello(link));
+  }
+
+  /** The transport ended, or could not be opened. With a code of its own it is a CLOSE (TRN-017), else a cut. */
+  closed(id: number, code: number | null, reason: string, now: number): void {
+    const link = this.#links.get(id);
+    if (link === undefined) return;
+    this.#links.delete(id);
+    if (link.role === "closing") return;
+    if (link.role === "dialling") this.#dialFailed(link);
+    else if (code !== null && !CUTS.includes(code)) this.#onClose(link, closeOf(code, reason), now);
+    else this.#cut(link, now);
+  }
+
+  /** A message came, in a datagram or not. */
+  received(id: number, message: Message, now: number): void {
+    const link = this.#links.get(id);
+    if (link === undefined || link.role === "closing") return;
+    link.watchdog?.life(now);
+    try {
+      if (sizeOf(message) > this.#options.limits.frame) throw new Violation(FRAME_TOO_LARGE, "frame-too-large");
+      this.#dispatch(link, this.#encoding.decode(message, this.#options.limits.depth), sizeOf(message), now);
+    } catch (error) {
+      if (error instanceof HeaderError) this.#violation(link, PROTOCOL_ERROR, error.headerCause, now);
+      else if (error instanceof Violation) this.#violation(link, error.code, error.message, now);
+      else throw error;
+    }
+  }
+
+  /** Sends what may be sent, and the receipts that are due. To be called after every other input. */
+  pump(now: number): void {
+    const link = this.#current;
+    const inbound = this.session.begun?.inbound;
+    if (link === null || inbound === undefined) return;
+    const { outbound } = this.session;
+    const isLeaving = this.#leaving !== null;
+    for (let message = outbound.transmit(isLeaving); message !== null; message = outbound.transmit(isLeaving)) {
+      this.outputs.push({ kind: "send", link: link.id, message });
+    }
+    if (inbound.isReceiptDue(now) || (isLeaving && !inbound.isConfirmed)) {
+      this.#write(link, { kind: "RECEIVED", received: inbound.receipt });
+      inbound.told();
+    }
+  }
+
+  /** To be called when `deadline` has come, or at any other time. */
+  tick(now: number): void {
+    const attempt = this.#attempt;
+    if (attempt?.role === "greeting" && now >= attempt.since + WELCOME_TIMEOUT_MS) {
+      this.#forget(attempt);
+      this.#cut(attempt, now);
+    }
+    for (const link of [...this.#links.values()]) {
+      if (link.role === "old" && now >= link.since + CLOSING_MS) this.#forget(link);
+    }
+    this.#watch(now);
+    this.#leaveWhenAsked(now);
+  }
+
+  /** When `tick` is to be called next. */
+  get deadline(): number | null {
+    const times = [...this.#links.values()].filter(({ role }) => role === "old").map(({ since }) => since + CLOSING_MS);
+    if (this.#attempt?.role === "greeting") times.push(this.#attempt.since + WELCOME_TIMEOUT_MS);
+    if (this.#current?.watchdog) times.push(this.#current.watchdog.deadline);
+    const receiptDueAt = this.#current && this.session.begun?.inbound.receiptDueAt;
+    if (typeof receiptDueAt === "number") times.push(receiptDueAt);
+    const leaving = this.#attempt === null ? this.#leaving : null;
+    if (leaving !== null) times.push(this.session.isSettled ? leaving.slot : leaving.deadline);
+    return times.length === 0 ? null : Math.min(...times);
+  }
+
+  #dispatch(link: Link, frame: Frame, size: number, now: number): void {
+    if (frame.kind === "CLOSE") return this.#onClose(link, frame, now);
+    if (frame.kind === "WELCOME") return this.#onWelcome(link, frame, now);
+    if (link.role === "greeting") throw new Violation(PROTOCOL_ERROR, `${frame.kind} ahead of WELCOME`);
+    const { session } = this;
+    const inbound = session.begun?.inbound;
+    if (inbound === undefined) return;
+    if (isSequenced(frame)) {
+      if (frame.kind === "CONNECT") throw new Violation(PROTOCOL_ERROR, "CONNECT from a server");
+      if (!inbound.accept(frame.seq, size, now)) return;
+      this.#patience.counted();
+      return session.deliver(frame);
+    }
+    switch (frame.kind) {
+      case "RECEIVED":
+      case "PONG":
+        return session.outbound.receipt(frame.received);
+      case "PING":
+        session.outbound.receipt(frame.received);
+        if (link.role !== "current") return;
+        this.#write(link, { kind: "PONG", t: frame.t, received: inbound.receipt });
+        return inbound.told();
+      case "GOAWAY":
+        return this.#onGoAway(link, frame, now);
+      case "AUTH":
+        if (!frame.wanted || link.role !== "current") return;
+        return this.#write(link, { kind: "AUTH", auth: this.#options.auth(), wanted: false, expires: null });
+      case "DATAGRAM":
+      case "LATEST":
+        if (link.role !== "current" || !session.isConnected(frame.ns) || frame.badBody !== undefined) this.dropped += 1;
+        else if (frame.kind === "LATEST" && !link.versions.take(frame)) this.dropped += 1;
+        else this.outputs.push({ kind: "best effort", frame });
+        return;
+      case "HELLO":
+        throw new Violation(PROTOCOL_ERROR, "HELLO from a server");
+    }
+  }
+
+  #onWelcome(link: Link, welcome: Welcome, now: number): void {
+    const { session } = this;
+    if (link.role !== "greeting") throw new Violation(PROTOCOL_ERROR, "a second WELCOME");
+    if (welcome.v !== VERSION) throw new Violation(PROTOCOL_ERROR, "another version");
+    const { secret } = welcome;
+    if (welcome.resumed && (!link.resumes || welcome.session !== session.begun?.id)) {
+      throw new Violation(PROTOCOL_ERROR, "a session that was not asked for");
+    }
+    if (!welcome.resumed && (secret === null || link.strict)) {
+      throw new Violation(PROTOCOL_ERROR, "no secret, or a fresh session for a strict resume");
+    }
+    const old = this.#current;
+    if (welcome.resumed) {
+      session.outbound.resume(welcome.received);
+      session.begun?.inbound.told();
+      if (old !== null) Object.assign(old, { role: "old", since: now });
+      this.outputs.push({ kind: "resumed", session: welcome.session });
+    } else {
+      if (old !== null) this.#close(old, NORMAL, "");
+      if (link.resumes) session.lose(null, welcome.reason ?? "unknown", true);
+      session.begin(welcome, secret ?? "");
+      this.outputs.push({ kind: "began", session: welcome.session, reason: welcome.reason });
+    }
+    this.#attempt = null;
+    this.#current = link;
+    this.#leaving = null;
+    this.#switchWanted = false;
+    link.role = "current";
+    link.since = now;
+    link.welcome = welcome;
+    link.watchdog = new Heartbeat(welcome.ping_interval, welcome.ping_timeout, this.#patience.times, now);
+  }
+
+  /** SES-057, SES-061. */
+  #onGoAway(link: Link, { slot, deadline, url }: GoAway, now: number): void {
+    if (link.role === "current") this.#leaving = { slot: now + slot, deadline: now + deadline, url };
+  }
+
+  /** The code decides (SES-052). */
+  #onClose(link: Link, close: Close, now: number): void {
+    const { role } = link;
+    this.#shut(link, close.code, close.reason);
+    if (role === "greeting") return this.#attemptClosed(link, close);
+    const isTwin = close.attach === null ? this.#attempt?.role !== "greeting" : close.attach > this.session.attach;
+    if (role === "current") {
+      this.#leaveCurrent(now);
+      this.outputs.push({ kind: "detached", code: close.code, reason: close.reason });
+      if (close.code !== SUPERSEDED) return this.#act(close);
+      if (!isTwin) return this.#redial("at once", null);
+    }
+    if (close.code === SUPERSEDED && isTwin && (role === "current" || close.attach !== null)) {
+      // SES-040: somebody else has the same secret.
+      this.#closeAll(NORMAL, "");
+      this.session.lose(close.code, "superseded by somebody else", true);
+      this.#redial("back-off", null);
+    }
+  }
+
+  #attemptClosed(link: Link, close: Close): void {
+    this.#attempt = null;
+    const { session } = this;
+    if (close.code === STALE_ATTACH && link.resumes) session.attach = Math.max(session.attach, close.attach ?? 0);
+    if (this.#current === null) return this.#act(close);
+    const { sessionKept } = dispositionOf(close.code);
+    if (this.#leaving !== null || sessionKept) return this.#redial("back-off", close.retry_after);
+    this.#switchWanted = false;
+    this.outputs.push({ kind: "switch failed", code: close.code });
+  }
+
+  /** What a code says, once no connection carries the session. */
+  #act(close: Close): void {
+    const { sessionKept, retry } = dispositionOf(close.code);
+    this.#target = followed(this.#options.url, close.url);
+    const isKept = sessionKept && retry !== "never";
+    if (!isKept && (this.session.begun !== null || retry === "never")) {
+      this.#closeAll(NORMAL, "");
+      this.session.lose(close.code, close.reason, retry !== "never");
+    }
+    if (retry === "never") this.#stop(close.code, close.reason, close.data);
+    else this.#redial(retry, close.retry_after);
+  }
+
+  /** A connection is gone, and nobody said why (SES-054). */
+  #cut(link: Link, now: number): void {
+    if (link.role === "current") {
+      this.#leaveCurrent(now);
+      this.outputs.push({ kind: "detached", code: CUT, reason: "cut" });
+      this.#act(closeOf(CUT, "cut"));
+    } else if (link === this.#attempt) {
+      this.#attempt = null;
+      this.#redial("back-off", null);
+    }
+  }
+
+  #dialFailed(link: Link): void {
+    if (link !== this.#attempt) return;
+    this.#attempt = null;
+    this.#target = this.#options.url;
+    this.#redial("back-off", null);
+  }
+
+  /** SES-053; on an old connection it ends that connection and nothing else (SES-036). */
+  #violation(link: Link, code: number, reason: string, now: number): void {
+    if (link.role === "old") return this.#shut(link, SUPERSEDED, "");
+    this.#leaveCurrent(now);
+    this.#closeAll(code, reason);
+    if (this.session.begun !== null) this.session.lose(code, reason, true);
+    this.#redial("back-off", null);
+  }
+
+  #watch(now: number): void {
+    const link = this.#current;
+    const verdict = link?.watchdog?.check(now) ?? "nothing";
+    if (link === null || verdict === "nothing") return;
+    if (verdict === "ping") return this.#ping(link, now);
+    this.#patience.ranOut();
+    this.#close(link, PING_TIMEOUT, "ping-timeout");
+    this.#leaveCurrent(now);
+    this.outputs.push({ kind: "detached", code: PING_TIMEOUT, reason: "ping-timeout" });
+    this.#act(closeOf(CUT, "ping-timeout"));
+  }
+
+  /** SES-058: not before the slot; then as soon as all is settled; at the latest at the deadline. */
+  #leaveWhenAsked(now: number): void {
+    const leaving = this.#leaving;
+    if (leaving === null || this.#attempt !== null) return;
+    if (now < leaving.deadline && (now < leaving.slot || !this.session.isSettled)) return;
+    this.#target = followed(this.#options.url, leaving.url);
+    this.#dial(0);
+  }
+
+  #hello(link: Link): Frame {
+    const { begun, attach } = this.session;
+    const resume = begun && link.resumes
+      ? { session: begun.id, secret: begun.secret, attach, received: begun.inbound.receipt, strict: link.strict }
+      : null;
+    const { agent, auth, limits } = this.#options;
+    return { kind: "HELLO", v: VERSION, agent, auth: auth(), resume, features: [], limits, ping_interval: null };
+  }
+
+  #dial(delayMs: number): void {
+    this.#lastLink += 1;
+    const versions = new LatestVersions(this.#options.limits.latest_keys);
+    const link: Link = { id: this.#lastLink, role: "dialling", resumes: false, strict: false, since: 0, watchdog: null, versions, welcome: null };
+    this.#links.set(link.id, link);
+    this.#attempt = link;
+    this.outputs.push({ kind: "dial", link: link.id, url: this.#target, delayMs });
+  }
+
+  /** Dials again, unless an attempt is under way, or nothing asks for one. */
+  #redial(retry: "at once" | "back-off", retryAfterMs: number | null): void {
+    const isWanted = this.#current === null || this.#switchWanted || this.#leaving !== null;
+    if (this.#isStopped || this.#attempt !== null || !isWanted) return;
+    this.#dial(this.#backOff.next(retry === "at once", retryAfterMs, this.#options.random()));
+  }
+
+  /** The session has no connection any more. */
+  #leaveCurrent(now: number): void {
+    if (this.#current !== null && now - this.#current.since > LIVED_MS) this.#backOff.reset();
+    this.#current = null;
+    this.#leaving = null;
+    this.#switchWanted = false;
+  }
+
+  /** CLOSE wherever HELLO was sent; other connections are shut, and dials given up. */
+  #closeAll(code: number, reason: string): void {
+    for (const link of [...this.#links.values()]) {
+      if (link.role === "current" || link.role === "greeting") this.#close(link, code, reason);
+      else if (link.role === "old") this.#shut(link, SUPERSEDED, "");
+      else if (link.role === "dialling") this.#forget(link);
+    }
+    this.#current = null;
+    this.#attempt = null;
+    this.#leaving = null;
+    this.#switchWanted = false;
+  }
+
+  #stop(code: number, reason: string, data: Value): void {
+    this.#isStopped = true;
+    this.outputs.push({ kind: "stopped", code, reason, data });
+  }
+
+  #close(link: Link, code: number, reason: string): void {
+    this.#write(link, closeOf(code, reason));
+    this.#shut(link, code, reason);
+  }
+
+  #shut(link: Link, code: number, reason: string): void {
+    link.role = "closing";
+    this.outputs.push({ kind: "shut", link: link.id, code, reason });
+  }
+
+  #forget(link: Link): void {
+    this.#links.delete(link.id);
+    this.outputs.push({ kind: "drop", link: link.id });
+  }
+
+  #ping(link: Link, now: number): void {
+    const received = this.session.begun?.inbound.receipt ?? 0;
+    this.#write(link, { kind: "PING", t: Math.floor(now), received });
+    this.session.begun?.inbound.told();
+  }
+
+  #write(link: Link, frame: Frame): void {
+    this.outputs.push({ kind: "send", link: link.id, message: this.#encoding.encode(frame) });
+  }
+}
+
+function closeOf(code: number, reason: string): Close {
+  return { kind: "CLOSE", code, reason, retry_after: null, url: null, attach: null, data: null };
+}

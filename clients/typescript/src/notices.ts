@@ -1,0 +1,44 @@
+// What a session asks of its shell, and what it tells the application.
+
+import type { Message } from "./encoding.js";
+import type { Datagram, Latest } from "./frame.js";
+import type { Lost } from "./outbound.js";
+import type { Value } from "./value.js";
+
+/** How the wait for an ack ended. After `ended` the event may have run, unless it was not sent. */
+export type Outcome =
+  | { readonly kind: "answered"; readonly args: readonly Value[] }
+  | { readonly kind: "failed"; readonly code: number; readonly message: string; readonly data: Value }
+  | { readonly kind: "unreadable"; readonly cause: string }
+  | { readonly kind: "ended"; readonly why: "disconnected" | "session lost" | "not sent" };
+
+/** What is to be done with a connection; `link` is its number. */
+export type Order =
+  | { readonly kind: "dial"; readonly link: number; readonly url: string; readonly delayMs: number }
+  | { readonly kind: "send"; readonly link: number; readonly message: Message }
+  /** Close it with this code once what was sent has left; what comes from it is ignored. */
+  | { readonly kind: "shut"; readonly link: number; readonly code: number; readonly reason: string }
+  /** It is of no use any more, whatever state it is in. */
+  | { readonly kind: "drop"; readonly link: number };
+
+export type Notice =
+  | { readonly kind: "began"; readonly session: string; readonly reason: string | null }
+  | { readonly kind: "resumed"; readonly session: string }
+  | { readonly kind: "detached"; readonly code: number; readonly reason: string }
+  | { readonly kind: "switch failed"; readonly code: number }
+  | { readonly kind: "lost"; readonly code: number | null; readonly reason: string; readonly lost: Lost }
+  | { readonly kind: "stopped"; readonly code: number; readonly reason: string; readonly data: Value }
+  | { readonly kind: "connected"; readonly ns: string; readonly socketId: string; readonly data: Value }
+  | { readonly kind: "refused"; readonly ns: string; readonly code: number; readonly message: string; readonly data: Value }
+  | { readonly kind: "disconnected"; readonly ns: string; readonly code: number; readonly reason: string }
+  | { readonly kind: "event"; readonly ns: string; readonly event: string; readonly args: readonly Value[]; readonly due: AnswerDue | null }
+  | { readonly kind: "settled"; readonly ackId: number; readonly outcome: Outcome }
+  | { readonly kind: "best effort"; readonly frame: Datagram | Latest };
+
+/** An answer that the peer waits for. It is good for one socket alone. */
+export interface AnswerDue {
+  readonly ns: string;
+  readonly ackId: number;
+}
+
+export type Output = Order | Notice;

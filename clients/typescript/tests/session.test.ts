@@ -1,0 +1,278 @@
+// The client's session against a model of a server, with a clock, chance and connections of the test's own.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Connections } from "../src/connections.js";
+import { MESSAGE_PACK, type Message } from "../src/encoding.js";
+import { DEFAULT_LIMITS } from "../src/limits.js";
+import type { Notice, Output } from "../src/notices.js";
+import { closeWith, ModelServer } from "./model_server.js";
+
+type Wire = { readonly link: number; readonly message: Message; readonly toServer: boolean };
+
+/** Both sides and what is between them. Dials succeed at once, or wait for `opens`. */
+class World {
+  now = 1_000;
+  opens = true;
+  readonly wires: Wire[] = [];
+  readonly notices: Notice[] = [];
+  readonly sent: Message[] = [];
+  readonly shut: { link: number; code: number }[] = [];
+  readonly dials: Extract<Output, { kind: "dial" }>[] = [];
+  readonly server = new ModelServer((link, message) => this.wires.push({ link, message, toServer: false }));
+  readonly client: Connections;
+
+  constructor(random = () => 0.5) {
+    this.client = new Connections(MESSAGE_PACK, { url: "ws://host/trunkline", agent: "test", auth: () => "me", limits: DEFAULT_LIMITS, random });
+    this.client.start();
+    this.client.session.connect("/", null);
+    this.act();
+  }
+
+  /** Does what the client asks for. */
+  act(): void {
+    this.client.pump(this.now);
+    for (let output = this.client.outputs.shift(); output !== undefined; output = this.client.outputs.shift()) this.#do(output);
+  }
+
+  #do(output: Output): void {
+    if (output.kind === "send") {
+      this.sent.push(output.message);
+      this.wires.push({ link: output.link, message: output.message, toServer: true });
+    } else if (output.kind === "dial") {
+      this.dials.push(output);
+      if (this.opens) this.client.opened(output.link, this.now);
+    } else if (output.kind === "shut") {
+      this.shut.push({ link: output.link, code: output.code });
+      this.client.closed(output.link, null, "", this.now);
+    } else if (output.kind !== "drop") this.notices.push(output);
+  }
+
+  /** Carries the next message; false if there is none. */
+  step(): boolean {
+    const wire = this.wires.shift();
+    if (wire === undefined) return false;
+    if (wire.toServer) this.server.receive(wire.link, wire.message);
+    else this.client.received(wire.link, wire.message, this.now);
+    this.act();
+    return true;
+  }
+
+  settle(): void {
+    for (let steps = 0; this.step(); steps += 1) assert.ok(steps < 100_000, "it goes on for ever");
+  }
+
+  /** A connection is gone, with all that was under way on it. */
+  cut(link: number | null): void {
+    if (link === null) return;
+    this.wires.splice(0, this.wires.length, ...this.wires.filter((wire) => wire.link !== link));
+    if (this.server.current === link) this.server.current = 0;
+    this.client.closed(link, null, "", this.now);
+    this.act();
+  }
+
+  kinds(): string[] {
+    return this.notices.map(({ kind }) => kind);
+  }
+}
+
+test("a session begins, connects its namespace, and hands over the answer to an event", () => {
+  const world = new World();
+  const ackId = world.client.session.emit("/", "say", ["x"], true);
+  world.settle();
+  assert.deepEqual(world.kinds(), ["began", "connected", "settled"]);
+  assert.deepEqual(world.notices.at(-1), { kind: "settled", ackId, outcome: { kind: "answered", args: ["x"] } });
+  assert.equal(world.server.hellos[0]?.auth, "me");
+});
+
+test("after a cut the session is resumed, and what was under way arrives once", () => {
+  const world = new World();
+  world.settle();
+  world.client.session.emit("/", "say", [1], true);
+  world.act();
+  world.cut(world.client.currentLink);
+  world.settle();
+  assert.deepEqual(world.server.said, [1]);
+  assert.deepEqual(world.kinds(), ["began", "connected", "detached", "resumed", "settled"]);
+  assert.deepEqual([world.server.hellos[1]?.resume?.attach, world.server.hellos[1]?.resume?.strict], [1, false]);
+});
+
+test("a switch is strict, the older connection goes on until WELCOME, and its superseded is no trouble", () => {
+  const world = new World();
+  world.settle();
+  const before = world.client.currentLink;
+  world.client.switch();
+  world.client.session.emit("/", "say", [1], true);
+  world.act();
+  assert.equal(world.client.currentLink, before);
+  world.settle();
+  assert.notEqual(world.client.currentLink, before);
+  assert.equal(world.server.hellos[1]?.resume?.strict, true);
+  assert.deepEqual(world.kinds(), ["began", "connected", "settled", "resumed"]);
+  assert.deepEqual(world.shut, [{ link: before, code: 3400 }]);
+});
+
+test("a switch that is refused leaves the session where it was", () => {
+  const world = new World();
+  world.settle();
+  world.server.forgets = true;
+  world.client.switch();
+  world.act();
+  world.settle();
+  world.server.forgets = false;
+  world.client.session.emit("/", "say", [1], true);
+  world.act();
+  world.settle();
+  assert.deepEqual(world.kinds(), ["began", "connected", "switch failed", "settled"]);
+});
+
+test("superseded by a higher attach is a twin: the session is lost, and a fresh one begins", () => {
+  const world = new World();
+  world.settle();
+  world.server.write(world.server.current, closeWith(3400, 7));
+  world.settle();
+  assert.deepEqual(world.kinds(), ["began", "connected", "detached", "lost", "began", "connected"]);
+  assert.equal(world.server.hellos[1]?.resume, null);
+});
+
+test("stale-attach raises the counter, and the session is resumed", () => {
+  const world = new World();
+  world.settle();
+  world.opens = false;
+  world.cut(world.client.currentLink);
+  const link = world.dials.at(-1)?.link ?? 0;
+  world.client.opened(link, world.now);
+  world.opens = true;
+  world.client.received(link, MESSAGE_PACK.encode(closeWith(3401, 5)), world.now);
+  world.client.outputs.splice(0, 1);
+  world.act();
+  world.settle();
+  assert.equal(world.server.hellos.at(-1)?.resume?.attach, 6);
+  assert.equal(world.kinds().at(-1), "resumed");
+});
+
+test("a session that the server forgot is told as lost, with what is unknown, and its sockets connect again", () => {
+  const world = new World();
+  world.settle();
+  const ackId = world.client.session.emit("/", "say", [1], true);
+  world.act();
+  world.server.forgets = true;
+  world.cut(world.client.currentLink);
+  world.settle();
+  const lost = world.notices.find((notice) => notice.kind === "lost");
+  assert.deepEqual(lost?.kind === "lost" && lost.lost.unconfirmed.map(({ kind }) => kind), ["EVENT"]);
+  assert.deepEqual(world.notices.find(({ kind }) => kind === "settled"), { kind: "settled", ackId, outcome: { kind: "ended", why: "session lost" } });
+  assert.deepEqual(world.kinds().slice(-2), ["began", "connected"]);
+  assert.deepEqual(world.server.said, []);
+});
+
+test("a refused namespace is told, and can be connected again", () => {
+  const world = new World();
+  world.server.refuses = true;
+  world.settle();
+  assert.deepEqual(world.notices.at(-1), { kind: "refused", ns: "/", code: 3002, message: "no", data: null });
+  world.server.refuses = false;
+  world.client.session.connect("/", null);
+  world.act();
+  world.settle();
+  assert.equal(world.kinds().at(-1), "connected");
+});
+
+test("a namespace that is left ends its acks; an event for it is answered as not-connected", () => {
+  const world = new World();
+  world.settle();
+  world.client.session.emit("/", "say", [1], true);
+  world.client.session.disconnect("/");
+  world.server.outbound.push({ kind: "EVENT", ns: "/", ack_id: 9, event: "late", args: [] });
+  world.server.flush();
+  world.act();
+  world.settle();
+  assert.deepEqual(world.kinds(), ["began", "connected", "disconnected", "settled"]);
+  const failed = world.sent.map((message) => MESSAGE_PACK.decode(message)).find(({ kind }) => kind === "FAILED");
+  assert.deepEqual(failed?.kind === "FAILED" && [failed.ack_id, failed.code], [9, 3010]);
+});
+
+test("an AUTH that is wanted is answered with the credentials", () => {
+  const world = new World();
+  world.settle();
+  world.server.write(world.server.current, { kind: "AUTH", auth: null, wanted: true, expires: 1 });
+  world.settle();
+  assert.deepEqual(MESSAGE_PACK.decode(world.sent.at(-1) ?? ""), { kind: "AUTH", auth: "me", wanted: false, expires: null });
+});
+
+test("from GOAWAY on events wait, and the client leaves at the slot and not before it", () => {
+  const world = new World();
+  world.settle();
+  world.server.write(world.server.current, { kind: "GOAWAY", reason: "", slot: 500, deadline: 5_000, url: null });
+  world.settle();
+  world.client.session.emit("/", "say", [1], false);
+  world.act();
+  world.client.tick(world.now + 499);
+  assert.equal(world.dials.length, 1);
+  assert.deepEqual(world.server.said, []);
+  assert.equal(world.client.deadline, world.now + 500);
+  world.now += 500;
+  world.client.tick(world.now);
+  world.act();
+  world.settle();
+  assert.equal(world.server.hellos[1]?.resume?.strict, false);
+  assert.deepEqual(world.server.said, [1]);
+});
+
+test("a code that ends the session for good stops the client, and ends its sockets", () => {
+  const world = new World();
+  world.settle();
+  world.server.write(world.server.current, closeWith(3014));
+  world.settle();
+  assert.deepEqual(world.kinds().slice(2), ["detached", "lost", "disconnected", "stopped"]);
+  assert.equal(world.dials.length, 1);
+});
+
+test("a gap in the numbers ends the session with protocol-error", () => {
+  const world = new World();
+  world.settle();
+  world.server.write(world.server.current, { kind: "EVENT", seq: 9, ns: "/", ack_id: null, event: "x", args: [] });
+  world.settle();
+  assert.equal(world.shut[0]?.code, 3200);
+  assert.deepEqual(world.kinds().slice(2), ["lost", "began", "connected"]);
+});
+
+test("a connection on which WELCOME does not come is dropped, and dialled again", () => {
+  const world = new World();
+  world.now += 20_000;
+  world.client.tick(world.now);
+  world.act();
+  assert.equal(world.dials.length, 2);
+});
+
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+const FIRST_SEED = Number(process.env["SEED"] ?? 0);
+
+test("whatever is cut or switched, every event arrives once and in order, and every ack is settled", () => {
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + 200; seed += 1) {
+    const random = generator(seed);
+    const world = new World(random);
+    for (let at = 0; at < 60; at += 1) {
+      world.client.session.emit("/", "say", [at], at % 2 === 0);
+      world.server.outbound.push({ kind: "EVENT", ns: "/", ack_id: null, event: "tick", args: [at] });
+      world.server.flush();
+      world.act();
+      for (let steps = Math.floor(random() * 6); steps > 0; steps -= 1) world.step();
+      if (random() < 0.1) world.cut(world.client.currentLink);
+      if (random() < 0.1) world.client.switch();
+      world.act();
+    }
+    world.settle();
+    assert.deepEqual(world.server.said, Array.from({ length: 60 }, (_, at) => at), `seed ${seed}`);
+    const settled = world.notices.flatMap((notice) => (notice.kind === "settled" ? [notice.outcome] : []));
+    assert.deepEqual(settled, Array.from({ length: 30 }, (_, at) => ({ kind: "answered", args: [2 * at] })), `seed ${seed}`);
+    assert.ok(!world.kinds().includes("lost"), `seed ${seed}`);
+  }
+});
