@@ -25,6 +25,10 @@ export class Emulation {
     this.#waiting.set(key, frame);
   }
 
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0;
+  }
+
   /** The next frame to hand over, in the order they were put in. */
   take(): Datagram | Latest | null {
     for (const [key, frame] of this.#waiting) {

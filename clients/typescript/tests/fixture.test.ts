@@ -1,38 +1,17 @@
 // The codec and the two machines against the real server, in both encodings: the machines are driven here
-// by hand, since the client has no session of its own yet. FIXTURE is the fixture server's path.
+// by hand, without the session. FIXTURE is the fixture server's path.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { type Encoding, JSON_ENCODING, MESSAGE_PACK, type Message, sizeOf } from "../src/encoding.js";
 import { type Frame, isSequenced, type Welcome } from "../src/frame.js";
 import { Inbound } from "../src/inbound.js";
 import { DEFAULT_LIMITS } from "../src/limits.js";
 import { Outbound, type Unnumbered } from "../src/outbound.js";
 import type { Value } from "../src/value.js";
+import { fixtureServer, needsFixture as options } from "./fixture_server.js";
 
-const FIXTURE = process.env["FIXTURE"];
-const options = { skip: FIXTURE === undefined && "FIXTURE is not set", timeout: 60_000 };
-
-let server: ChildProcess | undefined;
-let address = "";
-
-before(async () => {
-  if (FIXTURE === undefined) return;
-  const process = spawn(FIXTURE, ["--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
-  server = process;
-  for await (const chunk of process.stdout) {
-    const found = /listening on (\S+)/.exec(String(chunk));
-    if (found?.[1] === undefined) continue;
-    address = found[1];
-    return;
-  }
-  throw new Error("the fixture server ended before it listened");
-});
-
-after(() => {
-  server?.kill();
-});
+const address = fixtureServer();
 
 /** One session of `/`, over as many connections as it is given. */
 class Driven {
@@ -52,7 +31,7 @@ class Driven {
 
   /** A first connection, or one that resumes while the one before is no longer listened to. */
   attach(): Promise<Welcome> {
-    const socket = new WebSocket(`ws://${address}/trunkline`, [this.encoding.subprotocol]);
+    const socket = new WebSocket(`ws://${address()}/trunkline`, [this.encoding.subprotocol]);
     socket.binaryType = "arraybuffer";
     if (this.#socket !== null) this.#socket.onmessage = null;
     this.#socket = socket;

@@ -1,0 +1,191 @@
+// One socket of the application.
+
+import type { Datagram, Latest } from "./frame.js";
+import type { AnswerDue, Outcome } from "./notices.js";
+import type { Session } from "./session.js";
+import type { Value } from "./value.js";
+
+const UNKNOWN_EVENT = 3009;
+const INTERNAL = 3011;
+
+/** A handler of events. What it returns, or resolves with, is the answer, if the server asked for one. */
+export type Handler = (...args: Value[]) => Value | undefined | void | Promise<Value | undefined | void>;
+
+/** The server answered with FAILED; a handler that throws it answers so itself. */
+export class EventFailed extends Error {
+  constructor(readonly code: number, message: string, readonly data: Value = null) {
+    super(message);
+  }
+}
+
+/** There will be no answer. Unless `why` is `not sent`, the event may have run. */
+export class NoAnswer extends Error {
+  constructor(readonly why: "disconnected" | "session lost" | "not sent" | "timeout" | "unreadable") {
+    super(`no answer: ${why}`);
+  }
+}
+
+/** The socket was refused, or ended. */
+export class SocketEnded extends Error {
+  constructor(readonly code: number, reason: string) {
+    super(reason);
+  }
+}
+
+type BestEffort = (frame: Datagram | Omit<Latest, "version">, delivery: "volatile" | "datagram") => boolean;
+
+interface Waiting {
+  readonly resolve: (args: readonly Value[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Attached to a namespace; it outlives connections, and sessions too. `Client.socket` gives it. */
+export class Socket {
+  readonly #session: Session;
+  readonly #act: () => void;
+  readonly #bestEffort: BestEffort;
+  readonly #handlers = new Map<string, Set<Handler>>();
+  readonly #waiting = new Map<number, Waiting>();
+  #ready: { promise: Promise<string>; resolve: (id: string) => void; reject: (error: Error) => void };
+  /** The public id, once the socket is connected; it changes with the session. */
+  id: string | null = null;
+
+  /** Use `Client.socket`. */
+  constructor(readonly ns: string, session: Session, act: () => void, bestEffort: BestEffort) {
+    this.#session = session;
+    this.#act = act;
+    this.#bestEffort = bestEffort;
+    this.#ready = deferred();
+  }
+
+  /** The id of the socket when it is connected. Rejects with `SocketEnded`. */
+  get ready(): Promise<string> {
+    return this.#ready.promise;
+  }
+
+  /** Calls `handler` for every such event, the best-effort ones too. */
+  on(event: string, handler: Handler): this {
+    const handlers = this.#handlers.get(event) ?? new Set();
+    this.#handlers.set(event, handlers.add(handler));
+    return this;
+  }
+
+  /** As `on`, for the next such event alone. */
+  once(event: string, handler: Handler): this {
+    const only: Handler = (...args) => {
+      this.off(event, only);
+      return handler(...args);
+    };
+    return this.on(event, only);
+  }
+
+  off(event: string, handler: Handler): this {
+    const handlers = this.#handlers.get(event);
+    handlers?.delete(handler);
+    if (handlers?.size === 0) this.#handlers.delete(event);
+    return this;
+  }
+
+  /** Exactly once and in order. Throws `Overflow`, `TooLarge`, `NamespaceError`, `RangeError` or `TypeError`. */
+  emit(event: string, ...args: Value[]): void {
+    this.#session.emit(this.ns, event, args, false);
+    this.#act();
+  }
+
+  /** The args of the answer. Rejects with `EventFailed`, `NoAnswer`, `TooManyPendingAcks` and what `emit` throws. */
+  async emitWithAck(timeoutMs: number, event: string, ...args: Value[]): Promise<readonly Value[]> {
+    const ackId = this.#session.emit(this.ns, event, args, true) ?? 0;
+    const answer = new Promise<readonly Value[]>((resolve, reject) => this.#waiting.set(ackId, { resolve, reject }));
+    const timer = setTimeout(() => this.#giveUp(ackId), timeoutMs);
+    this.#act();
+    return answer.finally(() => clearTimeout(timer));
+  }
+
+  /** Sent only if nothing waits for the connection, and lost with it. Whether it was sent (BEF-012). */
+  volatile(event: string, ...args: Value[]): boolean {
+    return this.#bestEffort({ kind: "DATAGRAM", ns: this.ns, event, args }, "volatile");
+  }
+
+  /** Best effort. Whether it was taken; throws `TooLarge` above the server's `limits.datagram`. */
+  datagram(event: string, ...args: Value[]): boolean {
+    return this.#bestEffort({ kind: "DATAGRAM", ns: this.ns, event, args }, "datagram");
+  }
+
+  /** The newest value of `key`, best effort: a newer one replaces one that waits. As `datagram` otherwise. */
+  latest(key: string, event: string, ...args: Value[]): boolean {
+    return this.#bestEffort({ kind: "LATEST", ns: this.ns, event, key, args }, "datagram");
+  }
+
+  /** Leaves the namespace; what was emitted before is sent. */
+  disconnect(): void {
+    this.#session.disconnect(this.ns);
+    this.#act();
+  }
+
+  /** For the client: the socket is connected. */
+  connected(id: string): void {
+    this.id = id;
+    this.#ready.resolve(id);
+  }
+
+  /** For the client: the socket has ended. */
+  ended(code: number, reason: string): void {
+    const error = new SocketEnded(code, reason);
+    this.id = null;
+    // Whoever waits is told now; whoever asks later, by a promise of its own.
+    this.#ready.reject(error);
+    this.#ready = deferred();
+    this.#ready.reject(error);
+  }
+
+  /** For the client: an ack has ended. */
+  settle(ackId: number, outcome: Outcome): void {
+    const waiting = this.#waiting.get(ackId);
+    this.#waiting.delete(ackId);
+    if (outcome.kind === "answered") waiting?.resolve(outcome.args);
+    else if (outcome.kind === "failed") waiting?.reject(new EventFailed(outcome.code, outcome.message, outcome.data));
+    else waiting?.reject(new NoAnswer(outcome.kind === "ended" ? outcome.why : "unreadable"));
+  }
+
+  /** For the client: an event has come. */
+  take(event: string, args: readonly Value[], due: AnswerDue | null): void {
+    const handlers = [...(this.#handlers.get(event) ?? [])];
+    if (handlers.length === 0 && due !== null) this.#fail(due, new EventFailed(UNKNOWN_EVENT, "unknown-event"));
+    for (const handler of handlers) void this.#run(handler, args, due);
+  }
+
+  /** The first handler that ends gives the answer. An error that is not meant for the server stays here. */
+  async #run(handler: Handler, args: readonly Value[], due: AnswerDue | null): Promise<void> {
+    try {
+      const answer = await handler(...args);
+      if (due !== null) this.#session.answer(due, { args: answer === undefined ? [] : [answer] });
+      this.#act();
+    } catch (error) {
+      if (due !== null) this.#fail(due, error instanceof EventFailed ? error : new EventFailed(INTERNAL, "internal"));
+      if (!(error instanceof EventFailed)) console.error(`a handler in ${this.ns} failed`, error);
+    }
+  }
+
+  #fail(due: AnswerDue, { code, message, data }: EventFailed): void {
+    this.#session.answer(due, { code, message, data });
+    this.#act();
+  }
+
+  #giveUp(ackId: number): void {
+    this.#session.acks.giveUp(ackId);
+    this.#waiting.get(ackId)?.reject(new NoAnswer("timeout"));
+    this.#waiting.delete(ackId);
+  }
+}
+
+function deferred() {
+  let resolve: (id: string) => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<string>((onId, onError) => {
+    resolve = onId;
+    reject = onError;
+  });
+  // Whoever does not ask for it is not to be troubled by it.
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}

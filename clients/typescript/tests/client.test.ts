@@ -1,0 +1,102 @@
+// The client of an application, against the real server. FIXTURE is the fixture server's path.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Client, connect, type State } from "../src/client.js";
+import { JSON_ENCODING, MESSAGE_PACK } from "../src/encoding.js";
+import { EventFailed, NoAnswer, SocketEnded } from "../src/socket.js";
+import { openWebSocket } from "../src/transport/websocket.js";
+import type { Transport } from "../src/transport/transport.js";
+import { fixtureServer, needsFixture } from "./fixture_server.js";
+
+const address = fixtureServer();
+const WAIT_MS = 30_000;
+
+async function withClient(client: Client, use: (client: Client) => Promise<void>): Promise<void> {
+  try {
+    await use(client);
+  } finally {
+    client.close();
+  }
+}
+
+for (const encoding of [MESSAGE_PACK, JSON_ENCODING]) {
+  test(`a socket connects, is answered, and is told failures, in ${encoding.name}`, needsFixture, () =>
+    withClient(connect(`http://${address()}`, { encoding }), async (client) => {
+      const socket = client.socket("/", { name: "x" });
+      assert.notEqual(await socket.ready, "");
+      assert.equal(client.state, "connected");
+      assert.deepEqual(await socket.emitWithAck(WAIT_MS, "echo", 1, "two", [3]), [1, "two", [3]]);
+      const failed = socket.emitWithAck(WAIT_MS, "fail", 4042, "no such room");
+      await assert.rejects(failed, (error) => error instanceof EventFailed && error.code === 4042);
+    }));
+
+  test(`events go on, each once and in order, across switches and cuts, in ${encoding.name}`, needsFixture, async () => {
+    let latest: Transport | undefined;
+    // What a cut looks like to a client: the connection ends, and no code tells why.
+    let cut = () => {};
+    const client = connect(`ws://${address()}`, {
+      encoding,
+      open(url, subprotocol, listener) {
+        let isCut = false;
+        const unlessCut = (then: () => void) => (isCut ? undefined : then());
+        latest = openWebSocket(url, subprotocol, {
+          onOpen: () => unlessCut(() => listener.onOpen()),
+          onMessage: (message) => unlessCut(() => listener.onMessage(message)),
+          onClosed: (code, reason) => unlessCut(() => listener.onClosed(code, reason)),
+        });
+        cut = () => {
+          isCut = true;
+          listener.onClosed(null, "");
+        };
+        return latest;
+      },
+    });
+    await withClient(client, async () => {
+      const states: State[] = [];
+      client.watch((state) => states.push(state));
+      const socket = client.socket();
+      await socket.ready;
+      const ticks: unknown[] = [];
+      const all = new Promise<void>((resolve) => {
+        socket.on("tick", (tick) => {
+          ticks.push(tick);
+          if (ticks.length === 50) client.switch();
+          if (ticks.length === 120) queueMicrotask(cut);
+          if (ticks.length === 200) resolve();
+        });
+      });
+      socket.emit("count", 200, 5);
+      await all;
+      assert.deepEqual(ticks, Array.from({ length: 200 }, (_, at) => at + 1));
+      assert.deepEqual(states.slice(-2), ["connecting", "connected"]);
+    });
+  });
+}
+
+test("a namespace that does not exist is refused, and the session goes on", needsFixture, () =>
+  withClient(connect(`ws://${address()}`), async (client) => {
+    await assert.rejects(client.socket("/nowhere").ready, (error) => error instanceof SocketEnded && error.code === 3004);
+    assert.deepEqual(await client.socket().emitWithAck(WAIT_MS, "echo", 1), [1]);
+  }));
+
+test("an answer that does not come in time ends the wait alone", needsFixture, () =>
+  withClient(connect(`ws://${address()}`), async (client) => {
+    const socket = client.socket();
+    const late = socket.emitWithAck(0, "echo", 1);
+    await assert.rejects(late, (error) => error instanceof NoAnswer && error.why === "timeout");
+    assert.deepEqual(await socket.emitWithAck(WAIT_MS, "echo", 2), [2]);
+  }));
+
+test("closing ends the sockets and stops the client; it can begin again", needsFixture, async () => {
+  const client = connect(`ws://${address()}`);
+  const socket = client.socket();
+  const waiting = socket.ready;
+  client.close();
+  await assert.rejects(waiting, SocketEnded);
+  assert.equal(client.state, "stopped");
+  client.start();
+  await withClient(client, async () => {
+    assert.notEqual(await client.socket().ready, "");
+  });
+});
