@@ -14,6 +14,7 @@ import puppeteer from "puppeteer-core";
 
 const [program] = process.argv.slice(2);
 const LIMIT_MS = 60_000;
+const CLIENT = join(import.meta.dirname, "../../clients/typescript/build/src");
 const MSGPACK = join(import.meta.dirname, "node_modules/@msgpack/msgpack/dist.esm");
 
 async function startFixture() {
@@ -28,12 +29,13 @@ async function startPages() {
     const { pathname } = new URL(request.url, "http://localhost");
     const isMsgpack = pathname.startsWith("/msgpack/");
     const file = isMsgpack ? join(MSGPACK, pathname.slice("/msgpack/".length))
+      : pathname.startsWith("/client/") ? join(CLIENT, pathname.slice("/client/".length))
       : pathname === "/session.mjs" ? join(import.meta.dirname, "session.mjs") : null;
     if (!file) {
       response.setHeader("content-type", "text/html");
       return response.end("<!doctype html><title>test</title>");
     }
-    const type = extname(file) === ".mjs" ? "text/javascript" : "text/plain";
+    const type = [".js", ".mjs"].includes(extname(file)) ? "text/javascript" : "text/plain";
     response.setHeader("content-type", type);
     response.end(await readFile(file));
   });
@@ -142,6 +144,37 @@ const CHECKS = {
     assert.deepEqual(told.transports, ["websocket", "webtransport", "websocket", "webtransport"]);
     assert.deepEqual(told.closes.filter((code) => code !== 1000), [3400, 3400, 3400, 3400]);
   },
+
+  async "the TypeScript client: acks, datagrams, and events over switches of the transport"(page) {
+    const told = await page.evaluate(async () => {
+      const { connect } = await import("/client/client.js");
+      const { openWebSocket } = await import("/client/transport/websocket.js");
+      const { webTransport } = await import("/client/transport/webtransport.js");
+      const { port, hash } = window.address;
+      const overWebTransport = webTransport([Uint8Array.from(hash)]);
+      const client = connect(`https://127.0.0.1:${port}`, { open: overWebTransport });
+      const socket = client.socket();
+      const [{ transport }] = await socket.emitWithAck(20_000, "whoami");
+      const heard = new Promise((resolve) => socket.once("msg", resolve));
+      socket.datagram("bcast", "from the page");
+      const datagram = await heard;
+      const ticks = [];
+      socket.on("tick", (tick) => {
+        ticks.push(tick);
+        if (ticks.length === 500) client.switch((_url, ...more) => openWebSocket(`ws://127.0.0.1:${port}/trunkline`, ...more));
+        if (ticks.length === 1_500) client.switch(overWebTransport);
+      });
+      await socket.emitWithAck(20_000, "count", 2_500, 1);
+      await window.until("the ticks arrive", () => ticks.length >= 2_500);
+      const [after] = await socket.emitWithAck(20_000, "whoami");
+      client.close();
+      return { transport, datagram, ticks, after: after.transport };
+    });
+    assert.equal(told.transport, "webtransport");
+    assert.equal(told.datagram, "from the page");
+    assert.deepEqual(told.ticks, [...Array(2_500).keys()].map((index) => index + 1));
+    assert.equal(told.after, "webtransport");
+  },
 };
 
 const BROWSERS = {
@@ -164,6 +197,7 @@ async function run(name, browser, fixture, pages) {
       try {
         await page.goto(`http://127.0.0.1:${pages.address().port}/`);
         await page.evaluate(async (address) => {
+          window.address = address;
           const { Session } = await import("/session.mjs");
           window.open_ = async (transport) => {
             const session = new Session(address);

@@ -1,4 +1,4 @@
-// The client of an application: a session with sockets, over WebSocket.
+// The client of an application: a session with sockets, over WebSocket or WebTransport.
 
 import { webSocketUrl } from "./address.js";
 import { Connections } from "./connections.js";
@@ -46,8 +46,9 @@ export function connect(url: string, options: ClientOptions = {}): Client {
 /** A session, whatever connections carry it, and its sockets. */
 export class Client {
   readonly #core: Connections;
-  readonly #open: Open;
+  #open: Open;
   readonly #encoding: Encoding;
+  readonly #limits: Limits;
   readonly #transports = new Map<number, Transport>();
   readonly #timers = new Map<number, ReturnType<typeof setTimeout>>();
   readonly #sockets = new Map<string, Socket>();
@@ -65,11 +66,12 @@ export class Client {
     const { auth = null, agent = "trunkline-typescript" } = options;
     this.#encoding = options.encoding ?? MESSAGE_PACK;
     this.#open = options.open ?? openWebSocket;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#core = new Connections(this.#encoding, {
       url: webSocketUrl(url),
       agent,
       auth: typeof auth === "function" ? auth : () => auth,
-      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      limits: this.#limits,
       random: Math.random,
     });
     this.#core.start();
@@ -103,8 +105,12 @@ export class Client {
     return socket;
   }
 
-  /** Goes over to another connection of the same server, while the present one goes on (SES-037). */
-  switch(): void {
+  /**
+   * Goes over to another connection of the same server, while the present one goes on (SES-037). With `open`,
+   * that one and all that follow are opened by it.
+   */
+  switch(open: Open = this.#open): void {
+    this.#open = open;
     this.#core.switch();
     this.#act();
   }
@@ -177,8 +183,11 @@ export class Client {
       this.#act();
     };
     const transport = this.#open(url, this.#encoding.subprotocol, {
+      frameLimit: this.#limits.frame,
       onOpen: ifKnown((now) => this.#core.opened(link, now)),
       onMessage: (message) => ifKnown((now) => this.#core.received(link, message, now))(),
+      onDatagram: (message) => ifKnown(() => this.#core.datagram(link, message))(),
+      onTooLarge: ifKnown((now) => this.#core.tooLarge(link, now)),
       onClosed: (code, reason) => ifKnown((now) => {
         this.#core.closed(link, code, reason, now);
         this.#forget(link);
@@ -249,6 +258,8 @@ export class Client {
     if (delivery === "volatile") {
       if (transport === undefined || transport.buffered > 0) return false;
       transport.send(message);
+    } else if (welcome.datagrams === "native" && transport?.sendDatagram !== undefined) {
+      transport.sendDatagram(message);
     } else {
       this.#bestEffort.push(sent);
       this.#drain();

@@ -6,7 +6,7 @@ import { followed } from "./address.js";
 import { BackOff } from "./back_off.js";
 import { dispositionOf } from "./code.js";
 import { type Encoding, type Message, sizeOf } from "./encoding.js";
-import { type Close, type Frame, type GoAway, isSequenced, type Welcome } from "./frame.js";
+import { type Close, type Datagram, type Frame, type GoAway, isSequenced, type Latest, type Welcome } from "./frame.js";
 import { HeaderError } from "./header_error.js";
 import { Heartbeat, Patience } from "./heartbeat.js";
 import { LatestVersions } from "./latest.js";
@@ -158,7 +158,25 @@ export class Connections {
     else this.#cut(link, now);
   }
 
-  /** A message came, in a datagram or not. */
+  /** A message is coming that is larger than `limits.frame` (SES-056). */
+  tooLarge(id: number, now: number): void {
+    const link = this.#links.get(id);
+    if (link !== undefined && link.role !== "closing") this.#violation(link, FRAME_TOO_LARGE, "frame-too-large", now);
+  }
+
+  /** A datagram came. What is no best-effort frame, or comes on another connection, is dropped (ENC-011). */
+  datagram(id: number, message: Message): void {
+    const link = this.#links.get(id);
+    try {
+      const frame = this.#encoding.decode(message, this.#options.limits.depth);
+      if (link !== undefined && (frame.kind === "DATAGRAM" || frame.kind === "LATEST")) return this.#onBestEffort(link, frame);
+    } catch (error) {
+      if (!(error instanceof HeaderError)) throw error;
+    }
+    this.dropped += 1;
+  }
+
+  /** A message came. */
   received(id: number, message: Message, now: number): void {
     const link = this.#links.get(id);
     if (link === undefined || link.role === "closing") return;
@@ -244,13 +262,17 @@ export class Connections {
         return this.#write(link, { kind: "AUTH", auth: this.#options.auth(), wanted: false, expires: null });
       case "DATAGRAM":
       case "LATEST":
-        if (link.role !== "current" || !session.isConnected(frame.ns) || frame.badBody !== undefined) this.dropped += 1;
-        else if (frame.kind === "LATEST" && !link.versions.take(frame)) this.dropped += 1;
-        else this.outputs.push({ kind: "best effort", frame });
-        return;
+        return this.#onBestEffort(link, frame);
       case "HELLO":
         throw new Violation(PROTOCOL_ERROR, "HELLO from a server");
     }
+  }
+
+  /** BEF-002, BEF-007. */
+  #onBestEffort(link: Link, frame: Datagram | Latest): void {
+    const isTaken = link.role === "current" && this.session.isConnected(frame.ns) && frame.badBody === undefined;
+    if (isTaken && (frame.kind === "DATAGRAM" || link.versions.take(frame))) this.outputs.push({ kind: "best effort", frame });
+    else this.dropped += 1;
   }
 
   #onWelcome(link: Link, welcome: Welcome, now: number): void {

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Client, connect, type State } from "../src/client.js";
 import { JSON_ENCODING, MESSAGE_PACK } from "../src/encoding.js";
+import { TooLarge } from "../src/outbound.js";
 import { EventFailed, NoAnswer, SocketEnded } from "../src/socket.js";
 import { openWebSocket } from "../src/transport/websocket.js";
-import type { Transport } from "../src/transport/transport.js";
 import { fixtureServer, needsFixture } from "./fixture_server.js";
 
 const address = fixtureServer();
@@ -32,7 +32,6 @@ for (const encoding of [MESSAGE_PACK, JSON_ENCODING]) {
     }));
 
   test(`events go on, each once and in order, across switches and cuts, in ${encoding.name}`, needsFixture, async () => {
-    let latest: Transport | undefined;
     // What a cut looks like to a client: the connection ends, and no code tells why.
     let cut = () => {};
     const client = connect(`ws://${address()}`, {
@@ -40,7 +39,8 @@ for (const encoding of [MESSAGE_PACK, JSON_ENCODING]) {
       open(url, subprotocol, listener) {
         let isCut = false;
         const unlessCut = (then: () => void) => (isCut ? undefined : then());
-        latest = openWebSocket(url, subprotocol, {
+        const transport = openWebSocket(url, subprotocol, {
+          frameLimit: listener.frameLimit,
           onOpen: () => unlessCut(() => listener.onOpen()),
           onMessage: (message) => unlessCut(() => listener.onMessage(message)),
           onClosed: (code, reason) => unlessCut(() => listener.onClosed(code, reason)),
@@ -49,7 +49,7 @@ for (const encoding of [MESSAGE_PACK, JSON_ENCODING]) {
           isCut = true;
           listener.onClosed(null, "");
         };
-        return latest;
+        return transport;
       },
     });
     await withClient(client, async () => {
@@ -83,7 +83,7 @@ test("a namespace that does not exist is refused, and the session goes on", need
 test("an answer that does not come in time ends the wait alone", needsFixture, () =>
   withClient(connect(`ws://${address()}`), async (client) => {
     const socket = client.socket();
-    const late = socket.emitWithAck(0, "echo", 1);
+    const late = socket.emitWithAck(1, "never");
     await assert.rejects(late, (error) => error instanceof NoAnswer && error.why === "timeout");
     assert.deepEqual(await socket.emitWithAck(WAIT_MS, "echo", 2), [2]);
   }));
@@ -100,3 +100,16 @@ test("closing ends the sockets and stops the client; it can begin again", needsF
     assert.notEqual(await client.socket().ready, "");
   });
 });
+
+test("best-effort frames go both ways, and one that is too large is refused", needsFixture, () =>
+  withClient(connect(`ws://${address()}`), async (client) => {
+    const socket = client.socket();
+    await socket.ready;
+    const values = new Promise((resolve) => socket.once("p", (value) => resolve(value)));
+    await socket.emitWithAck(WAIT_MS, "latest", "p", "key", 7);
+    assert.equal(await values, 7);
+    const heard = new Promise((resolve) => socket.once("msg", (value) => resolve(value)));
+    assert.equal(socket.datagram("bcast", "from here"), true);
+    assert.equal(await heard, "from here");
+    assert.throws(() => socket.datagram("bcast", "x".repeat(1_000)), TooLarge);
+  }));
