@@ -10,4 +10,11 @@ if [ ! -e node_modules/installed ] || [ package-lock.json -nt node_modules/insta
   npm ci --silent
   touch node_modules/installed
 fi
+
+# The pages load the TypeScript client as it is compiled.
+client=../../clients/typescript
+if [ ! -e $client/node_modules/installed ] || [ $client/package-lock.json -nt $client/node_modules/installed ]; then
+  (cd $client && npm ci --silent && touch node_modules/installed)
+fi
+(cd $client && npx --no-install tsc)
 exec node browsers.mjs "$target/release/trunkline-fixture"
