@@ -8,7 +8,7 @@ import type { Ack, Connected, Disconnect, Event, Failed, Refused, Sequenced, Wel
 import { Inbound } from "./inbound.js";
 import { bounded, LEAST, type Limits } from "./limits.js";
 import type { AnswerDue, Outcome, Output } from "./notices.js";
-import { Outbound, type Unnumbered } from "./outbound.js";
+import { Outbound, Overflow, TooLarge, type Unnumbered } from "./outbound.js";
 import { checkValue, type Value } from "./value.js";
 
 const NOT_CONNECTED = 3010;
@@ -168,7 +168,13 @@ export class Session {
   #renew(attachment: Attachment): void {
     attachment.state = "pending";
     attachment.connect = null;
-    this.outbound.push(attachment.asked);
+    try {
+      this.outbound.push(attachment.asked);
+    } catch (error) {
+      // Until WELCOME the least that every peer takes counts, and its `auth` may be larger.
+      if (!(error instanceof TooLarge || error instanceof Overflow)) throw error;
+      this.#end(attachment.asked.ns, DISCONNECTED, error.message);
+    }
   }
 
   #onConnected(frame: Connected): void {

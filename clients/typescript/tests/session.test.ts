@@ -166,6 +166,20 @@ test("a session that the server forgot is told as lost, with what is unknown, an
   assert.deepEqual(world.server.said, []);
 });
 
+test("a namespace whose credentials are too large to be sent ahead of WELCOME ends with its session", () => {
+  const world = new World();
+  world.settle();
+  world.client.session.connect("/large", "x".repeat(20_000));
+  world.act();
+  world.settle();
+  world.server.forgets = true;
+  world.cut(world.client.currentLink);
+  world.settle();
+  const ended = world.notices.flatMap((notice) => (notice.kind === "disconnected" ? [notice.ns] : []));
+  assert.deepEqual(ended, ["/large"]);
+  assert.deepEqual(world.kinds().slice(-2), ["began", "connected"]);
+});
+
 test("a refused namespace is told, and can be connected again", () => {
   const world = new World();
   world.server.refuses = true;
