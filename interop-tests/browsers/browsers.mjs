@@ -98,7 +98,9 @@ const CHECKS = {
       session.close();
       return sizes;
     });
-    assert.ok(arrived.length > 20, `${arrived.length} of 200`);
+    // The server keeps 32 KiB of datagrams in front of the network, and the browser fewer: the others
+    // made way for newer ones (protocol/conformance.md, level Datagrams, 4).
+    assert.ok(arrived.length > 0, `${arrived.length} of 200`);
     assert.ok(arrived.every((size) => size === 900));
   },
 
