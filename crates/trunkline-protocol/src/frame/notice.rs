@@ -93,21 +93,6 @@ impl Close {
 }
 
 impl GoAway {
-    /// The same with a reason that can be kept and logged: at most [`MAX_REASON_BYTES`], cut at a
-    /// character's boundary, and control characters replaced.
-    #[must_use]
-    pub fn tamed(mut self) -> Self {
-        let end = self.reason.floor_char_boundary(MAX_REASON_BYTES);
-        self.reason.truncate(end);
-        if self.reason.contains(char::is_control) {
-            self.reason = self.reason.replace(
-                char::is_control,
-                char::REPLACEMENT_CHARACTER.encode_utf8(&mut [0; 4]),
-            );
-        }
-        self
-    }
-
     /// The frame as a message.
     #[must_use]
     pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
