@@ -4,8 +4,9 @@
 use trunkline_protocol::DatagramFate;
 
 use super::Session;
+use super::sending::Sending;
 use crate::link::Link;
-use crate::sync::{Arc, AtomicBool, Ordering};
+use crate::sync::{Arc, AtomicBool, MutexGuard, Ordering};
 use crate::{BestEffortFrame, TooLarge};
 
 impl Session {
@@ -27,20 +28,32 @@ impl Session {
         let _ = frame.frame.suffix(self.encoding);
         if frame.is_volatile {
             self.message_len(&frame.frame)?;
-            return Ok(self.push_volatile(is_over, frame));
         }
-        match self.push_datagram(is_over, frame) {
+        let mut sending = self.outbound.lock();
+        // The lock orders it with the pushes of whoever has set it.
+        if is_over.load(Ordering::Relaxed) {
+            sending.machine.count_datagram(DatagramFate::NotConnected);
+            return Ok(false);
+        }
+        if frame.is_volatile {
+            return Ok(self.push_volatile(sending, frame));
+        }
+        if !sending.has_datagrams() {
+            return self.emulate(sending, frame);
+        }
+        match sending.send_datagram(&frame.frame) {
             Err(_) if frame.is_for_many => {
-                self.count_best_effort_fate(DatagramFate::TooLarge);
+                sending.machine.count_datagram(DatagramFate::TooLarge);
                 Ok(false)
             }
-            pushed => pushed,
+            sent => sent,
         }
     }
 
     /// Drops and counts a best-effort frame for a socket that is not connected.
     pub fn drop_best_effort(&self) {
-        self.count_best_effort_fate(DatagramFate::NotConnected);
+        let machine = &mut self.outbound.lock().machine;
+        machine.count_datagram(DatagramFate::NotConnected);
     }
 
     /// Whether the present connection has datagrams of its own.
@@ -56,37 +69,25 @@ impl Session {
         self.outbound.lock().max_datagram()
     }
 
-    fn push_volatile(self: &Arc<Self>, is_over: &AtomicBool, frame: &BestEffortFrame) -> bool {
-        let mut sending = self.outbound.lock();
-        // The lock orders it with the pushes of whoever has set it.
-        if is_over.load(Ordering::Relaxed) {
-            sending.machine.count_datagram(DatagramFate::NotConnected);
-            return false;
-        }
+    fn push_volatile(
+        self: &Arc<Self>,
+        mut sending: MutexGuard<'_, Sending>,
+        frame: &BestEffortFrame,
+    ) -> bool {
         let is_blocked = sending.link.as_ref().is_none_or(Link::is_blocked);
-        let taken = sending
-            .machine
-            .push_best_effort(frame.frame.clone(), is_blocked);
+        let machine = &mut sending.machine;
+        let taken = machine.push_best_effort(frame.frame.clone(), is_blocked);
         if taken {
             self.written_soon(sending);
         }
         taken
     }
 
-    fn push_datagram(
+    fn emulate(
         self: &Arc<Self>,
-        is_over: &AtomicBool,
+        mut sending: MutexGuard<'_, Sending>,
         frame: &BestEffortFrame,
     ) -> Result<bool, TooLarge> {
-        let mut sending = self.outbound.lock();
-        // As in `push_volatile`.
-        if is_over.load(Ordering::Relaxed) {
-            sending.machine.count_datagram(DatagramFate::NotConnected);
-            return Ok(false);
-        }
-        if sending.has_datagrams() {
-            return sending.send_datagram(&frame.frame);
-        }
         let (size, limit) = (frame.len(self.encoding), self.peers.datagram as usize);
         if size > limit && !frame.is_for_many {
             return Err(TooLarge { size, limit });
@@ -94,10 +95,6 @@ impl Session {
         let taken = sending.machine.emulate(frame.frame.clone(), frame.until);
         self.written_soon(sending);
         Ok(taken)
-    }
-
-    fn count_best_effort_fate(&self, fate: DatagramFate) {
-        self.outbound.lock().machine.count_datagram(fate);
     }
 
     pub(crate) fn count_malformed_best_effort(&self) {
