@@ -8,6 +8,8 @@ use http::{Request, Response};
 use hyper::body::Bytes;
 use tokio::net::{ToSocketAddrs, lookup_host};
 use trunkline_server::{Drain, Drained, ListenerCounts, Server};
+#[cfg(feature = "webtransport")]
+use trunkline_tls::Certificate;
 use trunkline_websocket::{Listener, ListenerConfig};
 
 use super::accepting::Accepting;
@@ -158,7 +160,6 @@ impl Bound {
         addresses: &[SocketAddr],
         config: BindConfig,
     ) -> io::Result<Self> {
-        let mut accepting = Accepting::new(server.clone());
         // What was made up for development is no reason to serve nothing.
         let is_given = config.websocket.certificate.is_some();
         let certificate = webtransport::certificate(&config.websocket)?;
@@ -169,45 +170,47 @@ impl Bound {
         };
         loop {
             tries -= 1;
-            let path = config.websocket.path.clone();
-            let listener = Listener::bind(addresses, config.websocket.clone()).await?;
+            let mut bound = Self {
+                accepting: Accepting::new(server.clone()),
+                listener: Listener::bind(addresses, config.websocket.clone()).await?,
+                datagrams: None,
+            };
             let Some((webtransport, certificate)) = plan.clone() else {
-                return Ok(Self {
-                    accepting,
-                    listener,
-                    datagrams: None,
-                });
+                return Ok(bound);
             };
-            let webtransport = WebTransportConfig {
-                path: path.clone(),
-                ..webtransport
-            };
-            match Datagrams::bind(listener.local_addr(), &certificate, webtransport) {
-                Ok(datagrams) => {
-                    let port = datagrams.local_addr().port();
-                    accepting.webtransport = Some(Announcement {
-                        port,
-                        path,
-                        certificate,
-                    });
-                    return Ok(Self {
-                        accepting,
-                        listener,
-                        datagrams: Some(datagrams),
-                    });
-                }
+            let path = config.websocket.path.clone();
+            match bound.open_beside(webtransport, certificate, path) {
+                Ok(()) => return Ok(bound),
                 Err(error) if tries == 0 && is_given => return Err(error),
                 Err(error) if tries == 0 => {
                     tracing::warn!(%error, "WebTransport is left out: WebSocket alone is served");
-                    return Ok(Self {
-                        accepting,
-                        listener,
-                        datagrams: None,
-                    });
+                    return Ok(bound);
                 }
                 Err(_taken) => {}
             }
         }
+    }
+
+    /// Opens UDP on the port of TCP, and has WebSocket clients told of it.
+    #[cfg(feature = "webtransport")]
+    fn open_beside(
+        &mut self,
+        config: WebTransportConfig,
+        certificate: Certificate,
+        path: String,
+    ) -> io::Result<()> {
+        let config = WebTransportConfig {
+            path: path.clone(),
+            ..config
+        };
+        let address = self.listener.local_addr();
+        self.datagrams = Some(Datagrams::bind(address, &certificate, config)?);
+        self.accepting.webtransport = Some(Announcement {
+            port: address.port(),
+            path,
+            certificate,
+        });
+        Ok(())
     }
 
     /// The address listened on: the place to learn the port after binding to port 0.

@@ -52,10 +52,6 @@ impl Datagrams {
         Ok(Self { listener, own })
     }
 
-    pub(super) fn local_addr(&self) -> SocketAddr {
-        self.listener.local_addr()
-    }
-
     pub(super) fn stop_handle(&self) -> trunkline_quic::StopHandle {
         self.listener.stop_handle()
     }
