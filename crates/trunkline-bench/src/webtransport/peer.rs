@@ -8,6 +8,7 @@ use std::{
 
 use clap::ValueEnum;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use trunkline::{
     server::{Ack, Certificate, Failure, FloodLimits, Payload, Request, Server, Socket},
     transport::Connection,
@@ -145,12 +146,8 @@ async fn echo_quinn(session: web_transport_quinn::Session) -> Result<(), EchoErr
         }
     };
     let stream = async {
-        let (mut sending, mut receiving) = session.accept_bi().await?;
-        let mut buffer = vec![0; BUFFER];
-        while let Some(count) = receiving.read(&mut buffer).await? {
-            sending.write_all(&buffer[..count]).await?;
-        }
-        std::future::pending::<Result<(), EchoError>>().await
+        let (sending, receiving) = session.accept_bi().await?;
+        echo_stream(sending, receiving).await
     };
     tokio::select! {
         ended = datagrams => ended,
@@ -166,16 +163,26 @@ async fn echo_wtransport(session: wtransport::Connection) -> Result<(), EchoErro
         }
     };
     let stream = async {
-        let (mut sending, mut receiving) = session.accept_bi().await?;
-        let mut buffer = vec![0; BUFFER];
-        while let Some(count) = receiving.read(&mut buffer).await? {
-            sending.write_all(&buffer[..count]).await?;
-        }
-        std::future::pending::<Result<(), EchoError>>().await
+        let (sending, receiving) = session.accept_bi().await?;
+        echo_stream(sending, receiving).await
     };
     tokio::select! {
         ended = datagrams => ended,
         ended = stream => ended,
+    }
+}
+
+/// Sends back what a stream brings, until its session ends.
+async fn echo_stream(
+    mut sending: impl AsyncWrite + Unpin,
+    mut receiving: impl AsyncRead + Unpin,
+) -> Result<(), EchoError> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match receiving.read(&mut buffer).await? {
+            0 => std::future::pending().await,
+            count => sending.write_all(&buffer[..count]).await?,
+        }
     }
 }
 
