@@ -45,18 +45,26 @@ fn dialer(certificate: &Certificate) -> WebTransportDialer {
     WebTransportDialer::new(trust, Settings::default())
 }
 
+/// A dial without anything special.
+fn request(url: &str) -> DialRequest {
+    DialRequest {
+        url: url.to_owned(),
+        protocols: vec!["trunkline.v1.msgpack".to_owned()],
+        headers: HeaderMap::new(),
+        max_message: 1 << 20,
+        proxy: None,
+        certificate_hashes: Vec::new(),
+    }
+}
+
 async fn dial(
     address: SocketAddr,
     certificate: &Certificate,
     headers: HeaderMap,
 ) -> Result<Connection, DialError> {
     let request = DialRequest {
-        url: format!("https://{address}/trunkline"),
-        protocols: vec!["trunkline.v1.msgpack".to_owned()],
         headers,
-        max_message: 1 << 20,
-        proxy: None,
-        certificate_hashes: Vec::new(),
+        ..request(&format!("https://{address}/trunkline"))
     };
     soon(dialer(certificate).dial(&request)).await
 }
@@ -152,13 +160,10 @@ async fn each_transport_says_what_becomes_of_datagrams_and_where_the_other_is() 
     assert_eq!(told.alternatives, []);
 
     let trust = Trust::nobody().with_certificate(&certificate);
+    let url = format!("https://localhost:{}/trunkline", address.port());
     let request = DialRequest {
-        url: format!("https://localhost:{}/trunkline", address.port()),
         protocols: vec!["trunkline.v1.json".to_owned()],
-        headers: HeaderMap::new(),
-        max_message: 1 << 20,
-        proxy: None,
-        certificate_hashes: Vec::new(),
+        ..request(&url)
     };
     let websocket = WebSocketDialer::default().trusting(trust);
     let over_tcp = soon(websocket.dial(&request)).await.unwrap();
@@ -219,14 +224,7 @@ async fn foreign_pages_other_paths_and_what_the_hook_refuses_are_answered_with_a
         refused(&dial(address, &certificate, HeaderMap::new()).await),
         401
     );
-    let at = |path: &str| DialRequest {
-        url: format!("https://{address}{path}"),
-        protocols: vec!["trunkline.v1.msgpack".to_owned()],
-        headers: HeaderMap::new(),
-        max_message: 1 << 20,
-        proxy: None,
-        certificate_hashes: Vec::new(),
-    };
+    let at = |path: &str| request(&format!("https://{address}{path}"));
     let dialer = dialer(&certificate);
     let elsewhere = soon(dialer.dial(&at("/elsewhere?token=1"))).await;
     assert_eq!(refused(&elsewhere), 404);
@@ -271,14 +269,7 @@ async fn the_limits_on_connections_are_one_for_both_transports() {
     let first = dial(address, &certificate, HeaderMap::new()).await.unwrap();
     let trust = Trust::nobody().with_certificate(&certificate);
     let websocket = WebSocketDialer::default().trusting(trust);
-    let request = DialRequest {
-        url: format!("https://{address}/trunkline"),
-        protocols: vec!["trunkline.v1.msgpack".to_owned()],
-        headers: HeaderMap::new(),
-        max_message: 1 << 20,
-        proxy: None,
-        certificate_hashes: Vec::new(),
-    };
+    let request = request(&format!("https://{address}/trunkline"));
     let second = soon(websocket.dial(&request)).await.unwrap();
     assert_eq!(
         refused(&dial(address, &certificate, HeaderMap::new()).await),
@@ -294,14 +285,7 @@ async fn one_identity_is_reloaded_for_both() {
     let (address, certificate) = serving(&server).await;
     let old = dialer(&certificate);
     certificate.reload().unwrap();
-    let request = DialRequest {
-        url: format!("https://{address}/trunkline"),
-        protocols: vec!["trunkline.v1.msgpack".to_owned()],
-        headers: HeaderMap::new(),
-        max_message: 1 << 20,
-        proxy: None,
-        certificate_hashes: Vec::new(),
-    };
+    let request = request(&format!("https://{address}/trunkline"));
     let stale = soon(old.dial(&request)).await;
     assert!(matches!(stale, Err(DialError::Tls { .. })), "{stale:?}");
     let trust = Trust::nobody().with_certificate(&certificate);
