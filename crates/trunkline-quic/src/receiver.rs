@@ -14,7 +14,7 @@ use crate::Wire;
 use crate::halves::Over;
 use crate::prefix::take_message;
 use crate::sync::Arc;
-use crate::wire::BoxFuture;
+use crate::wire::{BoxFuture, DatagramStream};
 
 /// The receiving half over a session and the reading half of its stream.
 pub(crate) struct Receiver<S: Wire, R> {
@@ -26,7 +26,7 @@ pub(crate) struct Receiver<S: Wire, R> {
     /// memory while there is nothing.
     arrived: BytesMut,
     received: u64,
-    datagram: Option<BoxFuture<Result<Bytes, ConnectionEnd>>>,
+    datagrams: Option<DatagramStream>,
     /// The stream has ended, and how the session does is waited for.
     ending: Option<BoxFuture<ConnectionEnd>>,
     end: Option<ConnectionEnd>,
@@ -41,7 +41,7 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> Receiver<S, R> {
             max_message,
             arrived: BytesMut::new(),
             received: 0,
-            datagram: None,
+            datagrams: None,
             ending: None,
             end: None,
         }
@@ -50,7 +50,7 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> Receiver<S, R> {
     fn finish(&mut self, end: ConnectionEnd) -> ConnectionEnd {
         let end = self.over.set(end);
         self.arrived = BytesMut::new();
-        self.datagram = None;
+        self.datagrams = None;
         self.ending = None;
         self.end.get_or_insert(end).clone()
     }
@@ -126,15 +126,13 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> MessageReceiver for Receive
             return Poll::Ready(Err(end.clone()));
         }
         let session = &self.session;
-        let receiving = self
-            .datagram
-            .get_or_insert_with(|| session.receive_datagram());
-        let received = ready!(receiving.as_mut().poll(cx));
-        self.datagram = None;
-        match received {
-            Ok(datagram) => Poll::Ready(Ok(datagram)),
+        let datagrams = self.datagrams.get_or_insert_with(|| session.datagrams());
+        match ready!(datagrams.as_mut().poll_next(cx)) {
+            Some(Ok(datagram)) => Poll::Ready(Ok(datagram)),
             // What the stream still has is worth more than the end, and is read first.
-            Err(end) => Poll::Ready(Err(self.over.get().unwrap_or(end))),
+            Some(Err(end)) => Poll::Ready(Err(self.over.get().unwrap_or(end))),
+            // No backend's ends without an end; there would be no more datagrams.
+            None => Poll::Pending,
         }
     }
 }

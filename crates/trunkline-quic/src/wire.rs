@@ -5,12 +5,18 @@ use std::io;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use futures_core::Stream;
 use quinn::ConnectionError;
 use tokio::io::AsyncWrite;
 use trunkline_transport::ConnectionEnd;
 
 /// A future that a half keeps between polls.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The datagrams of a session, as they arrive; once it is over, how it ended, again and again.
+///
+/// A stream rather than a future for each: what it takes to wait for one serves for all.
+pub type DatagramStream = Pin<Box<dyn Stream<Item = Result<Bytes, ConnectionEnd>> + Send>>;
 
 /// One WebTransport session, as the library behind a backend gives it. A cheap handle.
 pub trait Wire: Clone + Send + Sync + 'static {
@@ -26,8 +32,8 @@ pub trait Wire: Clone + Send + Sync + 'static {
     /// How much content the queue of datagrams takes before it loses its oldest ones, bytes.
     fn datagram_space(&self) -> usize;
 
-    /// The next datagram.
-    fn receive_datagram(&self) -> BoxFuture<Result<Bytes, ConnectionEnd>>;
+    /// What arrives in datagrams from now on.
+    fn datagrams(&self) -> DatagramStream;
 
     /// Closes the session with a code and a reason. Does not wait.
     fn close(&self, code: u16, reason: &str);

@@ -5,9 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::stream::unfold;
 use quinn::{ConnectionError, SendDatagramError};
 use tokio::io::AsyncWrite;
-use trunkline_quic::{BoxFuture, Wire, WireError, WireStream, ended};
+use trunkline_quic::{BoxFuture, DatagramStream, Wire, WireError, WireStream, ended};
 use trunkline_transport::ConnectionEnd;
 use web_transport_quinn::{SendStream, SessionError, WebTransportError};
 
@@ -34,17 +35,17 @@ impl Wire for Session {
         self.0.datagram_send_buffer_space()
     }
 
-    fn receive_datagram(&self) -> BoxFuture<Result<Bytes, ConnectionEnd>> {
-        let session = self.0.clone();
-        Box::pin(async move {
-            match session.read_datagram().await {
+    fn datagrams(&self) -> DatagramStream {
+        Box::pin(unfold(self.0.clone(), async |session| {
+            let received = match session.read_datagram().await {
                 // It names another session, or none. What is read as nothing is counted as malformed.
                 Err(SessionError::WebTransportError(WebTransportError::UnknownSession)) => {
                     Ok(Bytes::new())
                 }
                 received => received.map_err(|error| end(&session, &error)),
-            }
-        })
+            };
+            Some((received, session))
+        }))
     }
 
     fn close(&self, code: u16, reason: &str) {

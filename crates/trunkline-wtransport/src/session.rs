@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::stream::unfold;
 use tokio::io::AsyncWrite;
-use trunkline_quic::{BoxFuture, Wire, WireError, WireStream, ended};
+use trunkline_quic::{BoxFuture, DatagramStream, Wire, WireError, WireStream, ended};
 use trunkline_transport::ConnectionEnd;
 use wtransport::error::{ConnectionError, SendDatagramError};
 use wtransport::{SendStream, VarInt};
@@ -34,14 +35,14 @@ impl Wire for Session {
         self.0.quic_connection().datagram_send_buffer_space()
     }
 
-    fn receive_datagram(&self) -> BoxFuture<Result<Bytes, ConnectionEnd>> {
-        let session = self.0.clone();
-        Box::pin(async move {
+    fn datagrams(&self) -> DatagramStream {
+        Box::pin(unfold(self.0.clone(), async |session| {
             let received = session.receive_datagram().await;
-            received
+            let received = received
                 .map(|datagram| datagram.payload())
-                .map_err(|error| end(&session, &error))
-        })
+                .map_err(|error| end(&session, &error));
+            Some((received, session))
+        }))
     }
 
     /// The library writes no capsule: a browser learns of the end, not of the code.
