@@ -3,11 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-target=$(cargo metadata --format-version 1 --no-deps |
-  python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
-cargo build --quiet --release --package example-chat
-if [ ! -e node_modules/installed ] || [ package-lock.json -nt node_modules/installed ]; then
-  npm ci --silent
-  touch node_modules/installed
-fi
-exec node chat.mjs "$target/release/example-chat"
+. ../programs.sh
+npm_packages .
+exec node chat.mjs "$programs/example-chat"

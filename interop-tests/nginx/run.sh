@@ -4,6 +4,5 @@
 set -eu
 cd "$(dirname "$0")"
 
-target=$(cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
-cargo build --release --quiet -p trunkline-fixture
-exec python3 behind_nginx.py "$target/release/trunkline-fixture"
+. ../programs.sh
+exec python3 behind_nginx.py "$programs/trunkline-fixture"

@@ -3,9 +3,8 @@
 set -eu
 cd "$(dirname "$0")"
 
-target=$(cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
-cargo build --release --quiet -p trunkline-fixture
-FIXTURE="$target/release/trunkline-fixture"
+. ../programs.sh
+FIXTURE="$programs/trunkline-fixture"
 export FIXTURE
 
 # The environment is made anew when it is missing, incomplete, or made for other requirements.

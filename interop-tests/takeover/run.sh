@@ -3,10 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-cargo build --quiet --release --package example-takeover
-target=$(cargo metadata --format-version 1 --no-deps |
-  python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
-if timeout 120 "$target/release/example-takeover"; then
+. ../programs.sh
+if timeout 120 "$programs/example-takeover"; then
   echo "1 passed, 0 failed"
 else
   echo "0 passed, 1 failed"

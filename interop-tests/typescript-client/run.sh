@@ -2,20 +2,12 @@
 # Checks the types of the TypeScript client and runs its tests, against the fixture server too (that of
 # FIXTURE, or the one it builds); prints "N passed, N failed".
 set -euo pipefail
-cd "$(dirname "$0")/../../clients/typescript"
+cd "$(dirname "$0")"
 
-if [ -z "${FIXTURE:-}" ]; then
-  target=$(cargo metadata --format-version 1 --no-deps |
-    python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
-  cargo build --quiet --release --package trunkline-fixture
-  FIXTURE="$target/release/trunkline-fixture"
-fi
-export FIXTURE
-
-if [ ! -e node_modules/installed ] || [ package-lock.json -nt node_modules/installed ]; then
-  npm ci --silent
-  touch node_modules/installed
-fi
+. ../programs.sh
+export FIXTURE="${FIXTURE:-$programs/trunkline-fixture}"
+cd ../../clients/typescript
+npm_packages .
 # What is compiled from a test that is gone would still run.
 rm -rf build
 npx --no-install tsc

@@ -332,7 +332,7 @@ fn a_switch_in_the_middle_of_events_each_way_loses_repeats_and_reorders_nothing(
 
 /// The same with 10,000 events each way. A step of its own, since it takes minutes.
 #[test]
-#[ignore = "takes minutes: `cargo xtask test --only switching`"]
+#[ignore = "takes minutes: `cargo xtask test --only long`"]
 fn a_thousand_seeds_of_ten_thousand_events_each_way_lose_repeat_and_reorder_nothing() {
     let moves = run_all(1_000, 10_000);
     assert!(moves.done > 5_000, "the session was moved");

@@ -47,10 +47,10 @@ pub(super) fn all(root: &Path, install: bool) -> Result<Vec<Step>> {
         step("clippy", "lints", 600, cargo(&CLIPPY)),
         step("tests", "unit and integration tests", 900, tests()),
         step(
-            "switching",
-            "switches of transport in the middle of 10,000 events each way, with 1,000 seeds",
+            "long",
+            "tests that take minutes: switches of transport with 1,000 seeds, a million names",
             1_200,
-            cargo(&SWITCHING),
+            cargo(&LONG),
         ),
         step(
             "doctests",
@@ -93,7 +93,7 @@ pub(super) fn all(root: &Path, install: bool) -> Result<Vec<Step>> {
             "release",
             "the programs that the next steps run",
             900,
-            cargo(RELEASE),
+            programs(root),
         ),
     ];
     steps.extend(interop(root)?);
@@ -114,7 +114,7 @@ const CLIPPY: [&str; 9] = [
     "-D",
     "warnings",
 ];
-const SWITCHING: [&str; 9] = [
+const LONG: [&str; 11] = [
     "test",
     "--locked",
     "--workspace",
@@ -122,6 +122,8 @@ const SWITCHING: [&str; 9] = [
     MEASURED,
     "--test",
     "switching",
+    "--test",
+    "bad_input",
     "--",
     "--ignored",
 ];
@@ -151,19 +153,6 @@ const FEATURE_SETS: [&[&str]; 6] = [
     &["--no-default-features", "--features", "server,webtransport"],
     &["--no-default-features", "--features", "client,webtransport"],
     &["--all-features"],
-];
-const RELEASE: &[&str] = &[
-    "build",
-    "--locked",
-    "--release",
-    "-p",
-    "example-chat",
-    "-p",
-    "trunkline-fixture",
-    "-p",
-    "trunkline-proxy-test",
-    "-p",
-    "example-takeover",
 ];
 
 fn step(name: &str, purpose: &'static str, budget_seconds: u64, action: Action) -> Step {
@@ -263,6 +252,11 @@ fn features() -> Action {
         Invocation::new("cargo", &arguments)
     };
     Action::Commands(FEATURE_SETS.iter().map(clippy).collect())
+}
+
+fn programs(root: &Path) -> Action {
+    let script = root.join("interop-tests/programs.sh");
+    Action::Commands(vec![Invocation::new(&script.to_string_lossy(), &[])])
 }
 
 /// Every `interop-tests/*/run.sh`, by name.
