@@ -24,7 +24,7 @@ pub struct Comparison {
     /// Rounds; the median counts.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Seconds that each figure is measured for.
+    /// Seconds that each figure of a server is measured for in a round, over all its turns.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
     /// Sessions that echo.
@@ -39,7 +39,7 @@ pub struct Comparison {
 }
 
 /// The figures of one server in one round.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Figures {
     /// Processor time of an echoed datagram, microseconds.
     pub datagram_us: f64,
@@ -63,98 +63,102 @@ pub struct Measured {
 }
 
 impl Comparison {
-    /// Measures every server in alternating rounds.
+    /// Measures every server, in rounds.
+    ///
+    /// In each round all of them run, in processes of their own, and take turns at each figure, forth
+    /// and back, so that whatever else the machine does meets them alike.
     ///
     /// # Errors
     /// A server does not start, or a session fails.
     pub fn run(&self) -> Result<Vec<Measured>, Box<dyn Error>> {
         let identity = Identity::new()?;
+        let trust = identity.trust();
         let cores = machine::allowed_cores()?;
         let (Some(&own), Some(&servers)) = (cores.first(), cores.last()) else {
             return Err("no core to run on".into());
         };
-        let mut all: Vec<_> = Peer::ALL
-            .iter()
-            .map(|&peer| Measured {
-                peer: name(peer),
-                rounds: Vec::new(),
-            })
-            .collect();
+        let start = |peer| -> Result<_, Box<dyn Error>> {
+            let server = ServerProcess::start(command(peer, &identity)?, servers, own)?;
+            Ok(Subject { peer, server })
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let mut all: Vec<_> = Peer::ALL.into_iter().map(Measured::new).collect();
         for round in 0..self.rounds {
             for (peer, measured) in Peer::ALL.into_iter().zip(&mut all) {
-                let figures = self.measure(peer, &identity, servers, own)?;
-                eprintln!("round {} {}: {figures:?}", round + 1, name(peer));
-                measured.rounds.push(figures);
+                // Alone: memory that was freed is not seen to grow.
+                let idle = runtime.block_on(self.idle(&start(peer)?, &trust));
+                measured.rounds.push(Figures {
+                    idle_bytes: idle.map_err(|error| error.to_string())?,
+                    ..Figures::default()
+                });
+            }
+            let subjects = Peer::ALL
+                .map(start)
+                .into_iter()
+                .collect::<Result<Vec<_>, _>>()?;
+            for means in [Means::Datagrams, Means::Messages] {
+                let echoes = runtime.block_on(self.take_turns(&subjects, &trust, means));
+                let echoes = echoes.map_err(|error| error.to_string())?;
+                for (measured, echoes) in all.iter_mut().zip(echoes) {
+                    measured.rounds[round].set(means, &echoes);
+                }
+            }
+            for measured in &all {
+                let figures = measured.rounds[round];
+                eprintln!("round {} {}: {figures:?}", round + 1, measured.peer);
             }
         }
         Ok(all)
     }
 
-    fn measure(
-        &self,
-        peer: Peer,
-        identity: &Identity,
-        core: usize,
-        own: usize,
-    ) -> Result<Figures, Box<dyn Error>> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let start = || -> Result<_, Box<dyn Error>> {
-            Ok(ServerProcess::start(command(peer, identity)?, core, own)?)
-        };
-        let trust = identity.trust();
-        // Idle first and alone: memory that was freed is not seen to grow.
-        let idle_bytes = {
-            let server = start()?;
-            runtime
-                .block_on(self.idle(&server, &trust, peer))
-                .map_err(|error| error.to_string())?
-        };
-        let server = start()?;
-        let echo = |means| {
-            runtime
-                .block_on(self.echo(&server, &trust, peer, means))
-                .map_err(|error| error.to_string())
-        };
-        let (datagram_us, datagrams_per_second) = echo(Means::Datagrams)?;
-        let (message_us, messages_per_second) = echo(Means::Messages)?;
-        Ok(Figures {
-            datagram_us,
-            datagrams_per_second,
-            message_us,
-            messages_per_second,
-            idle_bytes,
-        })
-    }
-
     async fn idle(
         &self,
-        server: &ServerProcess,
+        subject: &Subject,
         trust: &rustls::ClientConfig,
-        peer: Peer,
     ) -> Result<f64, Box<dyn Error + Send + Sync>> {
+        let (address, pid) = (subject.server.address(), subject.server.pid());
         // What the first ones bring is the library's own.
-        let first = Crowd::connect(server.address(), trust, peer, WARM).await?;
+        let first = Crowd::connect(address, trust, subject.peer, WARM).await?;
         sleep(SETTLE).await;
-        let before = machine::resident_bytes(server.pid())?;
-        let crowd = Crowd::connect(server.address(), trust, peer, self.idle).await?;
+        let before = machine::resident_bytes(pid)?;
+        let crowd = Crowd::connect(address, trust, subject.peer, self.idle).await?;
         sleep(SETTLE).await;
-        let after = machine::resident_bytes(server.pid())?;
+        let after = machine::resident_bytes(pid)?;
         crowd.close();
         first.close();
         Ok(after.saturating_sub(before) as f64 / self.idle as f64)
     }
 
-    /// Processor time of an echo in microseconds, and echoes a second.
-    async fn echo(
+    /// What each of the servers echoed in its turns, in their order.
+    async fn take_turns(
         &self,
-        server: &ServerProcess,
+        subjects: &[Subject],
         trust: &rustls::ClientConfig,
-        peer: Peer,
         means: Means,
-    ) -> Result<(f64, f64), Box<dyn Error + Send + Sync>> {
-        let crowd = Crowd::connect(server.address(), trust, peer, self.sessions).await?;
+    ) -> Result<Vec<Echoes>, Box<dyn Error + Send + Sync>> {
+        let mut all = vec![Echoes::default(); subjects.len()];
+        for turn in 0..TURNS {
+            let mut order: Vec<_> = subjects.iter().zip(&mut all).collect();
+            if turn % 2 == 1 {
+                order.reverse();
+            }
+            for (subject, echoes) in order {
+                echoes.add(&self.turn(subject, trust, means).await?);
+            }
+        }
+        Ok(all)
+    }
+
+    async fn turn(
+        &self,
+        subject: &Subject,
+        trust: &rustls::ClientConfig,
+        means: Means,
+    ) -> Result<Echoes, Box<dyn Error + Send + Sync>> {
+        let server = &subject.server;
+        let crowd = Crowd::connect(server.address(), trust, subject.peer, self.sessions).await?;
         let clock = CpuClock::of(server.pid())?;
         let measured = crowd.run(means, self.in_flight, async |echoes| {
             sleep(WARM_UP).await;
@@ -163,18 +167,60 @@ impl Comparison {
                 echoes.load(Ordering::Relaxed),
                 clock.read()?,
             );
-            sleep(Duration::from_secs(self.seconds)).await;
+            sleep(Duration::from_secs(self.seconds) / TURNS).await;
             let count = echoes.load(Ordering::Relaxed) - count;
-            let (took, cpu) = (began.elapsed(), clock.read()?.saturating_sub(cpu));
             if count == 0 {
                 return Err("no echo came back".into());
             }
-            Ok((
-                cpu.as_secs_f64() * 1e6 / count as f64,
-                count as f64 / took.as_secs_f64(),
-            ))
+            Ok(Echoes {
+                count,
+                cpu: clock.read()?.saturating_sub(cpu),
+                took: began.elapsed(),
+            })
         });
         measured.await?
+    }
+}
+
+/// A server that runs.
+struct Subject {
+    peer: Peer,
+    server: ServerProcess,
+}
+
+/// What was echoed, the processor time it took the server, and how long it went on.
+#[derive(Debug, Clone, Default)]
+struct Echoes {
+    count: u64,
+    cpu: Duration,
+    took: Duration,
+}
+
+impl Echoes {
+    fn add(&mut self, turn: &Self) {
+        self.count += turn.count;
+        self.cpu += turn.cpu;
+        self.took += turn.took;
+    }
+}
+
+impl Measured {
+    fn new(peer: Peer) -> Self {
+        Self {
+            peer: name(peer),
+            rounds: Vec::new(),
+        }
+    }
+}
+
+impl Figures {
+    fn set(&mut self, means: Means, echoes: &Echoes) {
+        let cost = echoes.cpu.as_secs_f64() * 1e6 / echoes.count as f64;
+        let pace = echoes.count as f64 / echoes.took.as_secs_f64();
+        match means {
+            Means::Datagrams => (self.datagram_us, self.datagrams_per_second) = (cost, pace),
+            Means::Messages => (self.message_us, self.messages_per_second) = (cost, pace),
+        }
     }
 }
 
@@ -192,38 +238,54 @@ fn name(peer: Peer) -> String {
     value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
-/// A table in Markdown: medians, and the ratio to the bare library.
+/// A table in Markdown: medians of the rounds, and within each round the ratio to the bare library, its
+/// median, least and greatest.
 #[must_use]
 pub fn table(all: &[Measured]) -> String {
     let mut text = String::from(
         "| server | datagram, µs | ratio | datagrams/s | message, µs | ratio | messages/s | idle session, KiB | ratio |\n\
          |---|---|---|---|---|---|---|---|---|\n",
     );
-    let figure = |measured: &Measured, of: fn(&Figures) -> f64| {
-        let mut values: Vec<_> = measured.rounds.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
     for (peer, measured) in Peer::ALL.iter().zip(all) {
         let bare = Peer::ALL.iter().position(|other| *other == peer.bare());
         let bare = &all[bare.unwrap_or(0)];
-        let ratio = |of: fn(&Figures) -> f64| figure(measured, of) / figure(bare, of);
+        let figure = |of: fn(&Figures) -> f64| middle(measured.rounds.iter().map(of).collect()).1;
+        let ratio = |of: fn(&Figures) -> f64| {
+            let rounds = measured.rounds.iter().zip(&bare.rounds);
+            let (least, median, greatest) =
+                middle(rounds.map(|(it, bare)| of(it) / of(bare)).collect());
+            format!("{median:.2} ({least:.2} to {greatest:.2})")
+        };
         let _ = writeln!(
             text,
-            "| {} | {:.2} | {:.2} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0} | {:.2} |",
+            "| {} | {:.2} | {} | {:.0} | {:.2} | {} | {:.0} | {:.0} | {} |",
             measured.peer,
-            figure(measured, |it| it.datagram_us),
+            figure(|it| it.datagram_us),
             ratio(|it| it.datagram_us),
-            figure(measured, |it| it.datagrams_per_second),
-            figure(measured, |it| it.message_us),
+            figure(|it| it.datagrams_per_second),
+            figure(|it| it.message_us),
             ratio(|it| it.message_us),
-            figure(measured, |it| it.messages_per_second),
-            figure(measured, |it| it.idle_bytes) / 1024.0,
+            figure(|it| it.messages_per_second),
+            figure(|it| it.idle_bytes) / 1024.0,
             ratio(|it| it.idle_bytes),
         );
     }
     text
 }
+
+/// The least, the median and the greatest.
+fn middle(mut values: Vec<f64>) -> (f64, f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
+    (
+        at(0),
+        at(values.len() / 2),
+        at(values.len().saturating_sub(1)),
+    )
+}
+
+/// Turns of each server at a figure in a round.
+const TURNS: u32 = 8;
 
 /// Sessions ahead of those whose memory is measured.
 const WARM: usize = 10;
@@ -232,4 +294,4 @@ const WARM: usize = 10;
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// Echoes ahead of those that are measured.
-const WARM_UP: Duration = Duration::from_millis(500);
+const WARM_UP: Duration = Duration::from_millis(200);
