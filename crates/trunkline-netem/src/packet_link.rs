@@ -12,6 +12,10 @@ use crate::{Rng, Seed, Time};
 pub struct PacketProfile {
     /// How many of 1,000,000 packets are lost, each drawn by itself: 25,000 are 2.5 %.
     pub loss_per_million: u32,
+    /// A packet that chance would lose arrives so much later instead, since somebody sends it again.
+    /// With [`keeps_order`](Self::keeps_order) all that follow wait for it, as they do in a stream of
+    /// TCP. `None`: it is lost.
+    pub repaired_after: Option<Duration>,
     /// The least time that a packet travels, once it has left the queue.
     pub delay: Duration,
     /// What is added to it at most, drawn for every packet: packets may overtake each other.
@@ -29,6 +33,7 @@ impl PacketProfile {
     /// Passes on everything at once and in order.
     pub const INSTANT: Self = Self {
         loss_per_million: 0,
+        repaired_after: None,
         delay: Duration::ZERO,
         jitter: Duration::ZERO,
         keeps_order: true,
@@ -40,6 +45,7 @@ impl PacketProfile {
     pub fn random(rng: &mut Rng) -> Self {
         Self {
             loss_per_million: *rng.pick(&[0, 1_000, 25_000, 200_000]),
+            repaired_after: None,
             delay: Duration::from_micros(rng.between(0..=200_000)),
             jitter: Duration::from_micros(rng.between(0..=100_000)),
             keeps_order: rng.chance(1, 2),
@@ -64,6 +70,9 @@ pub struct PacketCounters {
     pub delivered: u64,
     /// Lost by chance, in a black hole or by a cut.
     pub lost: u64,
+    /// Late, as [`PacketProfile::repaired_after`] says, rather than lost. They are counted again by
+    /// what becomes of them then.
+    pub repaired: u64,
     /// Dropped since the queue was full, or [`MAX_PACKETS`] were on their way.
     pub dropped: u64,
 }
@@ -76,6 +85,7 @@ impl PacketCounters {
             sent: self.sent - earlier.sent,
             delivered: self.delivered - earlier.delivered,
             lost: self.lost - earlier.lost,
+            repaired: self.repaired - earlier.repaired,
             dropped: self.dropped - earlier.dropped,
         }
     }
@@ -87,6 +97,7 @@ impl AddAssign for PacketCounters {
         self.sent += other.sent;
         self.delivered += other.delivered;
         self.lost += other.lost;
+        self.repaired += other.repaired;
         self.dropped += other.dropped;
     }
 }
@@ -140,6 +151,7 @@ impl PacketLink {
                 sent: 0,
                 delivered: 0,
                 lost: 0,
+                repaired: 0,
                 dropped: 0,
             },
         }
@@ -151,7 +163,9 @@ impl PacketLink {
         // Drawn in any case: what a later packet meets does not depend on the switches.
         let unlucky = (self.loss).chance(u64::from(self.profile.loss_per_million), 1_000_000);
         let jitter = self.draw_jitter();
-        if unlucky || self.black_hole || self.is_cut {
+        let repaired = self.profile.repaired_after.filter(|_| unlucky);
+        let is_lost = unlucky && repaired.is_none();
+        if is_lost || self.black_hole || self.is_cut {
             self.counters.lost += 1;
             return;
         }
@@ -163,7 +177,9 @@ impl PacketLink {
             self.counters.dropped += 1;
             return;
         };
-        let mut arrives = left + self.profile.delay + jitter;
+        self.counters.repaired += u64::from(repaired.is_some());
+        let late = repaired.unwrap_or_default();
+        let mut arrives = left + self.profile.delay + jitter + late;
         if self.profile.keeps_order {
             arrives = arrives.max(self.latest);
         }
@@ -186,6 +202,12 @@ impl PacketLink {
         }
         self.counters.delivered += 1;
         Some(first.remove())
+    }
+
+    /// Treats what is pushed from now on as `profile` says. What is on its way arrives as it would
+    /// have, and keeps later packets behind it where the new profile keeps their order.
+    pub const fn set_profile(&mut self, profile: PacketProfile) {
+        self.profile = profile;
     }
 
     /// While it is on, all that is pushed is lost. What is already on its way arrives.

@@ -242,3 +242,41 @@ fn counters_add_up_and_tell_what_was_counted_since() {
     assert_eq!(total, link.counters());
     assert_eq!(link.counters().since(before).delivered, 3);
 }
+
+#[test]
+fn what_is_repaired_arrives_late_and_those_behind_it_wait_where_order_is_kept() {
+    let late = Duration::from_millis(50);
+    let run = |keeps_order| {
+        let profile = PacketProfile {
+            loss_per_million: 100_000,
+            repaired_after: Some(late),
+            delay: Duration::from_millis(10),
+            keeps_order,
+            ..PacketProfile::INSTANT
+        };
+        let mut link = PacketLink::new(Seed::new(1), profile);
+        push_numbered(&mut link, Time::ZERO, 100);
+        (link.counters().repaired, arrivals(&mut link))
+    };
+    let (repaired, arrived) = run(false);
+    let is_late = |(now, _): &&(Time, Vec<u8>)| *now == Time::from_millis(60);
+    assert!(repaired > 0);
+    assert_eq!(arrived.iter().filter(is_late).count() as u64, repaired);
+    let late = arrived.iter().find(is_late).map(std::slice::from_ref);
+    let first_late = numbers(late.unwrap_or_default())[0];
+    let (_, arrived) = run(true);
+    assert_eq!(numbers(&arrived), (0..100).collect::<Vec<_>>());
+    let waiting = arrived.iter().filter(is_late).count();
+    assert_eq!(waiting as u32, 100 - first_late);
+}
+
+#[test]
+fn another_profile_holds_for_what_is_pushed_from_then_on() {
+    let mut link = PacketLink::new(Seed::new(1), SLOW);
+    link.push(Time::ZERO, vec![1; 100]);
+    link.set_profile(PacketProfile::INSTANT);
+    link.push(Time::ZERO, vec![2; 100]);
+    let moments: Vec<_> = arrivals(&mut link).iter().map(|(now, _)| *now).collect();
+    // The second one keeps its place behind the first.
+    assert_eq!(moments, [100, 100].map(Time::from_millis));
+}
