@@ -11,6 +11,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use trunkline_netem::{PacketCounters, PacketProfile, Seed};
 
+use crate::counted::Counted;
+
 mod passage;
 
 use passage::Passage;
@@ -68,7 +70,7 @@ pub struct RelayCounters {
 pub struct UdpRelay {
     address: SocketAddr,
     wanted: watch::Sender<Wanted>,
-    counters: Counters,
+    counters: Counted<RelayCounters>,
 }
 
 impl UdpRelay {
@@ -82,8 +84,8 @@ impl UdpRelay {
     pub async fn start(server: SocketAddr, config: RelayConfig) -> io::Result<Self> {
         let socket = UdpSocket::bind(FREE).await?;
         let address = socket.local_addr()?;
-        let (wanted, follows) = watch::channel(Wanted::default());
-        let counters = Counters::default();
+        let (wanted, follows) = watch::channel(Wanted::new(config.profile));
+        let counters = Counted::default();
         let relay = Relay {
             socket: Arc::new(socket),
             server,
@@ -104,6 +106,11 @@ impl UdpRelay {
     /// Where clients find the relay.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Treats what passes from now on as `profile` says.
+    pub fn set_profile(&self, profile: PacketProfile) {
+        self.wanted.send_modify(|wanted| wanted.profile = profile);
     }
 
     /// While it is on, nothing that is sent arrives, and nobody is told. What is on its way
@@ -128,32 +135,34 @@ impl UdpRelay {
 
     /// What has passed so far.
     pub fn counters(&self) -> RelayCounters {
-        *self.counters.borrow()
+        self.counters.shown()
     }
 
     /// Waits until the counters are as `enough` says, and returns them. Cancel-safe.
-    pub async fn counted(&self, mut enough: impl FnMut(&RelayCounters) -> bool) -> RelayCounters {
-        let mut counters = self.counters.subscribe();
-        loop {
-            let shown = *counters.borrow_and_update();
-            if enough(&shown) {
-                return shown;
-            }
-            // It cannot fail: the sender is part of this relay.
-            let _ = counters.changed().await;
-        }
+    pub async fn counted(&self, enough: impl FnMut(&RelayCounters) -> bool) -> RelayCounters {
+        self.counters.until(enough).await
     }
 }
 
 /// What the handle wants; the clients' tasks follow it. A state and no queue, so it is bounded.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Wanted {
+    profile: PacketProfile,
     black_hole: bool,
     is_cut: bool,
     rebinds: u64,
 }
 
-type Counters = Arc<watch::Sender<RelayCounters>>;
+impl Wanted {
+    const fn new(profile: PacketProfile) -> Self {
+        Self {
+            profile,
+            black_hole: false,
+            is_cut: false,
+            rebinds: 0,
+        }
+    }
+}
 
 /// The task that hands each client's packets to the client's own task.
 struct Relay {
@@ -161,7 +170,7 @@ struct Relay {
     server: SocketAddr,
     config: RelayConfig,
     wanted: watch::Receiver<Wanted>,
-    counters: Counters,
+    counters: Counted<RelayCounters>,
     mailboxes: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>>,
     /// Ended with this task.
     passages: JoinSet<()>,
@@ -192,7 +201,7 @@ impl Relay {
         }
         let mailbox = self.mailboxes.get(&client);
         if mailbox.is_none_or(|mailbox| mailbox.try_send(packet).is_err()) {
-            self.counters.send_modify(|total| total.turned_away += 1);
+            self.counters.add(|total| total.turned_away += 1);
         }
     }
 
@@ -203,14 +212,14 @@ impl Relay {
             return;
         }
         let (mailbox, packets) = mpsc::channel(MAILBOX);
-        let number = self.counters.borrow().clients;
-        self.counters.send_modify(|total| total.clients += 1);
+        let number = self.counters.shown().clients;
+        self.counters.add(|total| total.clients += 1);
         self.mailboxes.insert(client, mailbox);
         let passage = Passage::new(self, client, packets, number);
         let (server, counters) = (self.server, self.counters.clone());
         self.passages.spawn(async move {
             if passage.run(server).await.is_err() {
-                counters.send_modify(|total| total.failed += 1);
+                counters.add(|total| total.failed += 1);
             }
         });
     }

@@ -206,6 +206,27 @@ async fn a_client_over_the_limit_is_turned_away_and_the_others_are_served() {
 }
 
 #[tokio::test]
+async fn another_profile_holds_for_what_is_sent_from_then_on() {
+    within_limit(async {
+        let server = Server::start().await;
+        let relay = server.relay(RelayConfig::default()).await;
+        let client = Client::of(&relay).await;
+        client.send(b"before").await;
+        assert_eq!(server.receive().await.0, b"before");
+        relay.set_profile(PacketProfile {
+            loss_per_million: 1_000_000,
+            ..PacketProfile::INSTANT
+        });
+        client.send(b"lost").await;
+        relay.counted(|so_far| so_far.to_server.lost == 1).await;
+        relay.set_profile(PacketProfile::INSTANT);
+        client.send(b"after").await;
+        assert_eq!(server.receive().await.0, b"after");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_idle_client_is_forgotten_and_makes_room() {
     within_limit(async {
         let server = Server::start().await;

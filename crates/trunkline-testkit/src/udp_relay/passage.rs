@@ -10,7 +10,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use trunkline_netem::{PacketCounters, PacketLink, Time};
 
-use super::{Counters, FREE, MAX_PACKET, Relay, Wanted};
+use super::{FREE, MAX_PACKET, Relay, RelayCounters, Wanted};
+use crate::counted::Counted;
 
 pub(super) struct Passage {
     client: SocketAddr,
@@ -21,7 +22,7 @@ pub(super) struct Passage {
     rebinds: u64,
     to_server: PacketLink,
     to_client: PacketLink,
-    counters: Counters,
+    counters: Counted<RelayCounters>,
     /// What of the two links has been added to the counters.
     reported: [PacketCounters; 2],
     started: Instant,
@@ -44,17 +45,17 @@ impl Passage {
         number: u64,
     ) -> Self {
         let seed = relay.config.seed.part(number);
-        let link = |part| PacketLink::new(seed.part(part), relay.config.profile);
-        let rebinds = relay.wanted.borrow().rebinds;
+        let wanted = *relay.wanted.borrow();
+        let link = |part| PacketLink::new(seed.part(part), wanted.profile);
         Self {
             client,
             packets,
             to_clients: Arc::clone(&relay.socket),
             wanted: relay.wanted.clone(),
-            rebinds,
+            rebinds: wanted.rebinds,
             to_server: link(0),
             to_client: link(1),
-            counters: Arc::clone(&relay.counters),
+            counters: relay.counters.clone(),
             reported: [PacketCounters::default(); 2],
             started: Instant::now(),
             idle_timeout: relay.config.idle_timeout,
@@ -73,7 +74,7 @@ impl Passage {
             if self.follow() {
                 // The old socket is still open, so the new one has another port.
                 socket = connected_to(server).await?;
-                self.counters.send_modify(|total| total.rebound += 1);
+                self.counters.add(|total| total.rebound += 1);
             }
             if matches!(event, Event::FromClient(_) | Event::FromServer(_)) {
                 expires = Instant::now() + self.idle_timeout;
@@ -88,7 +89,7 @@ impl Passage {
             if expires <= Instant::now() && self.next_due().is_none() && self.packets.is_empty() {
                 // First, so that whoever saw the count finds the client's place free.
                 self.packets.close();
-                self.counters.send_modify(|total| total.expired += 1);
+                self.counters.add(|total| total.expired += 1);
                 return Ok(());
             }
         }
@@ -119,6 +120,7 @@ impl Passage {
     fn follow(&mut self) -> bool {
         let wanted = *self.wanted.borrow_and_update();
         for link in [&mut self.to_server, &mut self.to_client] {
+            link.set_profile(wanted.profile);
             link.black_hole(wanted.black_hole);
             if wanted.is_cut {
                 link.cut();
@@ -142,7 +144,7 @@ impl Passage {
     fn report(&mut self) {
         let shown = [self.to_server.counters(), self.to_client.counters()];
         let [to_server, to_client] = self.reported;
-        self.counters.send_modify(|total| {
+        self.counters.add(|total| {
             total.to_server += shown[0].since(to_server);
             total.to_client += shown[1].since(to_client);
         });
