@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -12,9 +13,11 @@ import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 import puppeteer from "puppeteer-core";
 
+import { CLIENT_CHECKS, prepare } from "./client_checks.mjs";
+
 const [program] = process.argv.slice(2);
 const LIMIT_MS = 60_000;
-const CLIENT = join(import.meta.dirname, "../../clients/typescript/build/src");
+const CLIENT = join(import.meta.dirname, "../../clients/typescript/bundle/trunkline.js");
 const MSGPACK = join(import.meta.dirname, "node_modules/@msgpack/msgpack/dist.esm");
 
 async function startFixture() {
@@ -29,7 +32,7 @@ async function startPages() {
     const { pathname } = new URL(request.url, "http://localhost");
     const isMsgpack = pathname.startsWith("/msgpack/");
     const file = isMsgpack ? join(MSGPACK, pathname.slice("/msgpack/".length))
-      : pathname.startsWith("/client/") ? join(CLIENT, pathname.slice("/client/".length))
+      : pathname === "/client.js" ? CLIENT
       : pathname === "/session.mjs" ? join(import.meta.dirname, "session.mjs") : null;
     if (!file) {
       response.setHeader("content-type", "text/html");
@@ -42,6 +45,14 @@ async function startPages() {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return server;
+}
+
+// A UDP port that takes everything and answers nothing.
+async function startHole() {
+  const hole = createSocket("udp4");
+  hole.bind(0, "127.0.0.1");
+  await once(hole, "listening");
+  return hole;
 }
 
 // What a page learns before it has a session (TRN-032).
@@ -146,37 +157,6 @@ const CHECKS = {
     assert.deepEqual(told.transports, ["websocket", "webtransport", "websocket", "webtransport"]);
     assert.deepEqual(told.closes.filter((code) => code !== 1000), [3400, 3400, 3400, 3400]);
   },
-
-  async "the TypeScript client: acks, datagrams, and events over switches of the transport"(page) {
-    const told = await page.evaluate(async () => {
-      const { connect } = await import("/client/client.js");
-      const { openWebSocket } = await import("/client/transport/websocket.js");
-      const { webTransport } = await import("/client/transport/webtransport.js");
-      const { port, hash } = window.address;
-      const overWebTransport = webTransport([Uint8Array.from(hash)]);
-      const client = connect(`https://127.0.0.1:${port}`, { open: overWebTransport });
-      const socket = client.socket();
-      const [{ transport }] = await socket.emitWithAck(20_000, "whoami");
-      const heard = new Promise((resolve) => socket.once("msg", resolve));
-      socket.datagram("bcast", "from the page");
-      const datagram = await heard;
-      const ticks = [];
-      socket.on("tick", (tick) => {
-        ticks.push(tick);
-        if (ticks.length === 500) client.switch((_url, ...more) => openWebSocket(`ws://127.0.0.1:${port}/trunkline`, ...more));
-        if (ticks.length === 1_500) client.switch(overWebTransport);
-      });
-      await socket.emitWithAck(20_000, "count", 2_500, 1);
-      await window.until("the ticks arrive", () => ticks.length >= 2_500);
-      const [after] = await socket.emitWithAck(20_000, "whoami");
-      client.close();
-      return { transport, datagram, ticks, after: after.transport };
-    });
-    assert.equal(told.transport, "webtransport");
-    assert.equal(told.datagram, "from the page");
-    assert.deepEqual(told.ticks, [...Array(2_500).keys()].map((index) => index + 1));
-    assert.equal(told.after, "webtransport");
-  },
 };
 
 const BROWSERS = {
@@ -187,13 +167,13 @@ const BROWSERS = {
 };
 
 // Runs the checks in one browser; gives how many passed and failed.
-async function run(name, browser, fixture, pages) {
+async function run(name, browser, fixture, pages, hole) {
   let passed = 0;
   let failed = 0;
   try {
     console.log(`${name} ${await browser.version()}`);
-    const address = { port: fixture.port, hash: await certificateHash(fixture.port) };
-    for (const [what, check] of Object.entries(CHECKS)) {
+    const address = { port: fixture.port, hole: hole.address().port, hash: await certificateHash(fixture.port) };
+    for (const [what, check] of Object.entries({ ...CHECKS, ...CLIENT_CHECKS })) {
       const page = await browser.newPage();
       page.setDefaultTimeout(LIMIT_MS);
       try {
@@ -215,6 +195,7 @@ async function run(name, browser, fixture, pages) {
             }
           };
         }, address);
+        await page.evaluate(prepare);
         await check(page);
         passed++;
       } catch (error) {
@@ -233,14 +214,16 @@ async function run(name, browser, fixture, pages) {
 async function main() {
   const fixture = await startFixture();
   const pages = await startPages();
+  const hole = await startHole();
   const sum = { passed: 0, failed: 0 };
   try {
     for (const [name, launch] of Object.entries(BROWSERS)) {
-      const { passed, failed } = await run(name, await launch(), fixture, pages);
+      const { passed, failed } = await run(name, await launch(), fixture, pages, hole);
       sum.passed += passed;
       sum.failed += failed;
     }
   } finally {
+    hole.close();
     pages.close();
     pages.closeAllConnections();
     fixture.child.kill();

@@ -5,9 +5,4 @@ cd "$(dirname "$0")"
 
 . ../programs.sh
 npm_packages .
-
-# The pages load the TypeScript client as it is compiled.
-client=../../clients/typescript
-npm_packages $client
-(cd $client && npx --no-install tsc)
 exec node browsers.mjs "$programs/trunkline-fixture"

@@ -1,7 +1,7 @@
 // The Trunkline client for browsers, in one file: made from clients/typescript/src by `npm run bundle`.
 
 // src/acks.ts
-var TooManyPendingAcks = class extends Error {
+var TooManyAcks = class extends Error {
   constructor(limit) {
     super(`${limit} acks are pending, as many as limits.pending_acks allows`);
     this.limit = limit;
@@ -17,9 +17,9 @@ var PendingAcks = class {
   constructor(limit) {
     this.#limit = limit;
   }
-  /** ACK-001: an id that was never used before, in an earlier session neither. Throws `TooManyPendingAcks`. */
+  /** ACK-001: an id that was never used before, in an earlier session neither. Throws `TooManyAcks`. */
   add(ns) {
-    if (this.#namespaces.size >= this.#limit) throw new TooManyPendingAcks(this.#limit);
+    if (this.#namespaces.size >= this.#limit) throw new TooManyAcks(this.#limit);
     this.#last += 1;
     this.#namespaces.set(this.#last, ns);
     return this.#last;
@@ -34,9 +34,13 @@ var PendingAcks = class {
   giveUp(ackId) {
     this.#namespaces.delete(ackId);
   }
-  /** ACK-009: takes all ids of a namespace, or all there are. */
-  takeAll(ns) {
-    const gone = [...this.#namespaces].filter(([, owner]) => ns === void 0 || owner === ns).map(([ackId]) => ackId);
+  /** How many are awaited. */
+  get size() {
+    return this.#namespaces.size;
+  }
+  /** ACK-009: takes those that are over. */
+  takeAll(isOver) {
+    const gone = [...this.#namespaces].filter(([ackId, ns]) => isOver(ackId, ns)).map(([ackId]) => ackId);
     for (const ackId of gone) this.#namespaces.delete(ackId);
     return gone;
   }
@@ -51,66 +55,26 @@ function webSocketUrl(url) {
   const path = parsed.pathname === "/" ? "/trunkline" : parsed.pathname;
   return `${scheme}//${parsed.host}${path}${parsed.search}`;
 }
-function followed(current, told) {
-  if (told === null) return current;
+function dialled(url, transport) {
+  return transport === "webtransport" ? url.replace(/^wss?:/, "https:") : url;
+}
+function hostOf(url) {
+  return new URL(url).hostname;
+}
+function isSecure(url) {
+  return url.startsWith("wss:");
+}
+function movedTo(current, told2) {
   try {
-    const target = webSocketUrl(told);
-    const isSafe = target.startsWith("wss:") || current.startsWith("ws:");
-    return isSafe && new URL(target).hostname === new URL(current).hostname ? target : current;
+    const target = webSocketUrl(told2);
+    const isSafe = isSecure(target) || !isSecure(current);
+    return isSafe && hostOf(target) === hostOf(current) ? target : null;
   } catch {
-    return current;
+    return null;
   }
 }
-
-// src/back_off.ts
-var BASE_MS = 500;
-var CAP_MS = 3e4;
-var RETRY_AFTER_MAX_MS = 36e5;
-var BackOff = class {
-  #attempts = 0;
-  #waits = 0;
-  /** How many attempts were granted since the last connection that stood. */
-  get attempts() {
-    return this.#attempts;
-  }
-  /** The wait in milliseconds; `random` is from 0 to 1. "At once" holds for the first attempt in a row only. */
-  next(atOnce, retryAfterMs, random) {
-    this.#attempts += 1;
-    if (atOnce && this.#attempts === 1 && retryAfterMs === null) return 0;
-    const atMost = Math.min(CAP_MS, BASE_MS * 2 ** this.#waits);
-    this.#waits += 1;
-    return Math.min(retryAfterMs ?? 0, RETRY_AFTER_MAX_MS) + random * atMost;
-  }
-  /** A connection lived for longer than 10 s after WELCOME: the next trouble is a new one. */
-  reset() {
-    this.#attempts = 0;
-    this.#waits = 0;
-  }
-};
-
-// src/code.ts
-var OVER = { sessionKept: false, retry: "never" };
-var FRESH = { sessionKept: false, retry: "back-off" };
-var RESUME_AT_ONCE = { sessionKept: true, retry: "at once" };
-var RESUME_LATER = { sessionKept: true, retry: "back-off" };
-var OF_WEBSOCKET = /* @__PURE__ */ new Map([
-  [1e3, OVER],
-  [1008, OVER],
-  [1010, OVER],
-  [1001, RESUME_LATER],
-  [1012, RESUME_LATER],
-  [1013, RESUME_LATER],
-  [1014, RESUME_LATER],
-  [1005, RESUME_AT_ONCE],
-  [1006, RESUME_AT_ONCE],
-  [1015, RESUME_AT_ONCE]
-]);
-function dispositionOf(code2) {
-  if (code2 < 3e3 || code2 > 4999) return OF_WEBSOCKET.get(code2) ?? FRESH;
-  const lastDigits = code2 % 1e3;
-  if (lastDigits < 200) return OVER;
-  if (lastDigits < 400 || lastDigits >= 800) return FRESH;
-  return lastDigits < 600 ? RESUME_AT_ONCE : RESUME_LATER;
+function followed(current, told2) {
+  return (told2 === null ? null : movedTo(current, told2)) ?? current;
 }
 
 // src/header_error.ts
@@ -294,44 +258,6 @@ function readNamespace(text2) {
   return text2;
 }
 
-// src/frame.ts
-var LAYOUTS = {
-  PING: { t: "integer", received: "integer" },
-  PONG: { t: "integer", received: "integer" },
-  RECEIVED: { received: "integer" },
-  CONNECT: { seq: "seq", ns: "ns", auth: "value" },
-  CONNECTED: { seq: "seq", ns: "ns", connect: "integer", socket_id: "name", data: "value" },
-  REFUSED: { seq: "seq", ns: "ns", connect: "integer", code: "code", message: "text", data: "value" },
-  DISCONNECT: { seq: "seq", ns: "ns", code: "code", reason: "text" },
-  EVENT: { seq: "seq", ns: "ns", ack_id: "integer or nil", event: "name", args: "args" },
-  ACK: { seq: "seq", ns: "ns", ack_id: "integer", args: "args" },
-  FAILED: { seq: "seq", ns: "ns", ack_id: "integer", code: "code", message: "text", data: "value" },
-  DATAGRAM: { ns: "ns", event: "name", args: "args" },
-  LATEST: { ns: "ns", event: "name", key: "name", version: "integer", args: "args" }
-};
-var KINDS = {
-  HELLO: 0,
-  WELCOME: 1,
-  PING: 2,
-  PONG: 3,
-  RECEIVED: 4,
-  GOAWAY: 5,
-  CLOSE: 6,
-  AUTH: 7,
-  CONNECT: 16,
-  CONNECTED: 17,
-  REFUSED: 18,
-  DISCONNECT: 19,
-  EVENT: 20,
-  ACK: 21,
-  FAILED: 22,
-  DATAGRAM: 32,
-  LATEST: 33
-};
-function isSequenced(frame) {
-  return "seq" in frame;
-}
-
 // src/json.ts
 var NotJson = class extends Error {
 };
@@ -501,14 +427,14 @@ var MapReader = class _MapReader {
   marks;
   depth;
   #members = /* @__PURE__ */ new Map();
-  need(key, read2) {
+  need(key, read3) {
     const content = this.#members.get(key) ?? null;
     if (content === null) throw new HeaderError("missing-key");
-    return read2(content);
+    return read3(content);
   }
-  may(key, read2, absent) {
+  may(key, read3, absent) {
     const content = this.#members.get(key) ?? null;
-    return content === null ? absent : read2(content);
+    return content === null ? absent : read3(content);
   }
   inner = (raw) => new _MapReader(raw, this.marks, this.depth);
   value = (raw) => {
@@ -546,10 +472,10 @@ var text = where((raw) => isText(raw));
 var identifier = where((raw) => isText(raw) && isName(raw));
 var boolean = where((raw) => typeof raw === "boolean");
 var datagrams = where((raw) => typeof raw === "string" && DATAGRAMS.includes(raw));
-function arrayOf(read2) {
+function arrayOf(read3) {
   return (raw) => {
     if (!Array.isArray(raw)) throw new HeaderError("bad-value");
-    return raw.map(read2);
+    return raw.map(read3);
   };
 }
 function readLimits(map) {
@@ -572,6 +498,10 @@ function readAlternative(map) {
     url: map.need("url", text),
     hashes: map.may("hashes", arrayOf(map.bytes), [])
   };
+}
+function readAlternatives(document2) {
+  const map = new MapReader(read(document2), true, DEFAULT_LIMITS.depth, "bad-map");
+  return map.may("alternatives", arrayOf((raw) => readAlternative(map.inner(raw))), []);
 }
 function readHello(map) {
   return {
@@ -649,6 +579,51 @@ function membersOf(frame) {
 }
 function inner(map) {
   return Object.entries(map).filter(([key, content]) => !(key === "strict" && content === false) && !(key === "hashes" && content.length === 0)).map(([key, content]) => [key, { value: content }]);
+}
+
+// src/alternatives.ts
+async function fetchAlternatives(url) {
+  const answer = await fetch(webSocketUrl(url).replace(/^ws/, "http"), { cache: "no-store" });
+  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  return readAlternatives(await answer.text());
+}
+
+// src/frame.ts
+var LAYOUTS = {
+  PING: { t: "integer", received: "integer" },
+  PONG: { t: "integer", received: "integer" },
+  RECEIVED: { received: "integer" },
+  CONNECT: { seq: "seq", ns: "ns", auth: "value" },
+  CONNECTED: { seq: "seq", ns: "ns", connect: "integer", socket_id: "name", data: "value" },
+  REFUSED: { seq: "seq", ns: "ns", connect: "integer", code: "code", message: "text", data: "value" },
+  DISCONNECT: { seq: "seq", ns: "ns", code: "code", reason: "text" },
+  EVENT: { seq: "seq", ns: "ns", ack_id: "integer or nil", event: "name", args: "args" },
+  ACK: { seq: "seq", ns: "ns", ack_id: "integer", args: "args" },
+  FAILED: { seq: "seq", ns: "ns", ack_id: "integer", code: "code", message: "text", data: "value" },
+  DATAGRAM: { ns: "ns", event: "name", args: "args" },
+  LATEST: { ns: "ns", event: "name", key: "name", version: "integer", args: "args" }
+};
+var KINDS = {
+  HELLO: 0,
+  WELCOME: 1,
+  PING: 2,
+  PONG: 3,
+  RECEIVED: 4,
+  GOAWAY: 5,
+  CLOSE: 6,
+  AUTH: 7,
+  CONNECT: 16,
+  CONNECTED: 17,
+  REFUSED: 18,
+  DISCONNECT: 19,
+  EVENT: 20,
+  ACK: 21,
+  FAILED: 22,
+  DATAGRAM: 32,
+  LATEST: 33
+};
+function isSequenced(frame) {
+  return "seq" in frame;
 }
 
 // src/message_pack.ts
@@ -984,9 +959,9 @@ var MessagePackElements = class {
   finish() {
     if (!this.#reader.atEnd) throw new HeaderError("trailing-bytes");
   }
-  #orTruncated(read2) {
+  #orTruncated(read3) {
     try {
-      return read2();
+      return read3();
     } catch (error) {
       throw error instanceof Truncated ? new HeaderError("truncated") : error;
     }
@@ -1101,6 +1076,444 @@ function writeJsonMap(members) {
   );
 }
 
+// src/violation.ts
+var Violation = class extends Error {
+  constructor(code2, message) {
+    super(message);
+    this.code = code2;
+  }
+  code;
+};
+var PROTOCOL_ERROR = 3200;
+
+// src/inbound.ts
+var RECEIPT_SHARE = 64;
+var RECEIPT_DELAY_MS = 1e4;
+function windowOf(sender, receiver) {
+  return Math.min(sender.replay, receiver.inbound);
+}
+var Inbound = class {
+  #dueBytes;
+  #limitBytes;
+  #counted = 0;
+  #confirmed = 0;
+  #unconfirmedBytes = 0;
+  #repeatedBytes = 0;
+  #unconfirmedSince = null;
+  constructor(own, peers) {
+    this.#dueBytes = windowOf(peers, own) / RECEIPT_SHARE;
+    this.#limitBytes = 2 * own.inbound + own.frame;
+  }
+  /** The receipt that RECEIVED, PING, PONG and a resume tell. */
+  get receipt() {
+    return this.#counted;
+  }
+  /** Whether a sequenced frame is to be handled, and not one that came again (SES-011). Throws `Violation`. */
+  accept(seq, size, now) {
+    if (seq > this.#counted + 1) {
+      throw new Violation(PROTOCOL_ERROR, `sequence number ${seq} where ${this.#counted + 1} was due`);
+    }
+    this.#unconfirmedSince ??= now;
+    if (seq <= this.#counted) {
+      this.#repeatedBytes += size;
+      return false;
+    }
+    if (this.#unconfirmedBytes + size > this.#limitBytes) {
+      throw new Violation(PROTOCOL_ERROR, `more than ${this.#limitBytes} bytes without a receipt`);
+    }
+    this.#counted = seq;
+    this.#unconfirmedBytes += size;
+    return true;
+  }
+  /** SES-016, SES-017: at once for a session's first frame, else by bytes or by time. */
+  isReceiptDue(now) {
+    if (this.#unconfirmedSince === null) return false;
+    if (this.#confirmed === 0 || this.#unconfirmedBytes + this.#repeatedBytes >= this.#dueBytes) return true;
+    return now - this.#unconfirmedSince >= RECEIPT_DELAY_MS;
+  }
+  /** Whether everything that was counted is confirmed. */
+  get isConfirmed() {
+    return this.#unconfirmedSince === null;
+  }
+  /** When a receipt becomes due by time alone; null while nothing waits for one. */
+  get receiptDueAt() {
+    return this.#unconfirmedSince === null ? null : this.#unconfirmedSince + RECEIPT_DELAY_MS;
+  }
+  /** A receipt was told, in whichever frame. */
+  told() {
+    this.#confirmed = this.#counted;
+    this.#unconfirmedBytes = 0;
+    this.#repeatedBytes = 0;
+    this.#unconfirmedSince = null;
+  }
+};
+
+// src/outbound.ts
+var QueueFull = class extends Error {
+  constructor(size, queued, limit) {
+    super(`a frame of ${size} bytes, where ${queued} of ${limit} wait already`);
+    this.size = size;
+    this.queued = queued;
+    this.limit = limit;
+  }
+  size;
+  queued;
+  limit;
+};
+var QueueLong = class extends Error {
+  constructor(queued, limit) {
+    super(`${queued} events wait, as many as may`);
+    this.queued = queued;
+    this.limit = limit;
+  }
+  queued;
+  limit;
+};
+var TooLarge = class extends Error {
+  constructor(size, limit) {
+    super(`a frame of ${size} bytes, where the peer takes ${limit}`);
+    this.size = size;
+    this.limit = limit;
+  }
+  size;
+  limit;
+};
+var NUMBER_BYTES = 15;
+var QUEUE_EVENTS = 1e4;
+var Outbound = class {
+  #encoding;
+  #own;
+  #queueLimit;
+  #queueEvents;
+  #window;
+  #frameLimit;
+  #queue = [];
+  #queuedBytes = 0;
+  /** Namespaces whose events wait aside. */
+  #held = /* @__PURE__ */ new Set();
+  #log = [];
+  #logBytes = 0;
+  #confirmed = 0;
+  #numbered = 0;
+  /** How many frames of the log have not been handed to the present connection. */
+  #toReplay = 0;
+  /** Told each frame as it gets its number, and the object that was pushed. */
+  onNumbered = () => {
+  };
+  constructor(encoding, own, peers, queueEvents = QUEUE_EVENTS) {
+    this.#encoding = encoding;
+    this.#own = own;
+    this.#window = windowOf(own, peers);
+    this.#frameLimit = peers.frame;
+    this.#queueLimit = own.queue;
+    this.#queueEvents = queueEvents;
+  }
+  /**
+   * WELCOME told the peer's limits, which must not be below those that were assumed until then. Gives what was put
+   * back, and turned out to be more than the peer takes.
+   */
+  begin(peers) {
+    this.#window = windowOf(this.#own, peers);
+    this.#frameLimit = peers.frame;
+    return this.#withdraw(({ size }) => size > peers.frame);
+  }
+  /**
+   * Takes a frame; `ahead` of the events of its namespace that wait aside, which then do not count. Throws `TooLarge`,
+   * `QueueFull` and `QueueLong`, and then has not taken it.
+   */
+  push(frame, ahead = false) {
+    const size = this.#sizeOf(frame);
+    if (size > this.#frameLimit) throw new TooLarge(size, this.#frameLimit);
+    const counted = ahead ? this.#queue.filter((waiting) => !this.#isAside(waiting)) : this.#queue;
+    const bytes = ahead ? counted.reduce((sum, waiting) => sum + waiting.size, 0) : this.#queuedBytes;
+    if (bytes + size > this.#queueLimit) throw new QueueFull(size, bytes, this.#queueLimit);
+    if (frame.kind === "EVENT" && counted.length >= this.#queueEvents) throw new QueueLong(counted.length, this.#queueEvents);
+    const first = ahead ? this.#queue.findIndex((waiting) => this.#isAside(waiting)) : -1;
+    this.#queue.splice(first < 0 ? this.#queue.length : first, 0, { frame, size, isAhead: ahead });
+    this.#queuedBytes += size;
+  }
+  /** SES-048: events that waited in an earlier session wait on, within bounds that they have passed already. */
+  putBack(frames) {
+    for (const frame of frames) {
+      const size = this.#sizeOf(frame);
+      this.#queue.push({ frame, size, isAhead: false });
+      this.#queuedBytes += size;
+    }
+  }
+  /** The events of a namespace wait aside from now on, unless they are put ahead. Others pass them. */
+  hold(ns) {
+    this.#held.add(ns);
+  }
+  isHeld(ns) {
+    return this.#held.has(ns);
+  }
+  /** They are in line again, in their order. */
+  release(ns) {
+    this.#held.delete(ns);
+  }
+  /** Bytes that wait without a number, and how many frames they are. */
+  get queued() {
+    return { bytes: this.#queuedBytes, frames: this.#queue.length };
+  }
+  /**
+   * The next message for the connection: first what is replayed, then what the window allows. From GOAWAY on
+   * (`leaving`) no EVENT and no CONNECT gets a number (SES-057).
+   */
+  transmit(leaving = false) {
+    if (this.#toReplay > 0) {
+      const replayed = this.#log[this.#log.length - this.#toReplay];
+      this.#toReplay -= 1;
+      return replayed?.message ?? null;
+    }
+    const at = this.#nextToNumber(leaving);
+    const [waiting] = at < 0 ? [] : this.#queue.splice(at, 1);
+    if (waiting === void 0) return null;
+    this.#queuedBytes -= waiting.size;
+    this.#numbered += 1;
+    const frame = { ...waiting.frame, seq: this.#numbered };
+    const message = this.#encoding.encode(frame);
+    const size = sizeOf(message);
+    this.#log.push({ frame, message, size, isKnown: false });
+    this.#logBytes += size;
+    this.onNumbered(frame, waiting.frame);
+    return message;
+  }
+  /** SES-018: a receipt trims the log. Throws `Violation` for a frame that was never sent. */
+  receipt(received) {
+    if (received > this.#numbered) {
+      throw new Violation(PROTOCOL_ERROR, `a receipt for ${received}, where ${this.#numbered} were sent`);
+    }
+    if (received <= this.#confirmed) return;
+    const confirmed = this.#log.splice(0, received - this.#confirmed);
+    this.#confirmed = received;
+    for (const { size } of confirmed) this.#logBytes -= size;
+    this.#toReplay = Math.min(this.#toReplay, this.#log.length);
+  }
+  /** A resume was accepted: all that the receipt of WELCOME does not cover goes again (SES-032). */
+  resume(received) {
+    this.receipt(received);
+    this.#toReplay = this.#log.length;
+  }
+  /** Whether every frame that has a number is confirmed. */
+  get isConfirmed() {
+    return this.#log.length === 0;
+  }
+  /** Whether an answer waits for its number. */
+  get owesAnswer() {
+    return this.#queue.some(({ frame }) => isAnswer(frame));
+  }
+  /** Takes the events of a namespace that wait without a number out of the queue (NSP-010, NSP-017). */
+  withdrawEvents(ns) {
+    return this.#withdraw(({ frame }) => frame.kind === "EVENT" && frame.ns === ns);
+  }
+  /** The events of a namespace that left and were not confirmed. They are unknown, and not given a second time. */
+  takeUnknown(ns) {
+    const unknown = this.#log.filter(({ frame, isKnown }) => !isKnown && frame.kind === "EVENT" && frame.ns === ns);
+    for (const logged of unknown) logged.isKnown = true;
+    return unknown.map(({ frame }) => frame);
+  }
+  /** The answer to an event has come: whether the event arrived is known, with or without a receipt (SES-047). */
+  answered(ackId) {
+    const logged = this.#log.find(({ frame }) => frame.kind === "EVENT" && frame.ack_id === ackId);
+    if (logged !== void 0) logged.isKnown = true;
+  }
+  /** The session is over. */
+  end() {
+    const unconfirmed = this.#log.filter(({ isKnown }) => !isKnown).map(({ frame }) => frame);
+    const lost = { unconfirmed, queued: this.#queue.map(({ frame }) => frame) };
+    this.#log = [];
+    this.#queue = [];
+    this.#logBytes = this.#queuedBytes = this.#toReplay = 0;
+    return lost;
+  }
+  /** SES-021 to SES-024: with the window closed answers alone go ahead, up to twice the window. */
+  #nextToNumber(leaving) {
+    const isOpen = this.#log.length === 0 || this.#logBytes < this.#window;
+    const first = this.#queue.findIndex((waiting) => !this.#isAside(waiting));
+    const kind = this.#queue[first]?.frame.kind;
+    const isHeldBack = leaving && (kind === "EVENT" || kind === "CONNECT");
+    if (isOpen && !isHeldBack) return first;
+    if (this.#log.length > 0 && this.#logBytes >= 2 * this.#window) return -1;
+    return this.#queue.findIndex(({ frame }) => isAnswer(frame));
+  }
+  #isAside({ frame, isAhead }) {
+    return frame.kind === "EVENT" && !isAhead && this.#held.has(frame.ns);
+  }
+  #withdraw(isTaken) {
+    const withdrawn = this.#queue.filter(isTaken);
+    if (withdrawn.length > 0) this.#queue = this.#queue.filter((waiting) => !isTaken(waiting));
+    for (const { size } of withdrawn) this.#queuedBytes -= size;
+    return withdrawn.map(({ frame }) => frame);
+  }
+  #sizeOf(frame) {
+    return sizeOf(this.#encoding.encode({ ...frame, seq: 1 })) + NUMBER_BYTES;
+  }
+};
+function isAnswer(frame) {
+  return frame.kind === "ACK" || frame.kind === "FAILED";
+}
+
+// src/best_effort.ts
+var QUEUE_FRAMES = 256;
+var NoDatagrams = class extends Error {
+  constructor() {
+    super("the server takes no best-effort events");
+  }
+};
+var BestEffortQueue = class {
+  #limit;
+  // By (ns, event, key) for a LATEST, by a number of its own for a DATAGRAM; in the order they were put in.
+  #waiting = /* @__PURE__ */ new Map();
+  #drops = { notConnected: 0, busy: 0, queueFull: 0, conflated: 0, expired: 0, tooLarge: 0 };
+  #count = 0;
+  constructor(limit = QUEUE_FRAMES) {
+    this.#limit = limit;
+  }
+  get drops() {
+    return { ...this.#drops };
+  }
+  get isEmpty() {
+    return this.#waiting.size === 0;
+  }
+  /** One was not taken. */
+  count(cause) {
+    this.#drops[cause] += 1;
+  }
+  /** A LATEST takes the place of the one that waits for its key; in a full queue the oldest DATAGRAM goes. */
+  push(frame, until = Infinity) {
+    const key = frame.kind === "LATEST" ? JSON.stringify([frame.ns, frame.event, frame.key]) : this.#count += 1;
+    if (this.#waiting.has(key)) this.#drops.conflated += 1;
+    else if (this.#waiting.size >= this.#limit) this.#dropOldest();
+    this.#waiting.set(key, { frame, until });
+  }
+  /** The next frame to hand over, in the order they were put in. */
+  take(now) {
+    for (const [key, { frame, until }] of this.#waiting) {
+      this.#waiting.delete(key);
+      if (now < until) return frame;
+      this.#drops.expired += 1;
+    }
+    return null;
+  }
+  /** BEF-004: nothing is kept across a change of connection. */
+  clear() {
+    this.#drops.notConnected += this.#waiting.size;
+    this.#waiting.clear();
+  }
+  /** The oldest DATAGRAM, or the oldest frame where no DATAGRAM waits: the queue is bounded in any case. */
+  #dropOldest() {
+    const keys = [...this.#waiting.keys()];
+    const oldest = keys.find((key) => typeof key === "number") ?? keys[0];
+    if (oldest === void 0) return;
+    this.#waiting.delete(oldest);
+    this.#drops.queueFull += 1;
+  }
+};
+var BestEffort = class {
+  #encoding;
+  queue = new BestEffortQueue();
+  /** BEF-008. */
+  #version = 0;
+  constructor(encoding) {
+    this.#encoding = encoding;
+  }
+  /** Whether the frame was taken. Throws `TooLarge` (BEF-005) and `NoDatagrams`. */
+  send(frame, delivery, welcome, transport, now) {
+    if (welcome.datagrams === "none") throw new NoDatagrams();
+    this.#version += 1;
+    const sent2 = frame.kind === "LATEST" ? { ...frame, version: this.#version } : frame;
+    const message = this.#encoding.encode(sent2);
+    const limit = delivery === "volatile" ? welcome.limits.frame : datagramBytes(welcome, transport);
+    if (sizeOf(message) > limit) throw new TooLarge(sizeOf(message), limit);
+    if (delivery !== "volatile") {
+      this.queue.push(sent2, now + delivery.maxAgeMs);
+      this.drain(welcome, transport, now);
+    } else if (transport.buffered > 0) {
+      this.queue.count("busy");
+      return false;
+    } else transport.send(message);
+    return true;
+  }
+  /** Hands over what the transport takes. Whether nothing waits any more. */
+  drain(welcome, transport, now) {
+    const datagrams2 = welcome.datagrams === "native" ? transport.datagrams : null;
+    const isReady = () => datagrams2?.isReady ?? transport.buffered === 0;
+    while (!this.queue.isEmpty && isReady()) {
+      const frame = this.queue.take(now);
+      if (frame === null) break;
+      const message = this.#encoding.encode(frame);
+      if (datagrams2 !== null && sizeOf(message) > datagrams2.maxBytes) this.queue.count("tooLarge");
+      else (datagrams2 ?? transport).send(message);
+    }
+    return this.queue.isEmpty;
+  }
+};
+function datagramBytes(welcome, transport) {
+  if (welcome.datagrams === "none") return 0;
+  const native = welcome.datagrams === "native" ? transport?.datagrams?.maxBytes : void 0;
+  return Math.min(native ?? Infinity, welcome.limits.datagram);
+}
+
+// src/back_off.ts
+var BASE_MS = 500;
+var CAP_MS = 3e4;
+var RETRY_AFTER_MAX_MS = 36e5;
+var BackOff = class {
+  #baseMs;
+  #capMs;
+  #attempts = 0;
+  #waits = 0;
+  constructor(baseMs = BASE_MS, capMs = CAP_MS) {
+    this.#baseMs = baseMs;
+    this.#capMs = capMs;
+  }
+  /** How many attempts were granted since the last connection that stood. */
+  get attempts() {
+    return this.#attempts;
+  }
+  /** The wait in milliseconds; `random` is from 0 to 1. "At once" holds for the first attempt in a row only. */
+  next(atOnce, retryAfterMs, random) {
+    this.#attempts += 1;
+    if (atOnce && this.#attempts === 1 && retryAfterMs === null) return 0;
+    const atMost = Math.min(this.#capMs, this.#baseMs * 2 ** this.#waits);
+    this.#waits += 1;
+    return asked(retryAfterMs) + random * atMost;
+  }
+  /** A connection lived for longer than 10 s after WELCOME: the next trouble is a new one. */
+  reset() {
+    this.#attempts = 0;
+    this.#waits = 0;
+  }
+};
+function asked(retryAfterMs) {
+  return Math.min(retryAfterMs ?? 0, RETRY_AFTER_MAX_MS);
+}
+
+// src/code.ts
+var OVER = { sessionKept: false, retry: "never" };
+var FRESH = { sessionKept: false, retry: "back-off" };
+var RESUME_AT_ONCE = { sessionKept: true, retry: "at once" };
+var RESUME_LATER = { sessionKept: true, retry: "back-off" };
+var OF_WEBSOCKET = /* @__PURE__ */ new Map([
+  [1e3, OVER],
+  [1008, OVER],
+  [1010, OVER],
+  [1001, RESUME_LATER],
+  [1012, RESUME_LATER],
+  [1013, RESUME_LATER],
+  [1014, RESUME_LATER],
+  [1005, RESUME_AT_ONCE],
+  [1006, RESUME_AT_ONCE],
+  [1015, RESUME_AT_ONCE]
+]);
+function dispositionOf(code2) {
+  if (code2 < 3e3 || code2 > 4999) return OF_WEBSOCKET.get(code2) ?? FRESH;
+  const lastDigits = code2 % 1e3;
+  if (lastDigits < 200) return OVER;
+  if (lastDigits < 400 || lastDigits >= 800) return FRESH;
+  return lastDigits < 600 ? RESUME_AT_ONCE : RESUME_LATER;
+}
+
 // src/heartbeat.ts
 var LATE_MS = 1e3;
 var MOST_PATIENCE = 8;
@@ -1177,218 +1590,10 @@ var LatestVersions = class {
   }
 };
 
-// src/violation.ts
-var Violation = class extends Error {
-  constructor(code2, message) {
-    super(message);
-    this.code = code2;
-  }
-  code;
-};
-var PROTOCOL_ERROR = 3200;
-
-// src/inbound.ts
-var RECEIPT_SHARE = 64;
-var RECEIPT_DELAY_MS = 1e4;
-function windowOf(sender, receiver) {
-  return Math.min(sender.replay, receiver.inbound);
-}
-var Inbound = class {
-  #dueBytes;
-  #limitBytes;
-  #counted = 0;
-  #confirmed = 0;
-  #unconfirmedBytes = 0;
-  #repeatedBytes = 0;
-  #unconfirmedSince = null;
-  constructor(own, peers) {
-    this.#dueBytes = windowOf(peers, own) / RECEIPT_SHARE;
-    this.#limitBytes = 2 * own.inbound + own.frame;
-  }
-  /** The receipt that RECEIVED, PING, PONG and a resume tell. */
-  get receipt() {
-    return this.#counted;
-  }
-  /** Whether a sequenced frame is to be handled, and not one that came again (SES-011). Throws `Violation`. */
-  accept(seq, size, now) {
-    if (seq > this.#counted + 1) {
-      throw new Violation(PROTOCOL_ERROR, `sequence number ${seq} where ${this.#counted + 1} was due`);
-    }
-    this.#unconfirmedSince ??= now;
-    if (seq <= this.#counted) {
-      this.#repeatedBytes += size;
-      return false;
-    }
-    if (this.#unconfirmedBytes + size > this.#limitBytes) {
-      throw new Violation(PROTOCOL_ERROR, `more than ${this.#limitBytes} bytes without a receipt`);
-    }
-    this.#counted = seq;
-    this.#unconfirmedBytes += size;
-    return true;
-  }
-  /** SES-016, SES-017: at once for a session's first frame, else by bytes or by time. */
-  isReceiptDue(now) {
-    if (this.#unconfirmedSince === null) return false;
-    if (this.#confirmed === 0 || this.#unconfirmedBytes + this.#repeatedBytes >= this.#dueBytes) return true;
-    return now - this.#unconfirmedSince >= RECEIPT_DELAY_MS;
-  }
-  /** Whether everything that was counted is confirmed. */
-  get isConfirmed() {
-    return this.#unconfirmedSince === null;
-  }
-  /** When a receipt becomes due by time alone; null while nothing waits for one. */
-  get receiptDueAt() {
-    return this.#unconfirmedSince === null ? null : this.#unconfirmedSince + RECEIPT_DELAY_MS;
-  }
-  /** A receipt was told, in whichever frame. */
-  told() {
-    this.#confirmed = this.#counted;
-    this.#unconfirmedBytes = 0;
-    this.#repeatedBytes = 0;
-    this.#unconfirmedSince = null;
-  }
-};
-
-// src/outbound.ts
-var Overflow = class extends Error {
-  constructor(size, queued, limit) {
-    super(`a frame of ${size} bytes, where ${queued} of ${limit} wait already`);
-    this.size = size;
-    this.queued = queued;
-    this.limit = limit;
-  }
-  size;
-  queued;
-  limit;
-};
-var TooLarge = class extends Error {
-  constructor(size, limit) {
-    super(`a frame of ${size} bytes, where the peer takes ${limit}`);
-    this.size = size;
-    this.limit = limit;
-  }
-  size;
-  limit;
-};
-var NUMBER_BYTES = 15;
-var Outbound = class {
-  #encoding;
-  #own;
-  #queueLimit;
-  #window;
-  #frameLimit;
-  #queue = [];
-  #queuedBytes = 0;
-  #log = [];
-  #logBytes = 0;
-  #confirmed = 0;
-  #numbered = 0;
-  /** How many frames of the log have not been handed to the present connection. */
-  #toReplay = 0;
-  /** Told each frame as it gets its number, and the object that was pushed. */
-  onNumbered = () => {
-  };
-  constructor(encoding, own, peers) {
-    this.#encoding = encoding;
-    this.#own = own;
-    this.#window = windowOf(own, peers);
-    this.#frameLimit = peers.frame;
-    this.#queueLimit = own.queue;
-  }
-  /** WELCOME told the peer's limits, which must not be below those that were assumed until then. */
-  begin(peers) {
-    this.#window = windowOf(this.#own, peers);
-    this.#frameLimit = peers.frame;
-  }
-  /** Takes a frame. Throws `TooLarge` and `Overflow`, and then has not taken it. */
-  push(frame) {
-    const size = sizeOf(this.#encoding.encode({ ...frame, seq: 1 })) + NUMBER_BYTES;
-    if (size > this.#frameLimit) throw new TooLarge(size, this.#frameLimit);
-    if (this.#queuedBytes + size > this.#queueLimit) throw new Overflow(size, this.#queuedBytes, this.#queueLimit);
-    this.#queue.push({ frame, size });
-    this.#queuedBytes += size;
-  }
-  /**
-   * The next message for the connection: first what is replayed, then what the window allows. From GOAWAY on
-   * (`leaving`) no EVENT and no CONNECT gets a number (SES-057).
-   */
-  transmit(leaving = false) {
-    if (this.#toReplay > 0) {
-      const replayed = this.#log[this.#log.length - this.#toReplay];
-      this.#toReplay -= 1;
-      return replayed?.message ?? null;
-    }
-    const at = this.#nextToNumber(leaving);
-    const [waiting] = at < 0 ? [] : this.#queue.splice(at, 1);
-    if (waiting === void 0) return null;
-    this.#queuedBytes -= waiting.size;
-    this.#numbered += 1;
-    const frame = { ...waiting.frame, seq: this.#numbered };
-    const message = this.#encoding.encode(frame);
-    const size = sizeOf(message);
-    this.#log.push({ frame, message, size, isAnswered: false });
-    this.#logBytes += size;
-    this.onNumbered(frame, waiting.frame);
-    return message;
-  }
-  /** SES-018: a receipt trims the log. Throws `Violation` for a frame that was never sent. */
-  receipt(received) {
-    if (received > this.#numbered) {
-      throw new Violation(PROTOCOL_ERROR, `a receipt for ${received}, where ${this.#numbered} were sent`);
-    }
-    if (received <= this.#confirmed) return;
-    const confirmed = this.#log.splice(0, received - this.#confirmed);
-    this.#confirmed = received;
-    for (const { size } of confirmed) this.#logBytes -= size;
-    this.#toReplay = Math.min(this.#toReplay, this.#log.length);
-  }
-  /** A resume was accepted: all that the receipt of WELCOME does not cover goes again (SES-032). */
-  resume(received) {
-    this.receipt(received);
-    this.#toReplay = this.#log.length;
-  }
-  /** Whether every frame that has a number is confirmed. */
-  get isConfirmed() {
-    return this.#log.length === 0;
-  }
-  /** Whether an answer waits for its number. */
-  get owesAnswer() {
-    return this.#queue.some(({ frame }) => isAnswer(frame));
-  }
-  /** Takes the events of a namespace that wait without a number out of the queue (NSP-010, NSP-017). */
-  withdrawEvents(ns) {
-    const isOfNamespace = ({ frame }) => frame.kind === "EVENT" && frame.ns === ns;
-    const withdrawn = this.#queue.filter(isOfNamespace);
-    this.#queue = this.#queue.filter((waiting) => !isOfNamespace(waiting));
-    for (const { size } of withdrawn) this.#queuedBytes -= size;
-    return withdrawn.map(({ frame }) => frame);
-  }
-  /** The answer to an event has come: whether the event arrived is known, with or without a receipt (SES-047). */
-  answered(ackId) {
-    const logged = this.#log.find(({ frame }) => frame.kind === "EVENT" && frame.ack_id === ackId);
-    if (logged !== void 0) logged.isAnswered = true;
-  }
-  /** The session is over. */
-  end() {
-    const unconfirmed = this.#log.filter(({ isAnswered }) => !isAnswered).map(({ frame }) => frame);
-    const lost = { unconfirmed, queued: this.#queue.map(({ frame }) => frame) };
-    this.#log = [];
-    this.#queue = [];
-    this.#logBytes = this.#queuedBytes = this.#toReplay = 0;
-    return lost;
-  }
-  /** SES-021 to SES-024: with the window closed answers alone go ahead, up to twice the window. */
-  #nextToNumber(leaving) {
-    const isOpen = this.#log.length === 0 || this.#logBytes < this.#window;
-    const first = this.#queue[0]?.frame.kind;
-    const isHeldBack = leaving && (first === "EVENT" || first === "CONNECT");
-    if (isOpen && !isHeldBack) return first === void 0 ? -1 : 0;
-    if (this.#log.length > 0 && this.#logBytes >= 2 * this.#window) return -1;
-    return this.#queue.findIndex(({ frame }) => isAnswer(frame));
-  }
-};
-function isAnswer(frame) {
-  return frame.kind === "ACK" || frame.kind === "FAILED";
+// src/link.ts
+function newLink(id, over, limits) {
+  const versions = new LatestVersions(limits.latest_keys);
+  return { id, role: "dialling", resumes: false, strict: false, over, since: 0, watchdog: null, pinged: null, versions, welcome: null };
 }
 
 // src/session.ts
@@ -1397,17 +1602,24 @@ var BAD_ARGS = 3007;
 var DISCONNECTED = 3013;
 var NamespaceError = class extends Error {
 };
+var Offline = class extends Error {
+  constructor() {
+    super("the socket has no connection, and the client does not queue");
+  }
+};
 var Session = class {
-  constructor(encoding, limits, outputs) {
+  constructor(encoding, limits, outputs, queueing = {}) {
     this.encoding = encoding;
     this.limits = limits;
     this.outputs = outputs;
+    this.queueing = queueing;
     this.acks = new PendingAcks(limits.pending_acks);
     this.outbound = this.#freshOutbound();
   }
   encoding;
   limits;
   outputs;
+  queueing;
   acks;
   #attachments = /* @__PURE__ */ new Map();
   #due = /* @__PURE__ */ new Set();
@@ -1415,22 +1627,35 @@ var Session = class {
   /** SES-029: the number of the newest attempt to resume. */
   attach = 0;
   outbound;
+  /** Whether a connection carries it. */
+  hasConnection = () => false;
+  /** Sessions that were lost, emits that a bound refused, and events that were taken and then not sent. */
+  counts = { lost: 0, refused: 0, dropped: 0 };
   /** A fresh session begins with this WELCOME, whose `secret` is there. */
   begin(welcome, secret) {
     const peers = bounded(welcome.limits);
-    this.outbound.begin(peers);
+    const tooLarge = this.outbound.begin(peers);
     this.attach = 0;
+    this.#giveUp(tooLarge);
     this.begun = { id: welcome.session, secret, peers, inbound: new Inbound(this.limits, peers) };
   }
   /**
-   * SES-047 to SES-050. Without `renew` its sockets end with it. What waited without a number is not sent in
-   * the next session, but told to the application like what is unknown.
+   * SES-047 to SES-050. Without `renew` its sockets end with it. Else what waited without a number waits on, for
+   * `release` in the next session.
    */
   lose(code2, reason, renew) {
-    const lost = this.outbound.end();
-    const unsent = new Set(lost.queued.map((frame) => frame.kind === "EVENT" ? frame.ack_id : null));
-    if (this.begun !== null || lost.queued.length > 0) this.outputs.push({ kind: "lost", code: code2, reason, lost });
-    for (const ackId of this.acks.takeAll()) this.#settle(ackId, { kind: "ended", why: unsent.has(ackId) ? "not sent" : "session lost" });
+    const { unconfirmed, queued } = this.outbound.end();
+    const isKept = (frame) => renew && frame.kind === "EVENT" && this.#attachments.has(frame.ns);
+    const kept = queued.filter(isKept);
+    const gone = queued.filter((frame) => !isKept(frame));
+    const events = [...unconfirmed.map(sent), ...gone.map(unsent)].filter((event) => event !== null);
+    if (this.begun !== null) this.counts.lost += 1;
+    if (this.begun !== null || events.length > 0) this.outputs.push({ kind: "lost", code: code2, reason, events });
+    const waiting = new Set(kept.map(askedBy));
+    const unsentIds = new Set(gone.map(askedBy));
+    for (const ackId of this.acks.takeAll((id) => !waiting.has(id))) {
+      this.#settle(ackId, { kind: "ended", why: unsentIds.has(ackId) ? "not sent" : "session lost" });
+    }
     this.#due.clear();
     this.begun = null;
     this.attach = 0;
@@ -1439,6 +1664,13 @@ var Session = class {
       if (renew) this.#renew(attachment);
       else this.#end(ns, code2 ?? DISCONNECTED, reason);
     }
+    const lostTheirs = kept.filter((frame) => !this.#attachments.has(frame.ns));
+    this.outbound.putBack(kept.filter((frame) => !lostTheirs.includes(frame)));
+    this.#giveUp(lostTheirs);
+  }
+  /** SES-048: what waited in an earlier session leaves. Nothing happens in another one than `session`. */
+  release(ns, session) {
+    if (this.begun?.id === session) this.outbound.release(ns);
   }
   /** Whether a socket of this namespace is connected. */
   isConnected(ns) {
@@ -1449,26 +1681,34 @@ var Session = class {
     if (!ns.startsWith("/") || !isName(ns)) throw new NamespaceError("a namespace begins with / and has 255 bytes at most");
     if (this.#attachments.has(ns)) throw new NamespaceError(`${ns} is connected already, or being connected`);
     checkValue(auth, this.#depth);
-    const asked = { kind: "CONNECT", ns, auth };
-    this.outbound.push(asked);
-    this.#attachments.set(ns, { asked, state: "pending", connect: null });
+    const asked2 = { kind: "CONNECT", ns, auth };
+    this.outbound.push(asked2);
+    this.outbound.release(ns);
+    this.#attachments.set(ns, { asked: asked2, state: "pending", connect: null, isAgain: false });
   }
-  /** NSP-009. Events that were emitted before go ahead. */
+  /** NSP-009. Events that were emitted before go ahead, save those that wait for a fresh session's hooks. */
   disconnect(ns) {
     if (!this.#attachments.has(ns)) return;
+    if (this.outbound.isHeld(ns)) for (const frame of this.outbound.withdrawEvents(ns)) this.#endUnsent(frame);
     this.outbound.push({ kind: "DISCONNECT", ns, code: DISCONNECTED, reason: "" });
     this.#end(ns, DISCONNECTED, "");
     this.#endAcks(ns);
   }
-  /** The id of the ack, if one is asked for. Throws what `connect` throws, and `TooManyPendingAcks`. */
-  emit(ns, event, args, asks) {
+  /**
+   * The id of the ack, if one is asked for; in the session `ahead` of what waited in an earlier one. Throws what
+   * `connect` throws, `TooManyAcks` and `Offline`.
+   */
+  emit(ns, event, args, asks, ahead = null) {
     if (!this.#attachments.has(ns)) throw new NamespaceError(`${ns} is not connected`);
     this.check(event, args);
-    const ack_id = asks ? this.acks.add(ns) : null;
+    let ack_id = null;
     try {
-      this.outbound.push({ kind: "EVENT", ns, ack_id, event, args });
+      if (this.queueing.queueOffline === false && !this.hasConnection()) throw new Offline();
+      ack_id = asks ? this.acks.add(ns) : null;
+      this.outbound.push({ kind: "EVENT", ns, ack_id, event, args }, ahead !== null && ahead === this.begun?.id);
     } catch (error) {
       if (ack_id !== null) this.acks.giveUp(ack_id);
+      if (isBound(error)) this.counts.refused += 1;
       throw error;
     }
     return ack_id;
@@ -1512,7 +1752,7 @@ var Session = class {
   }
   /** Until WELCOME has come, the peer is taken to take the least that every peer takes. */
   #freshOutbound() {
-    const outbound = new Outbound(this.encoding, this.limits, LEAST);
+    const outbound = new Outbound(this.encoding, this.limits, LEAST, this.queueing.queueEvents ?? QUEUE_EVENTS);
     outbound.onNumbered = (frame, pushed) => {
       const attachment = frame.kind === "CONNECT" ? this.#attachments.get(frame.ns) : void 0;
       if (attachment?.asked === pushed) attachment.connect = frame.seq;
@@ -1521,33 +1761,37 @@ var Session = class {
   }
   /** SES-048. */
   #renew(attachment) {
+    const { ns } = attachment.asked;
+    attachment.isAgain ||= attachment.connect !== null;
     attachment.state = "pending";
     attachment.connect = null;
     try {
       this.outbound.push(attachment.asked);
+      this.outbound.hold(ns);
     } catch (error) {
-      if (!(error instanceof TooLarge || error instanceof Overflow)) throw error;
-      this.#end(attachment.asked.ns, DISCONNECTED, error.message);
+      if (!(error instanceof TooLarge || error instanceof QueueFull)) throw error;
+      this.#end(ns, DISCONNECTED, error.message);
     }
   }
   #onConnected(frame) {
     const attachment = this.#attachments.get(frame.ns);
     if (attachment?.state !== "pending" || attachment.connect !== frame.connect) return;
     attachment.state = "connected";
-    this.outputs.push({ kind: "connected", ns: frame.ns, socketId: frame.socket_id, data: frame.data });
+    const { isAgain } = attachment;
+    this.outputs.push({ kind: "connected", ns: frame.ns, socketId: frame.socket_id, data: frame.data, session: this.begun?.id ?? "", isAgain });
   }
   /** The server answers the events that were sent ahead (NSP-008); those that wait are not sent (NSP-017). */
   #onRefused({ ns, connect: connect2, code: code2, message, data }) {
     const attachment = this.#attachments.get(ns);
     if (attachment?.state !== "pending" || attachment.connect !== connect2) return;
     this.#attachments.delete(ns);
-    this.#withdraw(ns);
+    this.#withdraw(ns, "refused");
     this.outputs.push({ kind: "refused", ns, code: code2, message, data });
   }
   /** NSP-009. While pending it is of an earlier socket. */
   #onDisconnect({ ns, code: code2, reason }) {
     if (!this.isConnected(ns)) return;
-    this.#withdraw(ns);
+    this.#withdraw(ns, "disconnected");
     this.#endAcks(ns);
     this.#end(ns, code2, reason);
   }
@@ -1575,10 +1819,25 @@ var Session = class {
     this.outputs.push({ kind: "disconnected", ns, code: code2, reason });
   }
   #endAcks(ns) {
-    for (const ackId of this.acks.takeAll(ns)) this.#settle(ackId, { kind: "ended", why: "disconnected" });
+    for (const ackId of this.acks.takeAll((_, owner) => owner === ns)) this.#settle(ackId, { kind: "ended", why: "disconnected" });
   }
-  #withdraw(ns) {
-    for (const frame of this.outbound.withdrawEvents(ns)) this.#endUnsent(frame);
+  /** The events that the socket had, or has not had; those that left before CONNECTED the server answers itself. */
+  #withdraw(ns, reason) {
+    const unknown = reason === "disconnected" ? this.outbound.takeUnknown(ns) : [];
+    const withdrawn = this.outbound.withdrawEvents(ns);
+    this.#drop(reason, [...unknown.map(sent), ...withdrawn.map(unsent)]);
+    for (const frame of withdrawn) this.#endUnsent(frame);
+  }
+  /** Events that waited for this session turn out not to be for it. */
+  #giveUp(frames) {
+    this.#drop("not taken", frames.map(unsent));
+    for (const frame of frames) this.#endUnsent(frame);
+  }
+  #drop(reason, dropped) {
+    const events = dropped.filter((event) => event !== null);
+    if (events.length === 0) return;
+    this.counts.dropped += events.length;
+    this.outputs.push({ kind: "dropped", reason, events });
   }
   #endUnsent(frame) {
     if (frame.kind !== "EVENT" || frame.ack_id === null) return;
@@ -1588,10 +1847,28 @@ var Session = class {
     this.outputs.push({ kind: "settled", ackId, outcome });
   }
 };
+function sent(frame) {
+  return lostEvent(frame, true);
+}
+function unsent(frame) {
+  return lostEvent(frame, false);
+}
+function lostEvent(frame, isSent) {
+  if (frame.kind !== "EVENT") return null;
+  const { ns, event, args, ack_id } = frame;
+  return { ns, event, args, askedAck: ack_id !== null, sent: isSent };
+}
+function askedBy(frame) {
+  return frame.kind === "EVENT" ? frame.ack_id : null;
+}
+function isBound(error) {
+  return error instanceof QueueFull || error instanceof QueueLong || error instanceof TooManyAcks || error instanceof Offline;
+}
 
 // src/connections.ts
 var VERSION = 1;
 var NORMAL = 1e3;
+var GOING_AWAY = 1001;
 var CUT = 1006;
 var SUPERSEDED = 3400;
 var STALE_ATTACH = 3401;
@@ -1614,16 +1891,20 @@ var Connections = class {
   /** The link that is being dialled, or awaits WELCOME. */
   #attempt = null;
   #leaving = null;
-  #switchWanted = false;
   #isStopped = true;
+  /** The page is kept without a connection. */
+  #isPaused = false;
   #target;
-  /** Best-effort frames that were dropped, since no socket of theirs was connected, or they were stale or bad. */
-  dropped = 0;
+  /** Best-effort frames of the server that were dropped, by cause (BEF-002). */
+  dropped = { notConnected: 0, stale: 0, malformed: 0 };
+  /** Connections that WELCOME was read on, and those of them that resumed the session. */
+  counts = { connections: 0, resumed: 0 };
   constructor(encoding, options) {
     this.#encoding = encoding;
     this.#options = options;
     this.#target = options.url;
-    this.session = new Session(encoding, options.limits, this.outputs);
+    this.session = new Session(encoding, options.limits, this.outputs, options);
+    this.session.hasConnection = () => this.#current !== null;
   }
   /** The WELCOME of the current connection. */
   get welcome() {
@@ -1633,26 +1914,63 @@ var Connections = class {
   get currentLink() {
     return this.#current?.id ?? null;
   }
+  /** The link that is being dialled, or awaits WELCOME. */
+  get attemptLink() {
+    return this.#attempt?.id ?? null;
+  }
+  /** Where the client dials next. */
+  get target() {
+    return this.#target;
+  }
+  /** Attempts since a connection last stood. */
+  get attempts() {
+    return this.#backOff.attempts;
+  }
+  get isStopped() {
+    return this.#isStopped;
+  }
+  /** The server asked the client to leave, which it is about to do. */
+  get isLeaving() {
+    return this.#leaving !== null;
+  }
   /** Dials, unless something is under way (COD-006: after the client stopped, too). */
   start() {
     if (!this.#isStopped) return;
     this.#isStopped = false;
     this.#backOff.reset();
     this.#target = this.#options.url;
-    this.#dial(0);
+    if (!this.#isPaused) this.#dial(0);
   }
-  /** SES-037: goes over to another connection, while this one goes on. */
-  switch() {
-    if (this.#current === null || this.#attempt !== null) return;
-    this.#switchWanted = true;
-    this.#dial(0);
+  /**
+   * SES-037: goes over to another connection, while this one goes on; over one transport alone, if it is named. What
+   * fails is not tried again. Gives the link; null if there is nothing to leave, or an attempt under way.
+   */
+  switch(over = null) {
+    if (this.#current === null || this.#attempt !== null) return null;
+    this.#dial(0, null, over);
+    return this.attemptLink;
   }
   /** The application ends the session; on a connection that awaits WELCOME too (SES-039). */
   end() {
-    if (this.#isStopped) return;
-    this.#closeAll(NORMAL, "");
-    this.session.lose(NORMAL, "ended", false);
-    this.#stop(NORMAL, "ended", null);
+    if (!this.#isStopped) this.#finish(NORMAL, "ended");
+  }
+  /** The page is left for good (HBT-009). */
+  leave() {
+    if (!this.#isStopped) this.#finish(GOING_AWAY, "the page was left");
+  }
+  /** The page is put away, and may come back: it has no connection meanwhile, and keeps its session. */
+  pause(now) {
+    this.#isPaused = true;
+    const hadConnection = this.#current !== null;
+    for (const link of [...this.#links.values()]) this.#forget(link);
+    this.#attempt = null;
+    this.#leaveCurrent(now);
+    if (hadConnection) this.outputs.push({ kind: "detached", code: CUT, reason: "the page was put away" });
+  }
+  /** The page is back. */
+  resume() {
+    this.#isPaused = false;
+    this.#redial("at once", null);
   }
   /** HBT-009: the network came back, the page became visible. */
   doubt(now) {
@@ -1680,7 +1998,7 @@ var Connections = class {
     if (link === void 0) return;
     this.#links.delete(id);
     if (link.role === "closing") return;
-    if (link.role === "dialling") this.#dialFailed(link);
+    if (link.role === "dialling") this.#dialFailed(link, reason);
     else if (code2 !== null && !CUTS.includes(code2)) this.#onClose(link, closeOf(code2, reason), now);
     else this.#cut(link, now);
   }
@@ -1698,7 +2016,7 @@ var Connections = class {
     } catch (error) {
       if (!(error instanceof HeaderError)) throw error;
     }
-    this.dropped += 1;
+    this.dropped.malformed += 1;
   }
   /** A message came. */
   received(id, message, now) {
@@ -1733,6 +2051,7 @@ var Connections = class {
   tick(now) {
     const attempt = this.#attempt;
     if (attempt?.role === "greeting" && now >= attempt.since + WELCOME_TIMEOUT_MS) {
+      this.outputs.push({ kind: "silent", link: attempt.id, cause: "no WELCOME in time" });
       this.#forget(attempt);
       this.#cut(attempt, now);
     }
@@ -1767,8 +2086,10 @@ var Connections = class {
       return session.deliver(frame);
     }
     switch (frame.kind) {
-      case "RECEIVED":
       case "PONG":
+        this.#measure(link, frame.t, now);
+        return session.outbound.receipt(frame.received);
+      case "RECEIVED":
         return session.outbound.receipt(frame.received);
       case "PING":
         session.outbound.receipt(frame.received);
@@ -1789,9 +2110,10 @@ var Connections = class {
   }
   /** BEF-002, BEF-007. */
   #onBestEffort(link, frame) {
-    const isTaken = link.role === "current" && this.session.isConnected(frame.ns) && frame.badBody === void 0;
-    if (isTaken && (frame.kind === "DATAGRAM" || link.versions.take(frame))) this.outputs.push({ kind: "best effort", frame });
-    else this.dropped += 1;
+    if (link.role !== "current" || !this.session.isConnected(frame.ns)) this.dropped.notConnected += 1;
+    else if (frame.badBody !== void 0) this.dropped.malformed += 1;
+    else if (frame.kind === "LATEST" && !link.versions.take(frame)) this.dropped.stale += 1;
+    else this.outputs.push({ kind: "best effort", frame });
   }
   #onWelcome(link, welcome, now) {
     const { session } = this;
@@ -1819,15 +2141,19 @@ var Connections = class {
     this.#attempt = null;
     this.#current = link;
     this.#leaving = null;
-    this.#switchWanted = false;
+    this.counts.connections += 1;
+    if (welcome.resumed) this.counts.resumed += 1;
     link.role = "current";
     link.since = now;
     link.welcome = welcome;
     link.watchdog = new Heartbeat(welcome.ping_interval, welcome.ping_timeout, this.#patience.times, now);
+    this.#ping(link, now);
   }
   /** SES-057, SES-061. */
   #onGoAway(link, { slot, deadline, url }, now) {
-    if (link.role === "current") this.#leaving = { slot: now + slot, deadline: now + deadline, url };
+    if (link.role !== "current") return;
+    this.#leaving = { slot: now + slot, deadline: now + deadline, url };
+    this.#giveUpSwitch("the server is going away");
   }
   /** The code decides (SES-052). */
   #onClose(link, close, now) {
@@ -1852,10 +2178,20 @@ var Connections = class {
     const { session } = this;
     if (close.code === STALE_ATTACH && link.resumes) session.attach = Math.max(session.attach, close.attach ?? 0);
     if (this.#current === null) return this.#act(close);
-    const { sessionKept } = dispositionOf(close.code);
-    if (this.#leaving !== null || sessionKept) return this.#redial("back-off", close.retry_after);
-    this.#switchWanted = false;
-    this.outputs.push({ kind: "switch failed", code: close.code });
+    this.#stay(close.code, close.reason === "" ? `CLOSE ${close.code}` : close.reason, close.retry_after);
+  }
+  /** An attempt beside the current connection failed: the session goes on there. */
+  #stay(code2, cause, retryAfterMs) {
+    if (this.#leaving !== null) this.#redial("back-off", retryAfterMs);
+    else this.outputs.push({ kind: "switch failed", code: code2, cause });
+  }
+  /** A dial over one transport alone, on which nothing was said yet, is no way for what comes now. */
+  #giveUpSwitch(cause) {
+    const attempt = this.#attempt;
+    if (attempt?.role !== "dialling" || attempt.over === null) return;
+    this.#attempt = null;
+    this.#forget(attempt);
+    this.outputs.push({ kind: "switch failed", code: null, cause });
   }
   /** What a code says, once no connection carries the session. */
   #act(close) {
@@ -1872,19 +2208,24 @@ var Connections = class {
   /** A connection is gone, and nobody said why (SES-054). */
   #cut(link, now) {
     if (link.role === "current") {
+      this.outputs.push({ kind: "silent", link: link.id, cause: "the connection was cut" });
       this.#leaveCurrent(now);
       this.outputs.push({ kind: "detached", code: CUT, reason: "cut" });
       this.#act(closeOf(CUT, "cut"));
     } else if (link === this.#attempt) {
       this.#attempt = null;
-      this.#redial("back-off", null);
+      this.#attemptFailed("cut");
     }
   }
-  #dialFailed(link) {
+  #dialFailed(link, cause) {
     if (link !== this.#attempt) return;
     this.#attempt = null;
     this.#target = this.#options.url;
-    this.#redial("back-off", null);
+    this.#attemptFailed(cause);
+  }
+  #attemptFailed(cause) {
+    if (this.#current === null) this.#redial("back-off", null);
+    else this.#stay(null, cause, null);
   }
   /** SES-053; on an old connection it ends that connection and nothing else (SES-036). */
   #violation(link, code2, reason, now) {
@@ -1900,6 +2241,7 @@ var Connections = class {
     if (link === null || verdict === "nothing") return;
     if (verdict === "ping") return this.#ping(link, now);
     this.#patience.ranOut();
+    this.outputs.push({ kind: "silent", link: link.id, cause: "ping-timeout" });
     this.#close(link, PING_TIMEOUT, "ping-timeout");
     this.#leaveCurrent(now);
     this.outputs.push({ kind: "detached", code: PING_TIMEOUT, reason: "ping-timeout" });
@@ -1919,26 +2261,25 @@ var Connections = class {
     const { agent, auth, limits } = this.#options;
     return { kind: "HELLO", v: VERSION, agent, auth: auth(), resume, features: [], limits, ping_interval: null };
   }
-  #dial(delayMs) {
+  #dial(delayMs, retryAfterMs = null, over = null) {
     this.#lastLink += 1;
-    const versions = new LatestVersions(this.#options.limits.latest_keys);
-    const link = { id: this.#lastLink, role: "dialling", resumes: false, strict: false, since: 0, watchdog: null, versions, welcome: null };
+    const link = newLink(this.#lastLink, over, this.#options.limits);
     this.#links.set(link.id, link);
     this.#attempt = link;
-    this.outputs.push({ kind: "dial", link: link.id, url: this.#target, delayMs });
+    this.outputs.push({ kind: "dial", link: link.id, url: this.#target, delayMs, leastMs: asked(retryAfterMs), over });
   }
   /** Dials again, unless an attempt is under way, or nothing asks for one. */
   #redial(retry, retryAfterMs) {
-    const isWanted = this.#current === null || this.#switchWanted || this.#leaving !== null;
-    if (this.#isStopped || this.#attempt !== null || !isWanted) return;
-    this.#dial(this.#backOff.next(retry === "at once", retryAfterMs, this.#options.random()));
+    const isWanted = this.#current === null || this.#leaving !== null;
+    if (this.#isStopped || this.#isPaused || this.#attempt !== null || !isWanted) return;
+    this.#dial(this.#backOff.next(retry === "at once", retryAfterMs, this.#options.random()), retryAfterMs);
   }
   /** The session has no connection any more. */
   #leaveCurrent(now) {
     if (this.#current !== null && now - this.#current.since > LIVED_MS) this.#backOff.reset();
     this.#current = null;
     this.#leaving = null;
-    this.#switchWanted = false;
+    this.#giveUpSwitch("the connection ended");
   }
   /** CLOSE wherever HELLO was sent; other connections are shut, and dials given up. */
   #closeAll(code2, reason) {
@@ -1950,7 +2291,11 @@ var Connections = class {
     this.#current = null;
     this.#attempt = null;
     this.#leaving = null;
-    this.#switchWanted = false;
+  }
+  #finish(code2, reason) {
+    this.#closeAll(code2, "");
+    this.session.lose(code2, reason, false);
+    this.#stop(code2, reason, null);
   }
   #stop(code2, reason, data) {
     this.#isStopped = true;
@@ -1970,8 +2315,15 @@ var Connections = class {
   }
   #ping(link, now) {
     const received = this.session.begun?.inbound.receipt ?? 0;
-    this.#write(link, { kind: "PING", t: Math.floor(now), received });
+    link.pinged = { t: Math.floor(now), at: now };
+    this.#write(link, { kind: "PING", t: link.pinged.t, received });
     this.session.begun?.inbound.told();
+  }
+  /** HBT-010. */
+  #measure(link, t, now) {
+    if (link.role !== "current" || link.pinged?.t !== t) return;
+    this.outputs.push({ kind: "round trip", ms: now - link.pinged.at });
+    link.pinged = null;
   }
   #write(link, frame) {
     this.outputs.push({ kind: "send", link: link.id, message: this.#encoding.encode(frame) });
@@ -1981,48 +2333,475 @@ function closeOf(code2, reason) {
   return { kind: "CLOSE", code: code2, reason, retry_after: null, url: null, attach: null, data: null };
 }
 
-// src/emulation.ts
-var Emulation = class {
-  #limit;
-  // By (ns, event, key) for a LATEST, by a number of its own for a DATAGRAM; in the order they were put in.
-  #waiting = /* @__PURE__ */ new Map();
-  #count = 0;
-  /** DATAGRAMs that a full queue dropped (`queue-full`). */
-  queueFull = 0;
-  /** LATESTs that a newer one replaced (`conflated`). */
-  conflated = 0;
-  constructor(limit) {
-    this.#limit = limit;
+// src/dial.ts
+var HEAD_START_MS = 300;
+var DIAL_TIMEOUT_MS = 1e4;
+var Race = class {
+  orders = [];
+  #runners;
+  #timeoutMs;
+  outcome = null;
+  constructor(candidates, timeoutMs, now) {
+    this.#timeoutMs = timeoutMs;
+    this.#runners = candidates.map((candidate) => ({ candidate, state: "waiting", since: now, cause: "" }));
+    if (candidates.length === 0) this.outcome = { kind: "lost", cause: "no transport to dial with" };
+    else this.#begin(0, now);
   }
-  /** A LATEST takes the place of the one that waits for its key; in a full queue the oldest DATAGRAM goes. */
-  push(frame) {
-    const key = frame.kind === "LATEST" ? JSON.stringify([frame.ns, frame.event, frame.key]) : this.#count += 1;
-    if (this.#waiting.has(key)) this.conflated += 1;
-    else if (this.#waiting.size >= this.#limit) this.#dropOldest();
-    this.#waiting.set(key, frame);
+  /** When `tick` is to be called next. */
+  get deadline() {
+    if (this.outcome !== null) return null;
+    const dialling = this.#runners.filter(({ state }) => state === "dialling").map(({ since }) => since);
+    const times = dialling.map((since) => since + this.#timeoutMs);
+    if (this.#runners.some(({ state }) => state === "waiting")) times.push(Math.max(...dialling) + HEAD_START_MS);
+    return Math.min(...times);
   }
-  get isEmpty() {
-    return this.#waiting.size === 0;
-  }
-  /** The next frame to hand over, in the order they were put in. */
-  take() {
-    for (const [key, frame] of this.#waiting) {
-      this.#waiting.delete(key);
-      return frame;
+  tick(now) {
+    for (const [at, runner] of this.#runners.entries()) {
+      if (this.outcome !== null) return;
+      if (runner.state !== "dialling" || now < runner.since + this.#timeoutMs) continue;
+      this.orders.push({ kind: "give up", runner: at });
+      this.failed(at, `no connection within ${this.#timeoutMs} ms`, now);
     }
+    const newest = Math.max(...this.#runners.filter(({ state }) => state === "dialling").map(({ since }) => since));
+    if (this.outcome === null && now >= newest + HEAD_START_MS) this.#beginNext(now);
+  }
+  /** A transport is open. The others are given up without a word. */
+  opened(at) {
+    const runner = this.#runners[at];
+    if (this.outcome !== null || runner?.state !== "dialling") return;
+    this.giveUp(at);
+    const [first] = this.#runners;
+    const passedOver = first === runner || first === void 0 ? null : told(first, first.state === "failed" ? first.cause : `no connection within ${HEAD_START_MS} ms`);
+    this.outcome = { kind: "won", runner: at, candidate: runner.candidate, passedOver };
+  }
+  /** A transport could not be opened. */
+  failed(at, cause, now) {
+    const runner = this.#runners[at];
+    if (this.outcome !== null || runner?.state !== "dialling") return;
+    Object.assign(runner, { state: "failed", cause });
+    if (this.#runners.some(({ state }) => state === "dialling") || this.#beginNext(now)) return;
+    this.outcome = { kind: "lost", cause: this.#runners.map((each) => told(each, each.cause)).join("; ") };
+  }
+  /** All dials are given up, but this one. */
+  giveUp(but = -1) {
+    for (const [at, { state }] of this.#runners.entries()) {
+      if (at !== but && state === "dialling") this.orders.push({ kind: "give up", runner: at });
+    }
+  }
+  /** Whether there was one to begin. */
+  #beginNext(now) {
+    const next = this.#runners.findIndex(({ state }) => state === "waiting");
+    if (next >= 0) this.#begin(next, now);
+    return next >= 0;
+  }
+  #begin(at, now) {
+    const runner = this.#runners[at];
+    if (runner === void 0) return;
+    Object.assign(runner, { state: "dialling", since: now });
+    this.orders.push({ kind: "open", runner: at, candidate: runner.candidate });
+  }
+};
+function told({ candidate }, cause) {
+  return cause === "" ? `${candidate.transport}: no connection` : `${candidate.transport}: ${cause}`;
+}
+
+// src/switch.ts
+var UPGRADE_BASE_MS = 1e3;
+var UPGRADE_CAP_MS = 3e5;
+var UPGRADE_STANDING_MS = 12e4;
+var SwitchError = class extends Error {
+  constructor(transport, why, cause) {
+    super(cause === "" ? `no switch to ${transport}: ${why}` : `no switch to ${transport}: ${cause}`);
+    this.transport = transport;
+    this.why = why;
+  }
+  transport;
+  why;
+};
+var Upgrades = class {
+  #backOff = new BackOff(UPGRADE_BASE_MS, UPGRADE_CAP_MS);
+  #isChosen = false;
+  /** When to try, if at all. */
+  due = null;
+  /** After a connection was made, or a try has failed: `isWanted` if another is to follow. */
+  plan(isWanted, random, now) {
+    this.due = isWanted && !this.#isChosen ? now + this.#backOff.next(false, null, random) : null;
+  }
+  /** The application chose the transport of the present connection: it is not left by itself. */
+  chosen() {
+    this.#isChosen = true;
+    this.due = null;
+  }
+  /** The connection whose transport was chosen is over, or is to be. */
+  forgetChoice() {
+    this.#isChosen = false;
+  }
+  /** A connection over `transport` is over that stood for so long. */
+  stood(transport, stoodMs) {
+    if (transport === "webtransport" && stoodMs >= UPGRADE_STANDING_MS) this.#backOff.reset();
+  }
+};
+
+// src/transports.ts
+var WINNER_REMEMBERED_MS = 6e5;
+var HOSTS_MAX = 8;
+var ALTERNATIVES_MAX = 8;
+var HASHES_MAX = 8;
+var HASH_BYTES = 32;
+var RANKED = ["webtransport", "websocket"];
+var Hosts = class {
+  /** Those that can be dialled at all, by the client's settings and the platform. */
+  #kinds;
+  #hosts = [];
+  constructor(kinds) {
+    this.#kinds = RANKED.filter((kind) => kinds.includes(kind));
+  }
+  /** What can be dialled for this URL, in the order in which it is begun. */
+  candidates(url, now) {
+    const first = this.#host(url)?.first;
+    const known = first && now - first.since < WINNER_REMEMBERED_MS ? first.transport : null;
+    const found = this.#kinds.flatMap((kind) => this.candidate(url, kind) ?? []);
+    return [...found.filter(({ transport }) => transport === known), ...found.filter(({ transport }) => transport !== known)];
+  }
+  /** Where one transport is dialled for this URL; null where it cannot be. */
+  candidate(url, transport) {
+    if (!this.#kinds.includes(transport)) return null;
+    const told2 = this.#host(url)?.told.find((other) => other.transport === transport);
+    const isPossible = transport !== "webtransport" || this.#kinds.length === 1 || isSecure(told2?.url ?? url);
+    return isPossible ? { transport, url: dialled(told2?.url ?? url, transport), hashes: told2?.hashes ?? [] } : null;
+  }
+  /** Notes which transport connected, and why another did not, if that is known; gives what is known of that now. */
+  connected(url, transport, passedOver, now) {
+    const host = this.#renewed(url);
+    host.first = { transport, since: now };
+    if (transport === "webtransport") host.why = null;
+    host.why = passedOver ?? host.why;
+    return host.why;
+  }
+  /** Notes that a connection over WebTransport died without a word: UDP may be dead. */
+  died(url, cause, now) {
+    this.connected(url, "websocket", `webtransport: ${cause}`, now);
+  }
+  /**
+   * Notes where a server says that its other transports are. What leads to another host, or from a secure scheme to
+   * an insecure one, is passed over (SEC-012).
+   */
+  told(url, over, alternatives) {
+    if (alternatives.length === 0 && over === "webtransport") return;
+    const host = this.#renewed(url);
+    host.told = host.told.filter(({ transport }) => transport === over);
+    for (const alternative of alternatives.slice(0, ALTERNATIVES_MAX)) {
+      const told2 = read2(url, alternative);
+      if (told2 === null) continue;
+      host.told = [...host.told.filter(({ transport }) => transport !== told2.transport), told2];
+    }
+  }
+  #host(url) {
+    const name = hostOf(url);
+    return this.#hosts.find((host) => host.name === name);
+  }
+  /** The newest stands first, and the one at the end goes. */
+  #renewed(url) {
+    const name = hostOf(url);
+    const host = this.#host(url) ?? { name, first: null, why: null, told: [] };
+    this.#hosts = [host, ...this.#hosts.filter((other) => other !== host)].slice(0, HOSTS_MAX);
+    return host;
+  }
+};
+function read2(from, { transport: name, url: told2, hashes }) {
+  const transport = RANKED.find((kind) => kind === name);
+  const url = movedTo(from, told2);
+  if (transport === void 0 || url === null) return null;
+  const read3 = hashes.slice(0, HASHES_MAX);
+  const isDialled = read3.length === 0 || transport === "webtransport";
+  return isDialled && read3.every(({ length }) => length === HASH_BYTES) ? { transport, url, hashes: read3 } : null;
+}
+
+// src/run.ts
+var Run = class {
+  outputs = [];
+  core;
+  #options;
+  #hosts;
+  #upgrades = new Upgrades();
+  #lines = /* @__PURE__ */ new Map();
+  #attempt = null;
+  #link = null;
+  #carrier = null;
+  #wish = null;
+  #switching = null;
+  #lastDial = 0;
+  #lastWish = 0;
+  #cause = "";
+  /** Dials begun: in a race, one for each that was. */
+  dials = 0;
+  constructor(encoding, options) {
+    this.#options = options;
+    this.core = new Connections(encoding, options);
+    const wanted = options.transports ?? "auto";
+    const kinds = options.dialers.filter((kind) => wanted === "auto" || wanted === `${kind}-only`);
+    this.#hosts = new Hosts(kinds.filter((kind) => kind !== "webtransport" || encoding.name === "messagepack"));
+    if (options.alternatives !== void 0) this.#hosts.told(options.url, "websocket", options.alternatives);
+  }
+  /** What carries the session now. */
+  get carrier() {
+    return this.#carrier;
+  }
+  start(now) {
+    this.core.start();
+    this.after(now);
+  }
+  end(now) {
+    this.core.end();
+    this.after(now);
+  }
+  /**
+   * Asks for a sign of life (HBT-009). While the client waits for its next attempt, that begins at once instead, but
+   * no sooner than the server asked for.
+   */
+  probe(now) {
+    this.core.doubt(now);
+    const attempt = this.#attempt;
+    if (attempt !== null && attempt.race === null) attempt.startAt = Math.min(attempt.startAt, Math.max(now, attempt.leastAt));
+    this.after(now);
+  }
+  /** What happened to the page or the machine. */
+  wake(event, now) {
+    if (event === "left") this.core.leave();
+    else if (event === "put away") this.core.pause(now);
+    else if (event === "back") this.core.resume();
+    else if (event === "offline") this.core.doubt(now);
+    this.after(now);
+    if (event !== "left" && event !== "put away" && event !== "offline") this.probe(now);
+  }
+  /** Moves the session to a transport while it goes on. `switched` tells what came of the wish, whose number is given. */
+  switchTo(transport, now) {
+    this.#lastWish += 1;
+    const former = this.#wish;
+    this.#wish = { number: this.#lastWish, transport };
+    if (former !== null) this.#tell(former, "replaced");
+    if (this.#link === null) this.#dropWish();
+    this.after(now);
+    return this.#lastWish;
+  }
+  /** A transport is open. */
+  opened(dial, now) {
+    const runner = this.#attempt?.dials.indexOf(dial) ?? -1;
+    if (runner < 0) this.outputs.push({ kind: "drop", dial });
+    else this.#attempt?.race?.opened(runner);
+    this.after(now);
+  }
+  /** A transport ended, or could not be opened. */
+  closed(dial, code2, reason, now) {
+    const runner = this.#attempt?.dials.indexOf(dial) ?? -1;
+    const link = this.#linkOf(dial);
+    if (link !== null) {
+      this.core.closed(link, code2, reason, now);
+      this.after(now);
+      this.#lines.delete(link);
+    } else if (runner >= 0) {
+      this.#attempt?.race?.failed(runner, reason, now);
+      this.after(now);
+    }
+  }
+  received(dial, message, now) {
+    const link = this.#linkOf(dial);
+    if (link !== null) this.core.received(link, message, now);
+    this.after(now);
+  }
+  datagram(dial, message, now) {
+    const link = this.#linkOf(dial);
+    if (link !== null) this.core.datagram(link, message);
+    this.after(now);
+  }
+  tooLarge(dial, now) {
+    const link = this.#linkOf(dial);
+    if (link !== null) this.core.tooLarge(link, now);
+    this.after(now);
+  }
+  /** When `tick` is to be called next. */
+  get deadline() {
+    const attempt = this.#attempt;
+    const times = [this.core.deadline, attempt?.race?.deadline ?? null, attempt?.race === null ? attempt.startAt : null];
+    if (this.#maySwitch) times.push(this.#upgrades.due);
+    const known = times.filter((time) => time !== null);
+    return known.length === 0 ? null : Math.min(...known);
+  }
+  /** To be called when `deadline` has come, or at any other time. */
+  tick(now) {
+    this.core.tick(now);
+    this.#attempt?.race?.tick(now);
+    this.after(now);
+  }
+  /** To be called after every input to the session, which the other inputs here do themselves. */
+  after(now) {
+    do {
+      this.#sort(now);
+      this.#follow(now);
+      this.#grant(now);
+      this.#dial(now);
+      this.core.pump(now);
+    } while (this.core.outputs.length > 0);
+  }
+  /** What the core asks for, and tells. */
+  #sort(now) {
+    for (let output = this.core.outputs.shift(); output !== void 0; output = this.core.outputs.shift()) this.#take(output, now);
+  }
+  #take(output, now) {
+    switch (output.kind) {
+      case "dial": {
+        const { link, url, delayMs, leastMs, over } = output;
+        this.#attempt = { link, url, over, startAt: now + delayMs, leastAt: now + leastMs, race: null, dials: [] };
+        if (this.core.currentLink === null && delayMs > 0) {
+          this.outputs.push({ kind: "waiting", attempt: this.core.attempts, delayMs, cause: this.#cause });
+        }
+        return;
+      }
+      case "send":
+      case "shut": {
+        const line = this.#lines.get(output.link);
+        if (line !== void 0) this.outputs.push({ ...output, dial: line.dial });
+        return;
+      }
+      case "drop": {
+        const line = this.#lines.get(output.link);
+        this.#lines.delete(output.link);
+        if (line !== void 0) this.outputs.push({ kind: "drop", dial: line.dial });
+        if (this.#attempt?.link === output.link) this.#giveUp(this.#attempt);
+        return;
+      }
+      case "silent": {
+        const line = this.#lines.get(output.link);
+        if (line?.transport === "webtransport") this.#hosts.died(line.url, output.cause, now);
+        return;
+      }
+      case "detached":
+        this.#cause = output.reason;
+        break;
+      case "switch failed":
+        if (this.#switching !== null) this.#switching.cause = output.cause;
+    }
+    this.outputs.push(output);
+  }
+  #giveUp(attempt) {
+    attempt.race?.giveUp();
+    this.#race(attempt);
+    this.#attempt = null;
+  }
+  /** Begins the attempt when its time has come, and tells the core what came of it. */
+  #dial(now) {
+    const attempt = this.#attempt;
+    if (attempt === null) return;
+    if (attempt.race === null) {
+      if (now < attempt.startAt) return;
+      const { url, over } = attempt;
+      const candidates = over === null ? this.#hosts.candidates(url, now) : [this.#hosts.candidate(url, over)].filter((known) => known !== null);
+      attempt.race = new Race(candidates, this.#options.dialTimeoutMs ?? DIAL_TIMEOUT_MS, now);
+    }
+    this.#race(attempt);
+    const { outcome } = attempt.race;
+    if (outcome === null) return;
+    this.#attempt = null;
+    if (outcome.kind === "lost") {
+      this.#cause = outcome.cause;
+      return this.core.closed(attempt.link, null, outcome.cause, now);
+    }
+    const { candidate, passedOver } = outcome;
+    this.#lines.set(attempt.link, { dial: attempt.dials[outcome.runner] ?? 0, url: attempt.url, transport: candidate.transport, passedOver });
+    this.core.opened(attempt.link, now);
+  }
+  /** Does what the race asks for. */
+  #race({ race, dials }) {
+    for (let order = race?.orders.shift(); order !== void 0; order = race?.orders.shift()) {
+      if (order.kind === "give up") {
+        this.outputs.push({ kind: "drop", dial: dials[order.runner] ?? 0 });
+        continue;
+      }
+      this.#lastDial += 1;
+      this.dials += 1;
+      dials[order.runner] = this.#lastDial;
+      this.outputs.push({ kind: "open", dial: this.#lastDial, candidate: order.candidate });
+    }
+  }
+  /** Whether another connection carries the session now. */
+  #follow(now) {
+    const link = this.core.currentLink;
+    if (link === this.#link) return;
+    if (this.#carrier !== null) this.#upgrades.stood(this.#carrier.transport, now - this.#carrier.since);
+    this.#link = link;
+    this.#carrier = null;
+    if (link === null) {
+      this.#upgrades.forgetChoice();
+      this.#upgrades.due = null;
+      this.#dropWish();
+    } else this.#attached(link, now);
+    this.outputs.push({ kind: "moved" });
+  }
+  #attached(link, now) {
+    const line = this.#lines.get(link);
+    if (line === void 0) return;
+    const { url, transport, dial } = line;
+    const passedOver = this.#hosts.connected(url, transport, line.passedOver, now);
+    this.#hosts.told(url, transport, this.core.welcome?.alternatives ?? []);
+    this.#carrier = { dial, transport, passedOver, since: now };
+    const switching = this.#switching?.link === link ? this.#switching : null;
+    if (switching === null) this.#upgrades.forgetChoice();
+    this.#plan(now);
+    if (switching === null) return;
+    this.#switching = null;
+    if (switching.wish === null) return;
+    this.#upgrades.chosen();
+    this.outputs.push({ kind: "switched", wish: switching.wish.number, error: null });
+  }
+  /** Whether the session is to move to WebTransport by itself, and when it tries that. */
+  #plan(now) {
+    const { transports = "auto", random } = this.#options;
+    const line = this.#link === null ? void 0 : this.#lines.get(this.#link);
+    const isOnWebSocket = line?.transport === "websocket" && transports === "auto";
+    this.#upgrades.plan(isOnWebSocket && this.#hosts.candidate(line.url, "webtransport") !== null, random(), now);
+  }
+  /** Ends the switch that failed, and begins the one that is wished for, or due. */
+  #grant(now) {
+    const switching = this.#switching;
+    if (switching !== null && this.core.attemptLink !== switching.link) {
+      this.#switching = null;
+      if (switching.wish !== null) this.#tell(switching.wish, this.#link === null ? "not connected" : "failed", switching.cause);
+      else if (this.#link !== null) this.#plan(now);
+    }
+    const line = this.#link === null ? void 0 : this.#lines.get(this.#link);
+    if (line === void 0 || !this.#maySwitch) return;
+    const wish = this.#wish;
+    this.#wish = null;
+    if (wish?.transport === line.transport) {
+      this.#upgrades.chosen();
+      return void this.outputs.push({ kind: "switched", wish: wish.number, error: null });
+    }
+    const isDue = this.#upgrades.due !== null && now >= this.#upgrades.due;
+    const transport = wish?.transport ?? (isDue ? "webtransport" : null);
+    if (transport === null) return;
+    if (wish === null) this.#upgrades.due = null;
+    if (this.#hosts.candidate(line.url, transport) === null) {
+      if (wish !== null) this.#tell(wish, "unavailable");
+      return;
+    }
+    const link = this.core.switch(transport);
+    if (link !== null) this.#switching = { link, transport, wish, cause: "" };
+    this.#sort(now);
+  }
+  /** A server that wants its clients to leave is left first, and no sooner than it asked for (SES-058). */
+  get #maySwitch() {
+    return this.#link !== null && this.core.attemptLink === null && !this.core.isLeaving;
+  }
+  #dropWish() {
+    if (this.#wish !== null) this.#tell(this.#wish, "not connected");
+    this.#wish = null;
+  }
+  #tell({ number: number2, transport }, why, cause = "") {
+    this.outputs.push({ kind: "switched", wish: number2, error: new SwitchError(transport, why, cause) });
+  }
+  #linkOf(dial) {
+    for (const [link, line] of this.#lines) if (line.dial === dial) return link;
     return null;
-  }
-  /** BEF-004: nothing is kept across a change of connection. */
-  clear() {
-    this.#waiting.clear();
-  }
-  /** The oldest DATAGRAM, or the oldest frame where no DATAGRAM waits: the queue is bounded in any case. */
-  #dropOldest() {
-    const keys = [...this.#waiting.keys()];
-    const oldest = keys.find((key) => typeof key === "number") ?? keys[0];
-    if (oldest === void 0) return;
-    this.#waiting.delete(oldest);
-    this.queueFull += 1;
   }
 };
 
@@ -2054,20 +2833,21 @@ var SocketEnded = class extends Error {
 };
 var Socket = class {
   /** Use `Client.socket`. */
-  constructor(ns, session, act, bestEffort) {
+  constructor(ns, session, act, sendBestEffort) {
     this.ns = ns;
     this.#session = session;
     this.#act = act;
-    this.#bestEffort = bestEffort;
+    this.#sendBestEffort = sendBestEffort;
     this.#ready = deferred();
   }
   ns;
   #session;
   #act;
-  #bestEffort;
+  #sendBestEffort;
   #handlers = /* @__PURE__ */ new Map();
   #waiting = /* @__PURE__ */ new Map();
   #ready;
+  #onReattach = null;
   /** The public id, once the socket is connected; it changes with the session. */
   id = null;
   /** The id of the socket when it is connected. Rejects with `SocketEnded`. */
@@ -2094,30 +2874,39 @@ var Socket = class {
     if (handlers?.size === 0) this.#handlers.delete(event);
     return this;
   }
-  /** Exactly once and in order. Throws `Overflow`, `TooLarge`, `NamespaceError`, `RangeError` or `TypeError`. */
-  emit(event, ...args) {
-    this.#session.emit(this.ns, event, args, false);
-    this.#act();
+  /**
+   * Sets what runs when the socket is connected again in a fresh session, instead of an earlier one: the place to
+   * introduce oneself anew. What waited in the lost session leaves when it has ended, so it must end.
+   */
+  onReattach(hook) {
+    this.#onReattach = hook;
+    return this;
   }
-  /** The args of the answer. Rejects with `EventFailed`, `NoAnswer`, `TooManyPendingAcks` and what `emit` throws. */
-  async emitWithAck(timeoutMs, event, ...args) {
-    const ackId = this.#session.emit(this.ns, event, args, true) ?? 0;
-    const answer = new Promise((resolve, reject) => this.#waiting.set(ackId, { resolve, reject }));
-    const timer = setTimeout(() => this.#giveUp(ackId), timeoutMs);
-    this.#act();
-    return answer.finally(() => clearTimeout(timer));
+  /** Exactly once and in order. Throws `QueueFull`, `QueueLong`, `Offline`, `TooLarge`, `NamespaceError`, `RangeError` or `TypeError`. */
+  emit(event, ...args) {
+    this.#emit(null, event, args);
+  }
+  /** The args of the answer, within a time that may be `Infinity`. Rejects with `EventFailed`, `NoAnswer`, `TooManyAcks` and what `emit` throws. */
+  emitWithAck(timeoutMs, event, ...args) {
+    return this.#ask(null, timeoutMs, event, args);
   }
   /** Sent only if nothing waits for the connection, and lost with it. Whether it was sent (BEF-012). */
   volatile(event, ...args) {
-    return this.#bestEffort({ kind: "DATAGRAM", ns: this.ns, event, args }, "volatile");
+    return this.#sendBestEffort({ kind: "DATAGRAM", ns: this.ns, event, args }, "volatile");
   }
-  /** Best effort. Whether it was taken; throws `TooLarge` above the server's `limits.datagram`. */
   datagram(event, ...args) {
-    return this.#bestEffort({ kind: "DATAGRAM", ns: this.ns, event, args }, "datagram");
+    return this.maxAge(Infinity).datagram(event, ...args);
   }
-  /** The newest value of `key`, best effort: a newer one replaces one that waits. As `datagram` otherwise. */
   latest(key, event, ...args) {
-    return this.#bestEffort({ kind: "LATEST", ns: this.ns, event, key, args }, "datagram");
+    return this.maxAge(Infinity).latest(key, event, ...args);
+  }
+  /** Best-effort events that are dropped if they have waited for the connection for so long. */
+  maxAge(maxAgeMs) {
+    const { ns } = this;
+    return {
+      datagram: (event, ...args) => this.#sendBestEffort({ kind: "DATAGRAM", ns, event, args }, { maxAgeMs }),
+      latest: (key, event, ...args) => this.#sendBestEffort({ kind: "LATEST", ns, event, key, args }, { maxAgeMs })
+    };
   }
   /** Leaves the namespace; what was emitted before is sent. */
   disconnect() {
@@ -2128,6 +2917,17 @@ var Socket = class {
   connected(id) {
     this.id = id;
     this.#ready.resolve(id);
+  }
+  /** For the client: the socket is connected again, in this session. Ends when its hook has. */
+  async reattached(session) {
+    try {
+      await this.#onReattach?.({
+        emit: (event, ...args) => this.#emit(session, event, args),
+        emitWithAck: (timeoutMs, event, ...args) => this.#ask(session, timeoutMs, event, args)
+      });
+    } catch (error) {
+      console.error(`the hook of ${this.ns} failed`, error);
+    }
   }
   /** For the client: the socket has ended. */
   ended(code2, reason) {
@@ -2162,6 +2962,17 @@ var Socket = class {
       if (!(error instanceof EventFailed)) console.error(`a handler in ${this.ns} failed`, error);
     }
   }
+  #emit(ahead, event, args) {
+    this.#session.emit(this.ns, event, args, false, ahead);
+    this.#act();
+  }
+  async #ask(ahead, timeoutMs, event, args) {
+    const ackId = this.#session.emit(this.ns, event, args, true, ahead) ?? 0;
+    const answer = new Promise((resolve, reject) => this.#waiting.set(ackId, { resolve, reject }));
+    const timer = timeoutMs === Infinity ? void 0 : setTimeout(() => this.#giveUp(ackId), timeoutMs);
+    this.#act();
+    return answer.finally(() => clearTimeout(timer));
+  }
   #fail(due, { code: code2, message, data }) {
     this.#session.answer(due, { code: code2, message, data });
     this.#act();
@@ -2186,9 +2997,29 @@ function deferred() {
   return { promise, resolve, reject };
 }
 
+// src/stats.ts
+function statsOf({ core, dials }, unsentBestEffort) {
+  const { session, counts } = core;
+  const { bytes, frames } = session.outbound.queued;
+  return {
+    dials,
+    connections: counts.connections,
+    resumed: counts.resumed,
+    sessionsLost: session.counts.lost,
+    emitsRefused: session.counts.refused,
+    eventsDropped: session.counts.dropped,
+    unsentBestEffort,
+    ignoredBestEffort: { ...core.dropped },
+    acksIgnored: session.acks.ignored,
+    queuedBytes: bytes,
+    queuedFrames: frames,
+    pendingAcks: session.acks.size
+  };
+}
+
 // src/transport/websocket.ts
 var REASON_BYTES = 123;
-function openWebSocket(url, subprotocol, listener) {
+function openWebSocket({ url, subprotocol }, listener) {
   const socket = new WebSocket(url, [subprotocol]);
   socket.binaryType = "arraybuffer";
   let isOpen = false;
@@ -2200,8 +3031,9 @@ function openWebSocket(url, subprotocol, listener) {
   socket.onmessage = ({ data }) => {
     if (isOpen) listener.onMessage(typeof data === "string" ? data : new Uint8Array(data));
   };
-  socket.onclose = ({ code: code2, reason }) => listener.onClosed(isOpen ? code2 : null, reason);
+  socket.onclose = ({ code: code2, reason }) => isOpen ? listener.onClosed(code2, reason) : listener.onClosed(null, "no connection");
   return {
+    datagrams: null,
     send(message) {
       if (socket.readyState === WebSocket.OPEN) socket.send(message);
     },
@@ -2210,6 +3042,9 @@ function openWebSocket(url, subprotocol, listener) {
     },
     close(code2, reason) {
       socket.close(closeCode(code2), cut(reason));
+    },
+    abort() {
+      socket.close();
     }
   };
 }
@@ -2218,255 +3053,26 @@ function closeCode(code2) {
 }
 function cut(reason) {
   const bytes = new Uint8Array(REASON_BYTES);
-  const { read: read2 } = new TextEncoder().encodeInto(reason, bytes);
-  return reason.slice(0, read2);
+  const { read: read3 } = new TextEncoder().encodeInto(reason, bytes);
+  return reason.slice(0, read3);
 }
-
-// src/client.ts
-var CLOSING_MS2 = 1e3;
-var EMULATED_QUEUE = 256;
-var DRAIN_POLL_MS = 10;
-function connect(url, options = {}) {
-  return new Client(url, options);
-}
-var Client = class {
-  #core;
-  #open;
-  #encoding;
-  #limits;
-  #transports = /* @__PURE__ */ new Map();
-  #timers = /* @__PURE__ */ new Map();
-  #sockets = /* @__PURE__ */ new Map();
-  #watchers = /* @__PURE__ */ new Set();
-  #lostListeners = /* @__PURE__ */ new Set();
-  #bestEffort = new Emulation(EMULATED_QUEUE);
-  #isActing = false;
-  #tickTimer;
-  #drainTimer;
-  #state = "connecting";
-  #version = 0;
-  /** Use `connect`. */
-  constructor(url, options) {
-    const { auth = null, agent = "trunkline-typescript" } = options;
-    this.#encoding = options.encoding ?? MESSAGE_PACK;
-    this.#open = options.open ?? openWebSocket;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#core = new Connections(this.#encoding, {
-      url: webSocketUrl(url),
-      agent,
-      auth: typeof auth === "function" ? auth : () => auth,
-      limits: this.#limits,
-      random: Math.random
-    });
-    this.#core.start();
-    this.#act();
-  }
-  get state() {
-    return this.#state;
-  }
-  /** Calls `watcher` at every change of the state; what is returned ends that. */
-  watch(watcher) {
-    this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
-  }
-  /** Calls `listener` when a session is lost, with the events that may not have arrived (SES-047). */
-  onLost(listener) {
-    this.#lostListeners.add(listener);
-    return () => this.#lostListeners.delete(listener);
-  }
-  /** The socket of a namespace; it connects at the first call, and again after it ended. */
-  socket(ns = "/", auth = null) {
-    const known = this.#sockets.get(ns);
-    if (known !== void 0) return known;
-    this.#core.session.connect(ns, auth);
-    const socket = new Socket(ns, this.#core.session, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
-    this.#sockets.set(ns, socket);
-    this.#act();
-    return socket;
-  }
-  /**
-   * Goes over to another connection of the same server, while the present one goes on (SES-037). With `open`,
-   * that one and all that follow are opened by it.
-   */
-  switch(open = this.#open) {
-    this.#open = open;
-    this.#core.switch();
-    this.#act();
-  }
-  /** To be called when the network came back or the page became visible: asks for a sign of life (HBT-009). */
-  doubt() {
-    this.#core.doubt(performance.now());
-    this.#act();
-  }
-  /** Begins again after the client stopped; else nothing happens. */
-  start() {
-    this.#core.start();
-    if (this.#state === "stopped") this.#become("connecting");
-    this.#act();
-  }
-  /** Ends the session. */
-  close() {
-    this.#core.end();
-    this.#act();
-  }
-  /** Does what the core asks for, until it asks for nothing more. What happens meanwhile joins. */
-  #act() {
-    if (this.#isActing) return;
-    this.#isActing = true;
-    try {
-      const { outputs } = this.#core;
-      do {
-        for (let output = outputs.shift(); output !== void 0; output = outputs.shift()) this.#do(output);
-        this.#core.pump(performance.now());
-      } while (outputs.length > 0);
-      this.#drain();
-    } finally {
-      this.#isActing = false;
-    }
-    clearTimeout(this.#tickTimer);
-    const { deadline } = this.#core;
-    if (deadline === null) return;
-    this.#tickTimer = setTimeout(() => {
-      this.#core.tick(performance.now());
-      this.#act();
-    }, Math.max(0, deadline - performance.now()));
-  }
-  #do(output) {
-    switch (output.kind) {
-      case "dial":
-        this.#timers.set(output.link, setTimeout(() => this.#dial(output.link, output.url), output.delayMs));
-        return;
-      case "send":
-        return this.#transports.get(output.link)?.send(output.message);
-      case "shut":
-        this.#transports.get(output.link)?.close(output.code, output.reason);
-        this.#timers.set(output.link, setTimeout(() => this.#forget(output.link), CLOSING_MS2));
-        return;
-      case "drop":
-        this.#transports.get(output.link)?.close(1e3, "");
-        return this.#forget(output.link);
-      default:
-        return this.#tell(output);
-    }
-  }
-  #dial(link, url) {
-    const ifKnown = (then) => () => {
-      if (!this.#transports.has(link)) return;
-      then(performance.now());
-      this.#act();
-    };
-    const transport = this.#open(url, this.#encoding.subprotocol, {
-      frameLimit: this.#limits.frame,
-      onOpen: ifKnown((now) => this.#core.opened(link, now)),
-      onMessage: (message) => ifKnown((now) => this.#core.received(link, message, now))(),
-      onDatagram: (message) => ifKnown(() => this.#core.datagram(link, message))(),
-      onTooLarge: ifKnown((now) => this.#core.tooLarge(link, now)),
-      onClosed: (code2, reason) => ifKnown((now) => {
-        this.#core.closed(link, code2, reason, now);
-        this.#forget(link);
-      })()
-    });
-    this.#transports.set(link, transport);
-  }
-  /** Its timer goes with it, and nothing that it tells is heard. */
-  #forget(link) {
-    clearTimeout(this.#timers.get(link));
-    this.#timers.delete(link);
-    this.#transports.delete(link);
-    this.#core.closed(link, null, "", performance.now());
-  }
-  #tell(notice) {
-    switch (notice.kind) {
-      case "began":
-      case "resumed":
-        this.#bestEffort.clear();
-        return this.#become("connected");
-      case "detached":
-        return this.#become("connecting");
-      case "stopped":
-        return this.#become("stopped");
-      case "lost":
-        for (const listener of this.#lostListeners) listener(notice);
-        return this.#core.currentLink === null ? this.#become("connecting") : void 0;
-      case "switch failed":
-        return;
-      case "settled":
-        for (const socket of this.#sockets.values()) socket.settle(notice.ackId, notice.outcome);
-        return;
-      case "best effort":
-        return this.#sockets.get(notice.frame.ns)?.take(notice.frame.event, notice.frame.args, null);
-      case "event":
-        return this.#sockets.get(notice.ns)?.take(notice.event, notice.args, notice.due);
-      case "connected":
-        return this.#sockets.get(notice.ns)?.connected(notice.socketId);
-      case "refused":
-      case "disconnected": {
-        const socket = this.#sockets.get(notice.ns);
-        this.#sockets.delete(notice.ns);
-        return socket?.ended(notice.code, notice.kind === "refused" ? notice.message : notice.reason);
-      }
-    }
-  }
-  #become(state) {
-    if (state === this.#state) return;
-    this.#state = state;
-    for (const watcher of this.#watchers) watcher(state);
-  }
-  /** Whether the frame was taken. Throws `TooLarge` (BEF-005) and `NamespaceError`. */
-  #sendBestEffort(frame, delivery) {
-    const { welcome, session, currentLink } = this.#core;
-    if (welcome === null || currentLink === null || !session.isConnected(frame.ns)) return false;
-    if (welcome.datagrams === "none") throw new NamespaceError("the server takes no best-effort frames");
-    session.check(frame.event, frame.args);
-    this.#version += 1;
-    const sent = frame.kind === "LATEST" ? { ...frame, version: this.#version } : frame;
-    const message = this.#encoding.encode(sent);
-    const limit = delivery === "volatile" ? welcome.limits.frame : welcome.limits.datagram;
-    if (sizeOf(message) > limit) throw new TooLarge(sizeOf(message), limit);
-    const transport = this.#transports.get(currentLink);
-    if (delivery === "volatile") {
-      if (transport === void 0 || transport.buffered > 0) return false;
-      transport.send(message);
-    } else if (welcome.datagrams === "native" && transport?.sendDatagram !== void 0) {
-      transport.sendDatagram(message);
-    } else {
-      this.#bestEffort.push(sent);
-      this.#drain();
-    }
-    return true;
-  }
-  /** BEF-011: hands best-effort frames over while the channel is drained. */
-  #drain() {
-    clearTimeout(this.#drainTimer);
-    const transport = this.#transports.get(this.#core.currentLink ?? 0);
-    if (transport === void 0) return;
-    while (transport.buffered === 0) {
-      const frame = this.#bestEffort.take();
-      if (frame === null) return;
-      transport.send(this.#encoding.encode(frame));
-    }
-    if (this.#bestEffort.isEmpty) return;
-    this.#drainTimer = setTimeout(() => this.#drain(), DRAIN_POLL_MS);
-  }
-};
 
 // src/transport/webtransport.ts
-var NORMAL2 = 1e3;
-function webTransport(hashes = []) {
-  return (url, _subprotocol, listener) => new Connection(url.replace(/^ws/, "https").replace(/^httpss/, "https"), hashes, listener);
+function openWebTransport(request, listener) {
+  return new Connection(request, listener);
 }
 var Connection = class {
   #transport;
   #listener;
   #writer = null;
-  #datagrams = null;
   #isOver = false;
+  datagrams = null;
   buffered = 0;
-  constructor(url, hashes, listener) {
+  constructor({ url, hashes }, listener) {
     this.#listener = listener;
-    const serverCertificateHashes = hashes.map((value) => ({ algorithm: "sha-256", value }));
+    const serverCertificateHashes = hashes.map((value) => ({ algorithm: "sha-256", value: Uint8Array.from(value) }));
     this.#transport = new WebTransport(url, serverCertificateHashes.length > 0 ? { serverCertificateHashes } : {});
-    const over = () => this.#over();
+    const over = (cause) => this.#over(cause);
     this.#transport.closed.then(over, over);
     this.#run().then(over, over);
   }
@@ -2479,40 +3085,73 @@ var Connection = class {
     };
     this.#writer.write(framed).then(left, left);
   }
-  sendDatagram(message) {
-    if (typeof message !== "string") this.#datagrams?.write(message).catch(() => {
-    });
-  }
-  /** After what was sent has left the stream. */
-  close() {
-    const end = () => this.#transport.close({ closeCode: NORMAL2, reason: "" });
+  /** After what was sent has left the stream. CLOSE in band is what counts (TRN-024), if it is not overtaken. */
+  close(code2) {
+    const end = () => this.#transport.close({ closeCode: code2, reason: "" });
     if (this.#writer === null) end();
     else this.#writer.close().then(end, end);
+  }
+  abort() {
+    this.#transport.close();
   }
   async #run() {
     await this.#transport.ready;
     const stream = await this.#transport.createBidirectionalStream();
     this.#writer = stream.writable.getWriter();
-    this.#datagrams = datagramsOf(this.#transport).getWriter();
+    this.datagrams = new Datagrams(this.#transport, () => {
+      if (!this.#isOver) this.#listener.onDrained();
+    });
     if (this.#isOver) return;
     this.#listener.onOpen();
     readAll(this.#transport.datagrams.readable, (datagram) => {
-      if (!this.#isOver) this.#listener.onDatagram?.(datagram);
+      if (!this.#isOver) this.#listener.onDatagram(datagram);
       return true;
-    }).catch(() => this.#over());
+    }).catch((cause) => this.#over(cause));
     const messages = new Messages(this.#listener.frameLimit);
     await readAll(stream.readable, (chunk) => {
       messages.push(chunk);
       for (const message of messages.take()) if (!this.#isOver) this.#listener.onMessage(message);
-      if (messages.isTooLarge && !this.#isOver) this.#listener.onTooLarge?.();
+      if (messages.isTooLarge && !this.#isOver) this.#listener.onTooLarge();
       return !messages.isTooLarge;
     });
   }
   /** TRN-023: the end of the channel is a cut, whatever the stack says. */
-  #over() {
+  #over(cause) {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#listener.onClosed(null, "");
+    this.#listener.onClosed(null, cause instanceof Error ? cause.message : "");
+  }
+};
+var Datagrams = class {
+  #transport;
+  #writer;
+  #onDrained;
+  #isWaiting = false;
+  constructor(transport, onDrained) {
+    this.#transport = transport;
+    this.#writer = datagramsOf(transport).getWriter();
+    this.#onDrained = onDrained;
+  }
+  get isReady() {
+    const isReady = (this.#writer.desiredSize ?? 1) > 0;
+    if (!isReady) this.#tellWhenReady();
+    return isReady;
+  }
+  get maxBytes() {
+    return this.#transport.datagrams.maxDatagramSize || Infinity;
+  }
+  send(message) {
+    if (typeof message !== "string") this.#writer.write(message).catch(() => {
+    });
+  }
+  #tellWhenReady() {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    const told2 = () => {
+      this.#isWaiting = false;
+      this.#onDrained();
+    };
+    this.#writer.ready.then(told2, told2);
   }
 };
 function datagramsOf({ datagrams: datagrams2 }) {
@@ -2578,6 +3217,415 @@ var Messages = class {
     return joined;
   }
 };
+
+// src/wake.ts
+var LOOK_MS = 5e3;
+var SLEPT_MS = 1e4;
+var pageWakes = (listener) => {
+  if (typeof window === "undefined" || typeof document === "undefined") return () => {
+  };
+  return wakesOf({
+    window,
+    document,
+    clock: Date.now,
+    every(milliseconds, look) {
+      const timer = setInterval(look, milliseconds);
+      return () => clearInterval(timer);
+    }
+  })(listener);
+};
+function wakesOf({ window: window2, document: document2, clock, every }) {
+  return (listener) => {
+    const isVisible = () => document2.visibilityState === "visible";
+    const isKept = (event) => event.persisted;
+    const heard = [
+      [window2, "online", () => listener("online")],
+      [window2, "offline", () => listener("offline")],
+      [window2, "pagehide", (event) => listener(isKept(event) ? "put away" : "left")],
+      [window2, "pageshow", (event) => isKept(event) && listener("back")],
+      [document2, "visibilitychange", () => isVisible() && listener("visible")],
+      // Of a page that was frozen, where the browser tells.
+      [document2, "resume", () => listener("woke")]
+    ];
+    for (const [target, name, hear] of heard) target.addEventListener(name, hear);
+    let looked = clock();
+    const endLooking = every(LOOK_MS, () => {
+      const sinceLooked = clock() - looked;
+      looked = clock();
+      if (sinceLooked > SLEPT_MS && isVisible()) listener("woke");
+    });
+    return () => {
+      endLooking();
+      for (const [target, name, hear] of heard) target.removeEventListener(name, hear);
+    };
+  };
+}
+
+// src/watched.ts
+function tell(listeners, value) {
+  return [...listeners].map((listener) => {
+    try {
+      return listener(value);
+    } catch (error) {
+      console.error("a listener failed", error);
+      return void 0;
+    }
+  });
+}
+var Watched = class {
+  #watchers = /* @__PURE__ */ new Set();
+  #value;
+  constructor(value) {
+    this.#value = value;
+  }
+  get value() {
+    return this.#value;
+  }
+  /** Calls `watcher` at every change; what is returned ends that. */
+  watch(watcher) {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+  set(value) {
+    if (value === this.#value) return;
+    this.#value = value;
+    tell(this.#watchers, value);
+  }
+};
+
+// src/client.ts
+var CLOSING_MS2 = 1e3;
+var DRAIN_POLL_MS = 10;
+function connect(url, options = {}) {
+  return new Client(url, options);
+}
+var Client = class {
+  #run;
+  #encoding;
+  #limits;
+  #dialers;
+  #wakes;
+  #transports = /* @__PURE__ */ new Map();
+  #closing = /* @__PURE__ */ new Map();
+  #sockets = /* @__PURE__ */ new Map();
+  #state = new Watched("connecting");
+  #transport = new Watched(null);
+  #roundTrip = new Watched(null);
+  #lostListeners = /* @__PURE__ */ new Set();
+  #droppedListeners = /* @__PURE__ */ new Set();
+  /** What the listeners of lost sessions are still doing. */
+  #hooks = /* @__PURE__ */ new Set();
+  #wishes = /* @__PURE__ */ new Map();
+  #bestEffort;
+  #isActing = false;
+  #tickTimer;
+  #drainTimer;
+  #endWakes = null;
+  /** Use `connect`. */
+  constructor(url, options) {
+    const { auth = null, agent = "trunkline-typescript", encoding = MESSAGE_PACK } = options;
+    this.#encoding = encoding;
+    this.#bestEffort = new BestEffort(encoding);
+    this.#dialers = options.dialers ?? platformDialers();
+    this.#wakes = options.wakes ?? pageWakes;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#run = new Run(encoding, {
+      ...options,
+      url: webSocketUrl(url),
+      agent,
+      auth: typeof auth === "function" ? auth : () => auth,
+      limits: this.#limits,
+      random: Math.random,
+      dialers: Object.keys(this.#dialers)
+    });
+    this.start();
+  }
+  get state() {
+    return this.#state.value;
+  }
+  /** Calls `watcher` at every change of the state; what is returned ends that. */
+  watch(watcher) {
+    return this.#state.watch(watcher);
+  }
+  /** What the client is connected over; null while it has no connection. */
+  get transport() {
+    return this.#transport.value;
+  }
+  /** As `watch`, for `transport`. */
+  watchTransport(watcher) {
+    return this.#transport.watch(watcher);
+  }
+  /** How long the server took to answer the last PING, milliseconds; null before. Each connection begins with one. */
+  get roundTrip() {
+    return this.#roundTrip.value;
+  }
+  /** As `watch`, for `roundTrip`. */
+  watchRoundTrip(watcher) {
+    return this.#roundTrip.watch(watcher);
+  }
+  /** What was counted, and what waits. */
+  stats() {
+    return statsOf(this.#run, this.#bestEffort.queue.drops);
+  }
+  /**
+   * Calls `listener` when a session is lost, with the events that may not have arrived (SES-047). What had not left
+   * waits for the fresh session, and until the promise that a listener returned has ended. What is returned ends that.
+   */
+  onLost(listener) {
+    this.#lostListeners.add(listener);
+    return () => this.#lostListeners.delete(listener);
+  }
+  /** Calls `listener` when the server did not let a socket in, or ended it, with the events that it may not have had. */
+  onEventsDropped(listener) {
+    this.#droppedListeners.add(listener);
+    return () => this.#droppedListeners.delete(listener);
+  }
+  /** The socket of a namespace; it connects at the first call, and again after it ended. */
+  socket(ns = "/", auth = null) {
+    const known = this.#sockets.get(ns);
+    if (known !== void 0) return known;
+    const { session } = this.#run.core;
+    session.connect(ns, auth);
+    const socket = new Socket(ns, session, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
+    this.#sockets.set(ns, socket);
+    this.#act();
+    return socket;
+  }
+  /**
+   * Moves the session to another transport while it goes on: nothing is lost, repeated or reordered (SES-037). It
+   * stays there until its connection ends; then the client dials by its settings again. A later call replaces one that
+   * has not begun. Rejects with `SwitchError`; the session then goes on where it was.
+   */
+  switchTo(transport) {
+    const ended = new Promise((resolve, reject) => {
+      const wish = this.#run.switchTo(transport, performance.now());
+      this.#wishes.set(wish, (error) => error === null ? resolve() : reject(error));
+    });
+    this.#act();
+    return ended;
+  }
+  /**
+   * Asks the server for a sign of life (HBT-009), which also measures the round trip. While the client waits for its
+   * next attempt, that begins at once instead, but no sooner than the server asked for.
+   */
+  probe() {
+    this.#run.probe(performance.now());
+    this.#act();
+  }
+  /** Begins again after the client was closed; else nothing happens. */
+  start() {
+    this.#endWakes ??= this.#wakes((event) => {
+      this.#run.wake(event, performance.now());
+      this.#act();
+    });
+    if (this.state === "closed") this.#state.set("connecting");
+    this.#run.start(performance.now());
+    this.#act();
+  }
+  /** Ends the session. */
+  close() {
+    this.#run.end(performance.now());
+    this.#act();
+  }
+  /** Does what the core asks for, until it asks for nothing more. What happens meanwhile joins. */
+  #act() {
+    if (this.#isActing) return;
+    this.#isActing = true;
+    try {
+      const { outputs } = this.#run;
+      this.#run.after(performance.now());
+      while (outputs.length > 0) {
+        for (let output = outputs.shift(); output !== void 0; output = outputs.shift()) this.#do(output);
+        this.#run.after(performance.now());
+      }
+      this.#drain();
+    } finally {
+      this.#isActing = false;
+    }
+    clearTimeout(this.#tickTimer);
+    const { deadline } = this.#run;
+    if (deadline === null) return;
+    this.#tickTimer = setTimeout(() => {
+      this.#run.tick(performance.now());
+      this.#act();
+    }, Math.max(0, deadline - performance.now()));
+  }
+  #do(output) {
+    switch (output.kind) {
+      case "open":
+        return this.#open(output.dial, output.candidate);
+      case "send":
+        return this.#transports.get(output.dial)?.send(output.message);
+      case "shut":
+        this.#transports.get(output.dial)?.close(output.code, output.reason);
+        this.#closing.set(output.dial, setTimeout(() => this.#gone(output.dial), CLOSING_MS2));
+        return;
+      case "drop":
+        this.#transports.get(output.dial)?.abort();
+        return this.#forget(output.dial);
+      default:
+        return this.#hear(output);
+    }
+  }
+  #open(dial, { transport: kind, url, hashes }) {
+    const ifKnown = (then) => () => {
+      if (!this.#transports.has(dial)) return;
+      then(performance.now());
+      this.#act();
+    };
+    const closed2 = (code2, reason) => ifKnown((now) => {
+      this.#forget(dial);
+      this.#run.closed(dial, code2, reason, now);
+    });
+    const listener = {
+      frameLimit: this.#limits.frame,
+      onOpen: ifKnown((now) => this.#run.opened(dial, now)),
+      onMessage: (message) => ifKnown((now) => this.#run.received(dial, message, now))(),
+      onDatagram: (message) => ifKnown((now) => this.#run.datagram(dial, message, now))(),
+      onTooLarge: ifKnown((now) => this.#run.tooLarge(dial, now)),
+      onDrained: ifKnown(() => {
+      }),
+      onClosed: (code2, reason) => closed2(code2, reason)()
+    };
+    try {
+      const open = this.#dialers[kind] ?? openWebSocket;
+      this.#transports.set(dial, open({ url, subprotocol: this.#encoding.subprotocol, hashes }, listener));
+    } catch (error) {
+      this.#transports.set(dial, UNOPENED);
+      queueMicrotask(closed2(null, error instanceof Error ? error.message : String(error)));
+    }
+  }
+  /** It did not end in time. */
+  #gone(dial) {
+    this.#transports.get(dial)?.abort();
+    this.#forget(dial);
+    this.#run.closed(dial, null, "", performance.now());
+    this.#act();
+  }
+  /** Its timer goes with it, and nothing that it tells is heard. */
+  #forget(dial) {
+    clearTimeout(this.#closing.get(dial));
+    this.#closing.delete(dial);
+    this.#transports.delete(dial);
+  }
+  #hear(notice) {
+    switch (notice.kind) {
+      case "began":
+      case "resumed":
+        return this.#state.set("connected");
+      case "detached":
+        return this.#state.set("reconnecting");
+      case "waiting":
+        return this.#state.set(this.#run.core.counts.connections > 0 ? "reconnecting" : "connecting");
+      case "stopped":
+        this.#endWakes?.();
+        this.#endWakes = null;
+        return this.#state.set("closed");
+      case "moved":
+        this.#bestEffort.queue.clear();
+        return this.#show();
+      case "round trip":
+        this.#roundTrip.set(notice.ms);
+        return this.#show();
+      case "switched":
+        this.#wishes.get(notice.wish)?.(notice.error);
+        this.#wishes.delete(notice.wish);
+        return;
+      case "switch failed":
+        return;
+      case "lost":
+        return this.#lost(notice);
+      case "dropped":
+        return void tell(this.#droppedListeners, notice);
+      default:
+        return this.#hearSocket(notice);
+    }
+  }
+  #hearSocket(notice) {
+    switch (notice.kind) {
+      case "settled":
+        for (const socket of this.#sockets.values()) socket.settle(notice.ackId, notice.outcome);
+        return;
+      case "best effort":
+        return this.#sockets.get(notice.frame.ns)?.take(notice.frame.event, notice.frame.args, null);
+      case "event":
+        return this.#sockets.get(notice.ns)?.take(notice.event, notice.args, notice.due);
+      case "connected": {
+        const socket = this.#sockets.get(notice.ns);
+        socket?.connected(notice.socketId);
+        if (socket !== void 0) void this.#reattach(socket, notice);
+        return;
+      }
+      case "refused":
+      case "disconnected": {
+        const socket = this.#sockets.get(notice.ns);
+        this.#sockets.delete(notice.ns);
+        return socket?.ended(notice.code, notice.kind === "refused" ? notice.message : notice.reason);
+      }
+    }
+  }
+  #lost(lost) {
+    for (const ended of tell(this.#lostListeners, lost)) {
+      if (!(ended instanceof Promise)) continue;
+      const hook = ended.catch((error) => console.error("a listener failed", error)).finally(() => this.#hooks.delete(hook));
+      this.#hooks.add(hook);
+    }
+    const { currentLink, isStopped } = this.#run.core;
+    if (currentLink === null && !isStopped) this.#state.set("reconnecting");
+  }
+  /** SES-048: what waits leaves after the application had its chance to act. */
+  async #reattach(socket, { session, isAgain }) {
+    if (this.#hooks.size > 0) await Promise.all(this.#hooks);
+    if (isAgain) await socket.reattached(session);
+    this.#run.core.session.release(socket.ns, session);
+    this.#act();
+  }
+  /** Tells who watches what the client is connected over. */
+  #show() {
+    const { carrier, core: { welcome } } = this.#run;
+    if (carrier === null || welcome === null) return this.#transport.set(null);
+    const shown = {
+      kind: carrier.transport,
+      datagrams: welcome.datagrams,
+      datagramBytes: datagramBytes(welcome, this.#transports.get(carrier.dial) ?? null),
+      passedOver: carrier.passedOver
+    };
+    const present = this.#transport.value;
+    const isSame = present !== null && Object.keys(shown).every((key) => shown[key] === present[key]);
+    if (!isSame) this.#transport.set(shown);
+  }
+  /** Whether the frame was taken. */
+  #sendBestEffort(frame, delivery) {
+    const { core: { session, welcome }, carrier } = this.#run;
+    session.check(frame.event, frame.args);
+    const transport = carrier === null ? void 0 : this.#transports.get(carrier.dial);
+    if (welcome === null || transport === void 0 || !session.isConnected(frame.ns)) {
+      this.#bestEffort.queue.count("notConnected");
+      return false;
+    }
+    const isTaken = this.#bestEffort.send(frame, delivery, welcome, transport, performance.now());
+    this.#drain();
+    return isTaken;
+  }
+  /** Hands best-effort frames over, and looks again while some wait. */
+  #drain() {
+    clearTimeout(this.#drainTimer);
+    const { core: { welcome }, carrier } = this.#run;
+    const transport = carrier === null ? void 0 : this.#transports.get(carrier.dial);
+    if (welcome === null || transport === void 0) return;
+    if (this.#bestEffort.drain(welcome, transport, performance.now())) return;
+    const isTold = welcome.datagrams === "native" && transport.datagrams !== null;
+    if (!isTold) this.#drainTimer = setTimeout(() => this.#drain(), DRAIN_POLL_MS);
+  }
+};
+var UNOPENED = { datagrams: null, buffered: 0, send() {
+}, close() {
+}, abort() {
+} };
+function platformDialers() {
+  const hasWebTransport = typeof WebTransport !== "undefined";
+  return hasWebTransport ? { webtransport: openWebTransport, websocket: openWebSocket } : { websocket: openWebSocket };
+}
 export {
   Client,
   DEFAULT_LIMITS,
@@ -2586,12 +3634,17 @@ export {
   MESSAGE_PACK,
   NamespaceError,
   NoAnswer,
-  Overflow,
+  NoDatagrams,
+  Offline,
+  QueueFull,
+  QueueLong,
   Socket,
   SocketEnded,
+  SwitchError,
   TooLarge,
-  TooManyPendingAcks,
+  TooManyAcks,
   connect,
+  fetchAlternatives,
   openWebSocket,
-  webTransport
+  openWebTransport
 };

@@ -1,7 +1,7 @@
 // Acks that this side waits for (acks.md). An ack is the application's answer to an event, and no receipt.
 
 /** As many answers are awaited as `limits.pending_acks` allows: the event was not taken (ACK-008). */
-export class TooManyPendingAcks extends Error {
+export class TooManyAcks extends Error {
   constructor(readonly limit: number) {
     super(`${limit} acks are pending, as many as limits.pending_acks allows`);
   }
@@ -19,9 +19,9 @@ export class PendingAcks {
     this.#limit = limit;
   }
 
-  /** ACK-001: an id that was never used before, in an earlier session neither. Throws `TooManyPendingAcks`. */
+  /** ACK-001: an id that was never used before, in an earlier session neither. Throws `TooManyAcks`. */
   add(ns: string): number {
-    if (this.#namespaces.size >= this.#limit) throw new TooManyPendingAcks(this.#limit);
+    if (this.#namespaces.size >= this.#limit) throw new TooManyAcks(this.#limit);
     this.#last += 1;
     this.#namespaces.set(this.#last, ns);
     return this.#last;
@@ -39,9 +39,14 @@ export class PendingAcks {
     this.#namespaces.delete(ackId);
   }
 
-  /** ACK-009: takes all ids of a namespace, or all there are. */
-  takeAll(ns?: string): number[] {
-    const gone = [...this.#namespaces].filter(([, owner]) => ns === undefined || owner === ns).map(([ackId]) => ackId);
+  /** How many are awaited. */
+  get size(): number {
+    return this.#namespaces.size;
+  }
+
+  /** ACK-009: takes those that are over. */
+  takeAll(isOver: (ackId: number, ns: string) => boolean): number[] {
+    const gone = [...this.#namespaces].filter(([ackId, ns]) => isOver(ackId, ns)).map(([ackId]) => ackId);
     for (const ackId of gone) this.#namespaces.delete(ackId);
     return gone;
   }

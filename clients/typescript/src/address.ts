@@ -1,8 +1,10 @@
 // Where to dial (TRN-001, TRN-002, FRM-017, SES-059).
 
+import type { TransportKind } from "./transport/transport.js";
+
 const SCHEMES = new Map([["ws:", "ws:"], ["http:", "ws:"], ["wss:", "wss:"], ["https:", "wss:"]]);
 
-/** The URL of a WebSocket. Throws `TypeError` for what is no URL of a server. */
+/** The URL of a server, as WebSocket writes it. Throws `TypeError` for what is no URL of a server. */
 export function webSocketUrl(url: string): string {
   const parsed = new URL(url);
   const scheme = SCHEMES.get(parsed.protocol);
@@ -11,14 +13,32 @@ export function webSocketUrl(url: string): string {
   return `${scheme}//${parsed.host}${path}${parsed.search}`;
 }
 
-/** The URL that a server told, if it is of the same host and not less secure; else `current`. */
-export function followed(current: string, told: string | null): string {
-  if (told === null) return current;
+/** The same URL as a transport is dialled with: WebTransport has `https` alone. */
+export function dialled(url: string, transport: TransportKind): string {
+  return transport === "webtransport" ? url.replace(/^wss?:/, "https:") : url;
+}
+
+/** The host that a URL names, without its port. */
+export function hostOf(url: string): string {
+  return new URL(url).hostname;
+}
+
+export function isSecure(url: string): boolean {
+  return url.startsWith("wss:");
+}
+
+/** The URL that a server told, if it is of the same host and not less secure; else null (SES-059, SEC-012). */
+export function movedTo(current: string, told: string): string | null {
   try {
     const target = webSocketUrl(told);
-    const isSafe = target.startsWith("wss:") || current.startsWith("ws:");
-    return isSafe && new URL(target).hostname === new URL(current).hostname ? target : current;
+    const isSafe = isSecure(target) || !isSecure(current);
+    return isSafe && hostOf(target) === hostOf(current) ? target : null;
   } catch {
-    return current;
+    return null;
   }
+}
+
+/** As `movedTo`, and `current` where nothing was told that may be followed. */
+export function followed(current: string, told: string | null): string {
+  return (told === null ? null : movedTo(current, told)) ?? current;
 }

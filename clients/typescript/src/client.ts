@@ -1,41 +1,69 @@
-// The client of an application: a session with sockets, over WebSocket or WebTransport.
+// The client of an application: a session with sockets, over whichever transport connects.
 
 import { webSocketUrl } from "./address.js";
-import { Connections } from "./connections.js";
-import { Emulation } from "./emulation.js";
-import { type Encoding, MESSAGE_PACK, sizeOf } from "./encoding.js";
-import type { Datagram, Latest } from "./frame.js";
+import { BestEffort, type Delivery, datagramBytes } from "./best_effort.js";
+import { type Encoding, MESSAGE_PACK } from "./encoding.js";
+import type { Alternative, Datagram, Datagrams, Latest } from "./frame.js";
 import { DEFAULT_LIMITS, type Limits } from "./limits.js";
-import type { Notice, Output } from "./notices.js";
-import { TooLarge } from "./outbound.js";
-import { NamespaceError } from "./session.js";
+import type { Notice } from "./notices.js";
+import { type DialOrder, Run, type RunNotice } from "./run.js";
+import type { Queueing } from "./session.js";
 import { Socket } from "./socket.js";
+import { type Stats, statsOf } from "./stats.js";
+import { SwitchError } from "./switch.js";
+import type { Dialers, Transport, TransportKind } from "./transport/transport.js";
 import { openWebSocket } from "./transport/websocket.js";
-import type { Open, Transport } from "./transport/transport.js";
+import { openWebTransport } from "./transport/webtransport.js";
+import type { Candidate, Transports } from "./transports.js";
 import type { Value } from "./value.js";
+import { pageWakes, type Wakes } from "./wake.js";
+import { tell, Watched } from "./watched.js";
 
 /** How long a connection that was closed may take to end (SES-051). */
 const CLOSING_MS = 1_000;
-/** BEF-011: how many best-effort frames wait for the channel to drain. */
-const EMULATED_QUEUE = 256;
-/** How soon to look again whether the channel has drained, which WebSocket does not tell. */
+/** How soon to look again whether a WebSocket has drained, which it does not tell. */
 const DRAIN_POLL_MS = 10;
 
-/** Whether a connection carries the session; `stopped` lasts until `start`. */
-export type State = "connecting" | "connected" | "stopped";
+/** Whether a connection carries the session; `closed` lasts until `start`. */
+export type State = "connecting" | "connected" | "reconnecting" | "closed";
+
+/** What a client is connected over. */
+export interface CurrentTransport {
+  readonly kind: TransportKind;
+  /** How best-effort events travel on it: in datagrams, emulated, or not at all. */
+  readonly datagrams: Datagrams;
+  /** The largest frame of a datagram or latest value that it takes, bytes, as of the last PONG. */
+  readonly datagramBytes: number;
+  /** Why it is not another transport, which was dialled first or had gone dead, for people. */
+  readonly passedOver: string | null;
+}
+
+/** A session was lost, with its events that may not have arrived. */
+export type SessionLost = Extract<Notice, { kind: "lost" }>;
+
+/** Events that were taken, and that their socket on the server may not have had. */
+export type EventsDropped = Extract<Notice, { kind: "dropped" }>;
 
 /** What `connect` may be told. */
-export interface ClientOptions {
+export interface ClientOptions extends Queueing {
+  /** Which transports are dialled. Default: `auto`, all of them in a race. */
+  readonly transports?: Transports;
   /** Credentials, or what gives those of the moment: it is asked at every connection. Default: null. */
   readonly auth?: Value | (() => Value);
-  /** MessagePack by default. */
+  /** MessagePack by default. JSON is for WebSocket alone. */
   readonly encoding?: Encoding;
   /** What differs from the default limits. */
   readonly limits?: Partial<Limits>;
   /** Tells the server what program this is. */
   readonly agent?: string;
-  /** How connections are opened; WebSocket by default. */
-  readonly open?: Open;
+  /** Where the server's other transports are, known before it tells: see `fetchAlternatives`. */
+  readonly alternatives?: readonly Alternative[];
+  /** How long one dial may take, milliseconds. Default: 10,000. */
+  readonly dialTimeoutMs?: number;
+  /** What opens connections. Default: what the platform has. */
+  readonly dialers?: Dialers;
+  /** What tells of the page and the machine. Default: the page's own events. */
+  readonly wakes?: Wakes;
 }
 
 /** Begins a session with the server at `url` (ws, wss, http or https). Throws `TypeError` for another URL. */
@@ -45,92 +73,146 @@ export function connect(url: string, options: ClientOptions = {}): Client {
 
 /** A session, whatever connections carry it, and its sockets. */
 export class Client {
-  readonly #core: Connections;
-  #open: Open;
+  readonly #run: Run;
   readonly #encoding: Encoding;
   readonly #limits: Limits;
+  readonly #dialers: Dialers;
+  readonly #wakes: Wakes;
   readonly #transports = new Map<number, Transport>();
-  readonly #timers = new Map<number, ReturnType<typeof setTimeout>>();
+  readonly #closing = new Map<number, ReturnType<typeof setTimeout>>();
   readonly #sockets = new Map<string, Socket>();
-  readonly #watchers = new Set<(state: State) => void>();
-  readonly #lostListeners = new Set<(lost: Extract<Notice, { kind: "lost" }>) => void>();
-  readonly #bestEffort = new Emulation(EMULATED_QUEUE);
+  readonly #state = new Watched<State>("connecting");
+  readonly #transport = new Watched<CurrentTransport | null>(null);
+  readonly #roundTrip = new Watched<number | null>(null);
+  readonly #lostListeners = new Set<(lost: SessionLost) => unknown>();
+  readonly #droppedListeners = new Set<(dropped: EventsDropped) => unknown>();
+  /** What the listeners of lost sessions are still doing. */
+  readonly #hooks = new Set<Promise<unknown>>();
+  readonly #wishes = new Map<number, (error: SwitchError | null) => void>();
+  readonly #bestEffort: BestEffort;
   #isActing = false;
   #tickTimer: ReturnType<typeof setTimeout> | undefined;
   #drainTimer: ReturnType<typeof setTimeout> | undefined;
-  #state: State = "connecting";
-  #version = 0;
+  #endWakes: (() => void) | null = null;
 
   /** Use `connect`. */
   constructor(url: string, options: ClientOptions) {
-    const { auth = null, agent = "trunkline-typescript" } = options;
-    this.#encoding = options.encoding ?? MESSAGE_PACK;
-    this.#open = options.open ?? openWebSocket;
+    const { auth = null, agent = "trunkline-typescript", encoding = MESSAGE_PACK } = options;
+    this.#encoding = encoding;
+    this.#bestEffort = new BestEffort(encoding);
+    this.#dialers = options.dialers ?? platformDialers();
+    this.#wakes = options.wakes ?? pageWakes;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#core = new Connections(this.#encoding, {
+    this.#run = new Run(encoding, {
+      ...options,
       url: webSocketUrl(url),
       agent,
       auth: typeof auth === "function" ? auth : () => auth,
       limits: this.#limits,
       random: Math.random,
+      dialers: Object.keys(this.#dialers) as TransportKind[],
     });
-    this.#core.start();
-    this.#act();
+    this.start();
   }
 
   get state(): State {
-    return this.#state;
+    return this.#state.value;
   }
 
   /** Calls `watcher` at every change of the state; what is returned ends that. */
   watch(watcher: (state: State) => void): () => void {
-    this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
+    return this.#state.watch(watcher);
   }
 
-  /** Calls `listener` when a session is lost, with the events that may not have arrived (SES-047). */
-  onLost(listener: (lost: Extract<Notice, { kind: "lost" }>) => void): () => void {
+  /** What the client is connected over; null while it has no connection. */
+  get transport(): CurrentTransport | null {
+    return this.#transport.value;
+  }
+
+  /** As `watch`, for `transport`. */
+  watchTransport(watcher: (transport: CurrentTransport | null) => void): () => void {
+    return this.#transport.watch(watcher);
+  }
+
+  /** How long the server took to answer the last PING, milliseconds; null before. Each connection begins with one. */
+  get roundTrip(): number | null {
+    return this.#roundTrip.value;
+  }
+
+  /** As `watch`, for `roundTrip`. */
+  watchRoundTrip(watcher: (milliseconds: number | null) => void): () => void {
+    return this.#roundTrip.watch(watcher);
+  }
+
+  /** What was counted, and what waits. */
+  stats(): Stats {
+    return statsOf(this.#run, this.#bestEffort.queue.drops);
+  }
+
+  /**
+   * Calls `listener` when a session is lost, with the events that may not have arrived (SES-047). What had not left
+   * waits for the fresh session, and until the promise that a listener returned has ended. What is returned ends that.
+   */
+  onLost(listener: (lost: SessionLost) => unknown): () => void {
     this.#lostListeners.add(listener);
     return () => this.#lostListeners.delete(listener);
+  }
+
+  /** Calls `listener` when the server did not let a socket in, or ended it, with the events that it may not have had. */
+  onEventsDropped(listener: (dropped: EventsDropped) => unknown): () => void {
+    this.#droppedListeners.add(listener);
+    return () => this.#droppedListeners.delete(listener);
   }
 
   /** The socket of a namespace; it connects at the first call, and again after it ended. */
   socket(ns = "/", auth: Value = null): Socket {
     const known = this.#sockets.get(ns);
     if (known !== undefined) return known;
-    this.#core.session.connect(ns, auth);
-    const socket = new Socket(ns, this.#core.session, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
+    const { session } = this.#run.core;
+    session.connect(ns, auth);
+    const socket = new Socket(ns, session, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
     this.#sockets.set(ns, socket);
     this.#act();
     return socket;
   }
 
   /**
-   * Goes over to another connection of the same server, while the present one goes on (SES-037). With `open`,
-   * that one and all that follow are opened by it.
+   * Moves the session to another transport while it goes on: nothing is lost, repeated or reordered (SES-037). It
+   * stays there until its connection ends; then the client dials by its settings again. A later call replaces one that
+   * has not begun. Rejects with `SwitchError`; the session then goes on where it was.
    */
-  switch(open: Open = this.#open): void {
-    this.#open = open;
-    this.#core.switch();
+  switchTo(transport: TransportKind): Promise<void> {
+    const ended = new Promise<void>((resolve, reject) => {
+      const wish = this.#run.switchTo(transport, performance.now());
+      this.#wishes.set(wish, (error) => (error === null ? resolve() : reject(error)));
+    });
+    this.#act();
+    return ended;
+  }
+
+  /**
+   * Asks the server for a sign of life (HBT-009), which also measures the round trip. While the client waits for its
+   * next attempt, that begins at once instead, but no sooner than the server asked for.
+   */
+  probe(): void {
+    this.#run.probe(performance.now());
     this.#act();
   }
 
-  /** To be called when the network came back or the page became visible: asks for a sign of life (HBT-009). */
-  doubt(): void {
-    this.#core.doubt(performance.now());
-    this.#act();
-  }
-
-  /** Begins again after the client stopped; else nothing happens. */
+  /** Begins again after the client was closed; else nothing happens. */
   start(): void {
-    this.#core.start();
-    if (this.#state === "stopped") this.#become("connecting");
+    this.#endWakes ??= this.#wakes((event) => {
+      this.#run.wake(event, performance.now());
+      this.#act();
+    });
+    if (this.state === "closed") this.#state.set("connecting");
+    this.#run.start(performance.now());
     this.#act();
   }
 
   /** Ends the session. */
   close(): void {
-    this.#core.end();
+    this.#run.end(performance.now());
     this.#act();
   }
 
@@ -139,86 +221,123 @@ export class Client {
     if (this.#isActing) return;
     this.#isActing = true;
     try {
-      const { outputs } = this.#core;
-      do {
+      const { outputs } = this.#run;
+      this.#run.after(performance.now());
+      while (outputs.length > 0) {
         for (let output = outputs.shift(); output !== undefined; output = outputs.shift()) this.#do(output);
-        this.#core.pump(performance.now());
-      } while (outputs.length > 0);
+        this.#run.after(performance.now());
+      }
       this.#drain();
     } finally {
       this.#isActing = false;
     }
     clearTimeout(this.#tickTimer);
-    const { deadline } = this.#core;
+    const { deadline } = this.#run;
     if (deadline === null) return;
     this.#tickTimer = setTimeout(() => {
-      this.#core.tick(performance.now());
+      this.#run.tick(performance.now());
       this.#act();
     }, Math.max(0, deadline - performance.now()));
   }
 
-  #do(output: Output): void {
+  #do(output: DialOrder | RunNotice): void {
     switch (output.kind) {
-      case "dial":
-        this.#timers.set(output.link, setTimeout(() => this.#dial(output.link, output.url), output.delayMs));
-        return;
+      case "open":
+        return this.#open(output.dial, output.candidate);
       case "send":
-        return this.#transports.get(output.link)?.send(output.message);
+        return this.#transports.get(output.dial)?.send(output.message);
       case "shut":
-        this.#transports.get(output.link)?.close(output.code, output.reason);
-        this.#timers.set(output.link, setTimeout(() => this.#forget(output.link), CLOSING_MS));
+        this.#transports.get(output.dial)?.close(output.code, output.reason);
+        this.#closing.set(output.dial, setTimeout(() => this.#gone(output.dial), CLOSING_MS));
         return;
       case "drop":
-        this.#transports.get(output.link)?.close(1000, "");
-        return this.#forget(output.link);
+        this.#transports.get(output.dial)?.abort();
+        return this.#forget(output.dial);
       default:
-        return this.#tell(output);
+        return this.#hear(output);
     }
   }
 
-  #dial(link: number, url: string): void {
+  #open(dial: number, { transport: kind, url, hashes }: Candidate): void {
     const ifKnown = (then: (now: number) => void) => () => {
-      if (!this.#transports.has(link)) return;
+      if (!this.#transports.has(dial)) return;
       then(performance.now());
       this.#act();
     };
-    const transport = this.#open(url, this.#encoding.subprotocol, {
-      frameLimit: this.#limits.frame,
-      onOpen: ifKnown((now) => this.#core.opened(link, now)),
-      onMessage: (message) => ifKnown((now) => this.#core.received(link, message, now))(),
-      onDatagram: (message) => ifKnown(() => this.#core.datagram(link, message))(),
-      onTooLarge: ifKnown((now) => this.#core.tooLarge(link, now)),
-      onClosed: (code, reason) => ifKnown((now) => {
-        this.#core.closed(link, code, reason, now);
-        this.#forget(link);
-      })(),
+    const closed = (code: number | null, reason: string) => ifKnown((now) => {
+      this.#forget(dial);
+      this.#run.closed(dial, code, reason, now);
     });
-    this.#transports.set(link, transport);
+    const listener = {
+      frameLimit: this.#limits.frame,
+      onOpen: ifKnown((now) => this.#run.opened(dial, now)),
+      onMessage: (message: Uint8Array | string) => ifKnown((now) => this.#run.received(dial, message, now))(),
+      onDatagram: (message: Uint8Array | string) => ifKnown((now) => this.#run.datagram(dial, message, now))(),
+      onTooLarge: ifKnown((now) => this.#run.tooLarge(dial, now)),
+      onDrained: ifKnown(() => {}),
+      onClosed: (code: number | null, reason: string) => closed(code, reason)(),
+    };
+    try {
+      const open = this.#dialers[kind] ?? openWebSocket;
+      this.#transports.set(dial, open({ url, subprotocol: this.#encoding.subprotocol, hashes }, listener));
+    } catch (error) {
+      // Such as a WebSocket without TLS on a page with it: an attempt that failed, in its turn.
+      this.#transports.set(dial, UNOPENED);
+      queueMicrotask(closed(null, error instanceof Error ? error.message : String(error)));
+    }
+  }
+
+  /** It did not end in time. */
+  #gone(dial: number): void {
+    this.#transports.get(dial)?.abort();
+    this.#forget(dial);
+    this.#run.closed(dial, null, "", performance.now());
+    this.#act();
   }
 
   /** Its timer goes with it, and nothing that it tells is heard. */
-  #forget(link: number): void {
-    clearTimeout(this.#timers.get(link));
-    this.#timers.delete(link);
-    this.#transports.delete(link);
-    this.#core.closed(link, null, "", performance.now());
+  #forget(dial: number): void {
+    clearTimeout(this.#closing.get(dial));
+    this.#closing.delete(dial);
+    this.#transports.delete(dial);
   }
 
-  #tell(notice: Notice): void {
+  #hear(notice: RunNotice): void {
     switch (notice.kind) {
       case "began":
       case "resumed":
-        this.#bestEffort.clear();
-        return this.#become("connected");
+        return this.#state.set("connected");
       case "detached":
-        return this.#become("connecting");
+        return this.#state.set("reconnecting");
+      case "waiting":
+        return this.#state.set(this.#run.core.counts.connections > 0 ? "reconnecting" : "connecting");
       case "stopped":
-        return this.#become("stopped");
-      case "lost":
-        for (const listener of this.#lostListeners) listener(notice);
-        return this.#core.currentLink === null ? this.#become("connecting") : undefined;
+        this.#endWakes?.();
+        this.#endWakes = null;
+        return this.#state.set("closed");
+      case "moved":
+        this.#bestEffort.queue.clear();
+        return this.#show();
+      case "round trip":
+        this.#roundTrip.set(notice.ms);
+        return this.#show();
+      case "switched":
+        this.#wishes.get(notice.wish)?.(notice.error);
+        this.#wishes.delete(notice.wish);
+        return;
       case "switch failed":
         return;
+      case "lost":
+        return this.#lost(notice);
+      case "dropped":
+        return void tell(this.#droppedListeners, notice);
+      default:
+        return this.#hearSocket(notice);
+    }
+  }
+
+  #hearSocket(notice: Exclude<Notice, { kind: "began" | "resumed" | "detached" | "stopped" | "round trip" | "switch failed" | "lost" | "dropped" }>): void {
+    switch (notice.kind) {
       case "settled":
         for (const socket of this.#sockets.values()) socket.settle(notice.ackId, notice.outcome);
         return;
@@ -226,8 +345,12 @@ export class Client {
         return this.#sockets.get(notice.frame.ns)?.take(notice.frame.event, notice.frame.args, null);
       case "event":
         return this.#sockets.get(notice.ns)?.take(notice.event, notice.args, notice.due);
-      case "connected":
-        return this.#sockets.get(notice.ns)?.connected(notice.socketId);
+      case "connected": {
+        const socket = this.#sockets.get(notice.ns);
+        socket?.connected(notice.socketId);
+        if (socket !== undefined) void this.#reattach(socket, notice);
+        return;
+      }
       case "refused":
       case "disconnected": {
         const socket = this.#sockets.get(notice.ns);
@@ -237,47 +360,70 @@ export class Client {
     }
   }
 
-  #become(state: State): void {
-    if (state === this.#state) return;
-    this.#state = state;
-    for (const watcher of this.#watchers) watcher(state);
-  }
-
-  /** Whether the frame was taken. Throws `TooLarge` (BEF-005) and `NamespaceError`. */
-  #sendBestEffort(frame: Datagram | Omit<Latest, "version">, delivery: "volatile" | "datagram"): boolean {
-    const { welcome, session, currentLink } = this.#core;
-    if (welcome === null || currentLink === null || !session.isConnected(frame.ns)) return false;
-    if (welcome.datagrams === "none") throw new NamespaceError("the server takes no best-effort frames");
-    session.check(frame.event, frame.args);
-    this.#version += 1;
-    const sent = frame.kind === "LATEST" ? { ...frame, version: this.#version } : frame;
-    const message = this.#encoding.encode(sent);
-    const limit = delivery === "volatile" ? welcome.limits.frame : welcome.limits.datagram;
-    if (sizeOf(message) > limit) throw new TooLarge(sizeOf(message), limit);
-    const transport = this.#transports.get(currentLink);
-    if (delivery === "volatile") {
-      if (transport === undefined || transport.buffered > 0) return false;
-      transport.send(message);
-    } else if (welcome.datagrams === "native" && transport?.sendDatagram !== undefined) {
-      transport.sendDatagram(message);
-    } else {
-      this.#bestEffort.push(sent);
-      this.#drain();
+  #lost(lost: SessionLost): void {
+    for (const ended of tell(this.#lostListeners, lost)) {
+      if (!(ended instanceof Promise)) continue;
+      const hook: Promise<unknown> = ended.catch((error: unknown) => console.error("a listener failed", error)).finally(() => this.#hooks.delete(hook));
+      this.#hooks.add(hook);
     }
-    return true;
+    const { currentLink, isStopped } = this.#run.core;
+    if (currentLink === null && !isStopped) this.#state.set("reconnecting");
   }
 
-  /** BEF-011: hands best-effort frames over while the channel is drained. */
+  /** SES-048: what waits leaves after the application had its chance to act. */
+  async #reattach(socket: Socket, { session, isAgain }: Extract<Notice, { kind: "connected" }>): Promise<void> {
+    if (this.#hooks.size > 0) await Promise.all(this.#hooks);
+    if (isAgain) await socket.reattached(session);
+    this.#run.core.session.release(socket.ns, session);
+    this.#act();
+  }
+
+  /** Tells who watches what the client is connected over. */
+  #show(): void {
+    const { carrier, core: { welcome } } = this.#run;
+    if (carrier === null || welcome === null) return this.#transport.set(null);
+    const shown: CurrentTransport = {
+      kind: carrier.transport,
+      datagrams: welcome.datagrams,
+      datagramBytes: datagramBytes(welcome, this.#transports.get(carrier.dial) ?? null),
+      passedOver: carrier.passedOver,
+    };
+    const present = this.#transport.value;
+    const isSame = present !== null && (Object.keys(shown) as (keyof CurrentTransport)[]).every((key) => shown[key] === present[key]);
+    if (!isSame) this.#transport.set(shown);
+  }
+
+  /** Whether the frame was taken. */
+  #sendBestEffort(frame: Datagram | Omit<Latest, "version">, delivery: Delivery): boolean {
+    const { core: { session, welcome }, carrier } = this.#run;
+    session.check(frame.event, frame.args);
+    const transport = carrier === null ? undefined : this.#transports.get(carrier.dial);
+    if (welcome === null || transport === undefined || !session.isConnected(frame.ns)) {
+      this.#bestEffort.queue.count("notConnected");
+      return false;
+    }
+    const isTaken = this.#bestEffort.send(frame, delivery, welcome, transport, performance.now());
+    this.#drain();
+    return isTaken;
+  }
+
+  /** Hands best-effort frames over, and looks again while some wait. */
   #drain(): void {
     clearTimeout(this.#drainTimer);
-    const transport = this.#transports.get(this.#core.currentLink ?? 0);
-    if (transport === undefined) return;
-    while (transport.buffered === 0) {
-      const frame = this.#bestEffort.take();
-      if (frame === null) return;
-      transport.send(this.#encoding.encode(frame));
-    }
-    if (this.#bestEffort.isEmpty) return;
-    this.#drainTimer = setTimeout(() => this.#drain(), DRAIN_POLL_MS);
+    const { core: { welcome }, carrier } = this.#run;
+    const transport = carrier === null ? undefined : this.#transports.get(carrier.dial);
+    if (welcome === null || transport === undefined) return;
+    if (this.#bestEffort.drain(welcome, transport, performance.now())) return;
+    const isTold = welcome.datagrams === "native" && transport.datagrams !== null;
+    if (!isTold) this.#drainTimer = setTimeout(() => this.#drain(), DRAIN_POLL_MS);
   }
+}
+
+/** In place of a transport that could not even be begun. */
+const UNOPENED: Transport = { datagrams: null, buffered: 0, send() {}, close() {}, abort() {} };
+
+/** What opens connections here. */
+function platformDialers(): Dialers {
+  const hasWebTransport = typeof WebTransport !== "undefined";
+  return hasWebTransport ? { webtransport: openWebTransport, websocket: openWebSocket } : { websocket: openWebSocket };
 }

@@ -3,21 +3,23 @@
 // about it is left in `outputs`, in order.
 
 import { followed } from "./address.js";
-import { BackOff } from "./back_off.js";
+import { asked, BackOff } from "./back_off.js";
 import { dispositionOf } from "./code.js";
 import { type Encoding, type Message, sizeOf } from "./encoding.js";
 import { type Close, type Datagram, type Frame, type GoAway, isSequenced, type Latest, type Welcome } from "./frame.js";
 import { HeaderError } from "./header_error.js";
 import { Heartbeat, Patience } from "./heartbeat.js";
-import { LatestVersions } from "./latest.js";
 import type { Limits } from "./limits.js";
+import { type Leaving, type Link, newLink } from "./link.js";
 import type { Output } from "./notices.js";
-import { Session } from "./session.js";
+import { type Queueing, Session } from "./session.js";
+import type { TransportKind } from "./transport/transport.js";
 import type { Value } from "./value.js";
 import { PROTOCOL_ERROR, Violation } from "./violation.js";
 
 const VERSION = 1;
 const NORMAL = 1000;
+const GOING_AWAY = 1001;
 const CUT = 1006;
 const SUPERSEDED = 3400;
 const STALE_ATTACH = 3401;
@@ -33,7 +35,7 @@ const CLOSING_MS = 1_000;
 const CUTS: readonly number[] = [1005, 1006, 1015];
 
 /** What a client is made with. */
-export interface Options {
+export interface Options extends Queueing {
   readonly url: string;
   readonly agent: string;
   /** The credentials of the moment, asked for at every HELLO and AUTH. */
@@ -41,27 +43,6 @@ export interface Options {
   readonly limits: Limits;
   /** From 0 to 1. */
   readonly random: () => number;
-}
-
-type Role = "dialling" | "greeting" | "current" | "old" | "closing";
-
-interface Link {
-  readonly id: number;
-  role: Role;
-  resumes: boolean;
-  strict: boolean;
-  /** When WELCOME came, or HELLO was sent, or it became old: by the role. */
-  since: number;
-  watchdog: Heartbeat | null;
-  readonly versions: LatestVersions;
-  welcome: Welcome | null;
-}
-
-/** A GOAWAY that was read, its times as moments of the clock. */
-interface Leaving {
-  readonly slot: number;
-  readonly deadline: number;
-  readonly url: string | null;
 }
 
 /** The client's core. `now` is any clock in milliseconds that does not jump. */
@@ -78,17 +59,21 @@ export class Connections {
   /** The link that is being dialled, or awaits WELCOME. */
   #attempt: Link | null = null;
   #leaving: Leaving | null = null;
-  #switchWanted = false;
   #isStopped = true;
+  /** The page is kept without a connection. */
+  #isPaused = false;
   #target: string;
-  /** Best-effort frames that were dropped, since no socket of theirs was connected, or they were stale or bad. */
-  dropped = 0;
+  /** Best-effort frames of the server that were dropped, by cause (BEF-002). */
+  readonly dropped = { notConnected: 0, stale: 0, malformed: 0 };
+  /** Connections that WELCOME was read on, and those of them that resumed the session. */
+  readonly counts = { connections: 0, resumed: 0 };
 
   constructor(encoding: Encoding, options: Options) {
     this.#encoding = encoding;
     this.#options = options;
     this.#target = options.url;
-    this.session = new Session(encoding, options.limits, this.outputs);
+    this.session = new Session(encoding, options.limits, this.outputs, options);
+    this.session.hasConnection = () => this.#current !== null;
   }
 
   /** The WELCOME of the current connection. */
@@ -101,28 +86,73 @@ export class Connections {
     return this.#current?.id ?? null;
   }
 
+  /** The link that is being dialled, or awaits WELCOME. */
+  get attemptLink(): number | null {
+    return this.#attempt?.id ?? null;
+  }
+
+  /** Where the client dials next. */
+  get target(): string {
+    return this.#target;
+  }
+
+  /** Attempts since a connection last stood. */
+  get attempts(): number {
+    return this.#backOff.attempts;
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** The server asked the client to leave, which it is about to do. */
+  get isLeaving(): boolean {
+    return this.#leaving !== null;
+  }
+
   /** Dials, unless something is under way (COD-006: after the client stopped, too). */
   start(): void {
     if (!this.#isStopped) return;
     this.#isStopped = false;
     this.#backOff.reset();
     this.#target = this.#options.url;
-    this.#dial(0);
+    if (!this.#isPaused) this.#dial(0);
   }
 
-  /** SES-037: goes over to another connection, while this one goes on. */
-  switch(): void {
-    if (this.#current === null || this.#attempt !== null) return;
-    this.#switchWanted = true;
-    this.#dial(0);
+  /**
+   * SES-037: goes over to another connection, while this one goes on; over one transport alone, if it is named. What
+   * fails is not tried again. Gives the link; null if there is nothing to leave, or an attempt under way.
+   */
+  switch(over: TransportKind | null = null): number | null {
+    if (this.#current === null || this.#attempt !== null) return null;
+    this.#dial(0, null, over);
+    return this.attemptLink;
   }
 
   /** The application ends the session; on a connection that awaits WELCOME too (SES-039). */
   end(): void {
-    if (this.#isStopped) return;
-    this.#closeAll(NORMAL, "");
-    this.session.lose(NORMAL, "ended", false);
-    this.#stop(NORMAL, "ended", null);
+    if (!this.#isStopped) this.#finish(NORMAL, "ended");
+  }
+
+  /** The page is left for good (HBT-009). */
+  leave(): void {
+    if (!this.#isStopped) this.#finish(GOING_AWAY, "the page was left");
+  }
+
+  /** The page is put away, and may come back: it has no connection meanwhile, and keeps its session. */
+  pause(now: number): void {
+    this.#isPaused = true;
+    const hadConnection = this.#current !== null;
+    for (const link of [...this.#links.values()]) this.#forget(link);
+    this.#attempt = null;
+    this.#leaveCurrent(now);
+    if (hadConnection) this.outputs.push({ kind: "detached", code: CUT, reason: "the page was put away" });
+  }
+
+  /** The page is back. */
+  resume(): void {
+    this.#isPaused = false;
+    this.#redial("at once", null);
   }
 
   /** HBT-009: the network came back, the page became visible. */
@@ -153,7 +183,7 @@ export class Connections {
     if (link === undefined) return;
     this.#links.delete(id);
     if (link.role === "closing") return;
-    if (link.role === "dialling") this.#dialFailed(link);
+    if (link.role === "dialling") this.#dialFailed(link, reason);
     else if (code !== null && !CUTS.includes(code)) this.#onClose(link, closeOf(code, reason), now);
     else this.#cut(link, now);
   }
@@ -173,7 +203,7 @@ export class Connections {
     } catch (error) {
       if (!(error instanceof HeaderError)) throw error;
     }
-    this.dropped += 1;
+    this.dropped.malformed += 1;
   }
 
   /** A message came. */
@@ -211,6 +241,7 @@ export class Connections {
   tick(now: number): void {
     const attempt = this.#attempt;
     if (attempt?.role === "greeting" && now >= attempt.since + WELCOME_TIMEOUT_MS) {
+      this.outputs.push({ kind: "silent", link: attempt.id, cause: "no WELCOME in time" });
       this.#forget(attempt);
       this.#cut(attempt, now);
     }
@@ -247,8 +278,10 @@ export class Connections {
       return session.deliver(frame);
     }
     switch (frame.kind) {
-      case "RECEIVED":
       case "PONG":
+        this.#measure(link, frame.t, now);
+        return session.outbound.receipt(frame.received);
+      case "RECEIVED":
         return session.outbound.receipt(frame.received);
       case "PING":
         session.outbound.receipt(frame.received);
@@ -270,9 +303,10 @@ export class Connections {
 
   /** BEF-002, BEF-007. */
   #onBestEffort(link: Link, frame: Datagram | Latest): void {
-    const isTaken = link.role === "current" && this.session.isConnected(frame.ns) && frame.badBody === undefined;
-    if (isTaken && (frame.kind === "DATAGRAM" || link.versions.take(frame))) this.outputs.push({ kind: "best effort", frame });
-    else this.dropped += 1;
+    if (link.role !== "current" || !this.session.isConnected(frame.ns)) this.dropped.notConnected += 1;
+    else if (frame.badBody !== undefined) this.dropped.malformed += 1;
+    else if (frame.kind === "LATEST" && !link.versions.take(frame)) this.dropped.stale += 1;
+    else this.outputs.push({ kind: "best effort", frame });
   }
 
   #onWelcome(link: Link, welcome: Welcome, now: number): void {
@@ -301,16 +335,21 @@ export class Connections {
     this.#attempt = null;
     this.#current = link;
     this.#leaving = null;
-    this.#switchWanted = false;
+    this.counts.connections += 1;
+    if (welcome.resumed) this.counts.resumed += 1;
     link.role = "current";
     link.since = now;
     link.welcome = welcome;
     link.watchdog = new Heartbeat(welcome.ping_interval, welcome.ping_timeout, this.#patience.times, now);
+    // Measures the round trip.
+    this.#ping(link, now);
   }
 
   /** SES-057, SES-061. */
   #onGoAway(link: Link, { slot, deadline, url }: GoAway, now: number): void {
-    if (link.role === "current") this.#leaving = { slot: now + slot, deadline: now + deadline, url };
+    if (link.role !== "current") return;
+    this.#leaving = { slot: now + slot, deadline: now + deadline, url };
+    this.#giveUpSwitch("the server is going away");
   }
 
   /** The code decides (SES-052). */
@@ -338,10 +377,22 @@ export class Connections {
     const { session } = this;
     if (close.code === STALE_ATTACH && link.resumes) session.attach = Math.max(session.attach, close.attach ?? 0);
     if (this.#current === null) return this.#act(close);
-    const { sessionKept } = dispositionOf(close.code);
-    if (this.#leaving !== null || sessionKept) return this.#redial("back-off", close.retry_after);
-    this.#switchWanted = false;
-    this.outputs.push({ kind: "switch failed", code: close.code });
+    this.#stay(close.code, close.reason === "" ? `CLOSE ${close.code}` : close.reason, close.retry_after);
+  }
+
+  /** An attempt beside the current connection failed: the session goes on there. */
+  #stay(code: number | null, cause: string, retryAfterMs: number | null): void {
+    if (this.#leaving !== null) this.#redial("back-off", retryAfterMs);
+    else this.outputs.push({ kind: "switch failed", code, cause });
+  }
+
+  /** A dial over one transport alone, on which nothing was said yet, is no way for what comes now. */
+  #giveUpSwitch(cause: string): void {
+    const attempt = this.#attempt;
+    if (attempt?.role !== "dialling" || attempt.over === null) return;
+    this.#attempt = null;
+    this.#forget(attempt);
+    this.outputs.push({ kind: "switch failed", code: null, cause });
   }
 
   /** What a code says, once no connection carries the session. */
@@ -360,20 +411,26 @@ export class Connections {
   /** A connection is gone, and nobody said why (SES-054). */
   #cut(link: Link, now: number): void {
     if (link.role === "current") {
+      this.outputs.push({ kind: "silent", link: link.id, cause: "the connection was cut" });
       this.#leaveCurrent(now);
       this.outputs.push({ kind: "detached", code: CUT, reason: "cut" });
       this.#act(closeOf(CUT, "cut"));
     } else if (link === this.#attempt) {
       this.#attempt = null;
-      this.#redial("back-off", null);
+      this.#attemptFailed("cut");
     }
   }
 
-  #dialFailed(link: Link): void {
+  #dialFailed(link: Link, cause: string): void {
     if (link !== this.#attempt) return;
     this.#attempt = null;
     this.#target = this.#options.url;
-    this.#redial("back-off", null);
+    this.#attemptFailed(cause);
+  }
+
+  #attemptFailed(cause: string): void {
+    if (this.#current === null) this.#redial("back-off", null);
+    else this.#stay(null, cause, null);
   }
 
   /** SES-053; on an old connection it ends that connection and nothing else (SES-036). */
@@ -391,6 +448,7 @@ export class Connections {
     if (link === null || verdict === "nothing") return;
     if (verdict === "ping") return this.#ping(link, now);
     this.#patience.ranOut();
+    this.outputs.push({ kind: "silent", link: link.id, cause: "ping-timeout" });
     this.#close(link, PING_TIMEOUT, "ping-timeout");
     this.#leaveCurrent(now);
     this.outputs.push({ kind: "detached", code: PING_TIMEOUT, reason: "ping-timeout" });
@@ -415,20 +473,19 @@ export class Connections {
     return { kind: "HELLO", v: VERSION, agent, auth: auth(), resume, features: [], limits, ping_interval: null };
   }
 
-  #dial(delayMs: number): void {
+  #dial(delayMs: number, retryAfterMs: number | null = null, over: TransportKind | null = null): void {
     this.#lastLink += 1;
-    const versions = new LatestVersions(this.#options.limits.latest_keys);
-    const link: Link = { id: this.#lastLink, role: "dialling", resumes: false, strict: false, since: 0, watchdog: null, versions, welcome: null };
+    const link = newLink(this.#lastLink, over, this.#options.limits);
     this.#links.set(link.id, link);
     this.#attempt = link;
-    this.outputs.push({ kind: "dial", link: link.id, url: this.#target, delayMs });
+    this.outputs.push({ kind: "dial", link: link.id, url: this.#target, delayMs, leastMs: asked(retryAfterMs), over });
   }
 
   /** Dials again, unless an attempt is under way, or nothing asks for one. */
   #redial(retry: "at once" | "back-off", retryAfterMs: number | null): void {
-    const isWanted = this.#current === null || this.#switchWanted || this.#leaving !== null;
-    if (this.#isStopped || this.#attempt !== null || !isWanted) return;
-    this.#dial(this.#backOff.next(retry === "at once", retryAfterMs, this.#options.random()));
+    const isWanted = this.#current === null || this.#leaving !== null;
+    if (this.#isStopped || this.#isPaused || this.#attempt !== null || !isWanted) return;
+    this.#dial(this.#backOff.next(retry === "at once", retryAfterMs, this.#options.random()), retryAfterMs);
   }
 
   /** The session has no connection any more. */
@@ -436,7 +493,7 @@ export class Connections {
     if (this.#current !== null && now - this.#current.since > LIVED_MS) this.#backOff.reset();
     this.#current = null;
     this.#leaving = null;
-    this.#switchWanted = false;
+    this.#giveUpSwitch("the connection ended");
   }
 
   /** CLOSE wherever HELLO was sent; other connections are shut, and dials given up. */
@@ -449,7 +506,12 @@ export class Connections {
     this.#current = null;
     this.#attempt = null;
     this.#leaving = null;
-    this.#switchWanted = false;
+  }
+
+  #finish(code: number, reason: string): void {
+    this.#closeAll(code, "");
+    this.session.lose(code, reason, false);
+    this.#stop(code, reason, null);
   }
 
   #stop(code: number, reason: string, data: Value): void {
@@ -474,8 +536,16 @@ export class Connections {
 
   #ping(link: Link, now: number): void {
     const received = this.session.begun?.inbound.receipt ?? 0;
-    this.#write(link, { kind: "PING", t: Math.floor(now), received });
+    link.pinged = { t: Math.floor(now), at: now };
+    this.#write(link, { kind: "PING", t: link.pinged.t, received });
     this.session.begun?.inbound.told();
+  }
+
+  /** HBT-010. */
+  #measure(link: Link, t: number, now: number): void {
+    if (link.role !== "current" || link.pinged?.t !== t) return;
+    this.outputs.push({ kind: "round trip", ms: now - link.pinged.at });
+    link.pinged = null;
   }
 
   #write(link: Link, frame: Frame): void {

@@ -1,13 +1,21 @@
 // What applications use. Whatever is not named here is the client's own, and may change.
 
-export { TooManyPendingAcks } from "./acks.js";
-export { Client, type ClientOptions, connect, type State } from "./client.js";
+export { TooManyAcks } from "./acks.js";
+export { fetchAlternatives } from "./alternatives.js";
+export { type Drops, NoDatagrams } from "./best_effort.js";
+export { Client, type ClientOptions, connect, type CurrentTransport, type EventsDropped, type SessionLost, type State } from "./client.js";
 export { type Encoding, JSON_ENCODING, MESSAGE_PACK, type Message } from "./encoding.js";
+export type { Alternative } from "./frame.js";
 export { DEFAULT_LIMITS, type Limits } from "./limits.js";
-export { Overflow, TooLarge } from "./outbound.js";
-export { NamespaceError } from "./session.js";
-export { EventFailed, type Handler, NoAnswer, Socket, SocketEnded } from "./socket.js";
-export type { Listener, Open, Transport } from "./transport/transport.js";
+export type { LostEvent } from "./notices.js";
+export { QueueFull, QueueLong, TooLarge } from "./outbound.js";
+export { NamespaceError, Offline } from "./session.js";
+export { type BestEffortEmitter, type Emitter, EventFailed, type Handler, NoAnswer, type ReattachHook, Socket, SocketEnded } from "./socket.js";
+export type { Stats } from "./stats.js";
+export { SwitchError, type SwitchFailure } from "./switch.js";
+export type { DatagramChannel, Dialers, DialRequest, Listener, Open, Transport, TransportKind } from "./transport/transport.js";
 export { openWebSocket } from "./transport/websocket.js";
-export { webTransport } from "./transport/webtransport.js";
+export { openWebTransport } from "./transport/webtransport.js";
+export type { Transports } from "./transports.js";
 export type { Value } from "./value.js";
+export type { WakeEvent, Wakes } from "./wake.js";

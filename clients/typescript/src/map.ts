@@ -3,6 +3,7 @@
 import { isCode, isName, isProtocolInteger } from "./fields.js";
 import type { Alternative, Auth, Close, Datagrams, GoAway, Hello, MapFrame, Resume, Welcome } from "./frame.js";
 import { type HeaderCause, HeaderError } from "./header_error.js";
+import { read as readJson } from "./json.js";
 import { DEFAULT_LIMITS, LIMIT_KEYS, type Limits } from "./limits.js";
 import { BadValue, isText, type Raw, RawMap, readMark, toValue, type Value } from "./value.js";
 
@@ -107,6 +108,12 @@ function readAlternative(map: MapReader): Alternative {
     url: map.need("url", text),
     hashes: map.may("hashes", arrayOf(map.bytes), []),
   };
+}
+
+/** The alternatives in a server's answer to a plain GET (TRN-032). Throws `HeaderError` and `NotJson`. */
+export function readAlternatives(document: string): readonly Alternative[] {
+  const map = new MapReader(readJson(document), true, DEFAULT_LIMITS.depth, "bad-map");
+  return map.may("alternatives", arrayOf((raw) => readAlternative(map.inner(raw))), []);
 }
 
 function readHello(map: MapReader): Hello {

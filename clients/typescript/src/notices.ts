@@ -2,7 +2,7 @@
 
 import type { Message } from "./encoding.js";
 import type { Datagram, Latest } from "./frame.js";
-import type { Lost } from "./outbound.js";
+import type { TransportKind } from "./transport/transport.js";
 import type { Value } from "./value.js";
 
 /** How the wait for an ack ended. After `ended` the event may have run, unless it was not sent. */
@@ -14,21 +14,36 @@ export type Outcome =
 
 /** What is to be done with a connection; `link` is its number. */
 export type Order =
-  | { readonly kind: "dial"; readonly link: number; readonly url: string; readonly delayMs: number }
+  /** To be dialled after `delayMs`, of which the server asked for `leastMs`; over one transport, if it is named. */
+  | { readonly kind: "dial"; readonly link: number; readonly url: string; readonly delayMs: number; readonly leastMs: number; readonly over: TransportKind | null }
+  /** Nobody took its packets any more: what it went over may be dead. */
+  | { readonly kind: "silent"; readonly link: number; readonly cause: string }
   | { readonly kind: "send"; readonly link: number; readonly message: Message }
   /** Close it with this code once what was sent has left; what comes from it is ignored. */
   | { readonly kind: "shut"; readonly link: number; readonly code: number; readonly reason: string }
   /** It is of no use any more, whatever state it is in. */
   | { readonly kind: "drop"; readonly link: number };
 
+/** An event of a lost session, or one that was dropped. */
+export interface LostEvent {
+  readonly ns: string;
+  readonly event: string;
+  readonly args: readonly Value[];
+  readonly askedAck: boolean;
+  /** Whether it had left: then it may have arrived. */
+  readonly sent: boolean;
+}
+
 export type Notice =
   | { readonly kind: "began"; readonly session: string; readonly reason: string | null }
   | { readonly kind: "resumed"; readonly session: string }
   | { readonly kind: "detached"; readonly code: number; readonly reason: string }
-  | { readonly kind: "switch failed"; readonly code: number }
-  | { readonly kind: "lost"; readonly code: number | null; readonly reason: string; readonly lost: Lost }
+  | { readonly kind: "switch failed"; readonly code: number | null; readonly cause: string }
+  | { readonly kind: "round trip"; readonly ms: number }
+  | { readonly kind: "lost"; readonly code: number | null; readonly reason: string; readonly events: readonly LostEvent[] }
+  | { readonly kind: "dropped"; readonly reason: "refused" | "disconnected" | "not taken"; readonly events: readonly LostEvent[] }
   | { readonly kind: "stopped"; readonly code: number; readonly reason: string; readonly data: Value }
-  | { readonly kind: "connected"; readonly ns: string; readonly socketId: string; readonly data: Value }
+  | { readonly kind: "connected"; readonly ns: string; readonly socketId: string; readonly data: Value; readonly session: string; readonly isAgain: boolean }
   | { readonly kind: "refused"; readonly ns: string; readonly code: number; readonly message: string; readonly data: Value }
   | { readonly kind: "disconnected"; readonly ns: string; readonly code: number; readonly reason: string }
   | { readonly kind: "event"; readonly ns: string; readonly event: string; readonly args: readonly Value[]; readonly due: AnswerDue | null }

@@ -9,10 +9,17 @@ import { PROTOCOL_ERROR, Violation } from "./violation.js";
 /** A frame that has no number yet (SES-009). */
 export type Unnumbered = Sequenced extends infer F ? (F extends Sequenced ? Omit<F, "seq"> : never) : never;
 
-/** The queue was full: the frame was not taken, and nothing else happened. */
-export class Overflow extends Error {
+/** Too many bytes wait for the server: the frame was not taken, and nothing else happened. */
+export class QueueFull extends Error {
   constructor(readonly size: number, readonly queued: number, readonly limit: number) {
     super(`a frame of ${size} bytes, where ${queued} of ${limit} wait already`);
+  }
+}
+
+/** Too many events wait for the server: this one was not taken. */
+export class QueueLong extends Error {
+  constructor(readonly queued: number, readonly limit: number) {
+    super(`${queued} events wait, as many as may`);
   }
 }
 
@@ -34,13 +41,15 @@ export interface Lost {
 interface Waiting {
   readonly frame: Unnumbered;
   readonly size: number;
+  readonly isAhead: boolean;
 }
 
 interface Logged {
   readonly frame: Sequenced;
   readonly message: Message;
   readonly size: number;
-  isAnswered: boolean;
+  /** What became of it is known, or was told. */
+  isKnown: boolean;
 }
 
 /**
@@ -48,6 +57,8 @@ interface Logged {
  * frame that is this close below the peer's limit is refused, since its number is not known yet.
  */
 const NUMBER_BYTES = 15;
+/** How many events may wait for the server. */
+export const QUEUE_EVENTS = 10_000;
 
 /**
  * What leaves in a session. It outlives connections.
@@ -61,10 +72,13 @@ export class Outbound {
   readonly #encoding: Encoding;
   readonly #own: Limits;
   readonly #queueLimit: number;
+  readonly #queueEvents: number;
   #window: number;
   #frameLimit: number;
   #queue: Waiting[] = [];
   #queuedBytes = 0;
+  /** Namespaces whose events wait aside. */
+  readonly #held = new Set<string>();
   #log: Logged[] = [];
   #logBytes = 0;
   #confirmed = 0;
@@ -75,27 +89,67 @@ export class Outbound {
   /** Told each frame as it gets its number, and the object that was pushed. */
   onNumbered: (frame: Sequenced, pushed: Unnumbered) => void = () => {};
 
-  constructor(encoding: Encoding, own: Limits, peers: Limits) {
+  constructor(encoding: Encoding, own: Limits, peers: Limits, queueEvents = QUEUE_EVENTS) {
     this.#encoding = encoding;
     this.#own = own;
     this.#window = windowOf(own, peers);
     this.#frameLimit = peers.frame;
     this.#queueLimit = own.queue;
+    this.#queueEvents = queueEvents;
   }
 
-  /** WELCOME told the peer's limits, which must not be below those that were assumed until then. */
-  begin(peers: Limits): void {
+  /**
+   * WELCOME told the peer's limits, which must not be below those that were assumed until then. Gives what was put
+   * back, and turned out to be more than the peer takes.
+   */
+  begin(peers: Limits): Unnumbered[] {
     this.#window = windowOf(this.#own, peers);
     this.#frameLimit = peers.frame;
+    return this.#withdraw(({ size }) => size > peers.frame);
   }
 
-  /** Takes a frame. Throws `TooLarge` and `Overflow`, and then has not taken it. */
-  push(frame: Unnumbered): void {
-    const size = sizeOf(this.#encoding.encode({ ...frame, seq: 1 } as Sequenced)) + NUMBER_BYTES;
+  /**
+   * Takes a frame; `ahead` of the events of its namespace that wait aside, which then do not count. Throws `TooLarge`,
+   * `QueueFull` and `QueueLong`, and then has not taken it.
+   */
+  push(frame: Unnumbered, ahead = false): void {
+    const size = this.#sizeOf(frame);
     if (size > this.#frameLimit) throw new TooLarge(size, this.#frameLimit);
-    if (this.#queuedBytes + size > this.#queueLimit) throw new Overflow(size, this.#queuedBytes, this.#queueLimit);
-    this.#queue.push({ frame, size });
+    const counted = ahead ? this.#queue.filter((waiting) => !this.#isAside(waiting)) : this.#queue;
+    const bytes = ahead ? counted.reduce((sum, waiting) => sum + waiting.size, 0) : this.#queuedBytes;
+    if (bytes + size > this.#queueLimit) throw new QueueFull(size, bytes, this.#queueLimit);
+    if (frame.kind === "EVENT" && counted.length >= this.#queueEvents) throw new QueueLong(counted.length, this.#queueEvents);
+    const first = ahead ? this.#queue.findIndex((waiting) => this.#isAside(waiting)) : -1;
+    this.#queue.splice(first < 0 ? this.#queue.length : first, 0, { frame, size, isAhead: ahead });
     this.#queuedBytes += size;
+  }
+
+  /** SES-048: events that waited in an earlier session wait on, within bounds that they have passed already. */
+  putBack(frames: readonly Unnumbered[]): void {
+    for (const frame of frames) {
+      const size = this.#sizeOf(frame);
+      this.#queue.push({ frame, size, isAhead: false });
+      this.#queuedBytes += size;
+    }
+  }
+
+  /** The events of a namespace wait aside from now on, unless they are put ahead. Others pass them. */
+  hold(ns: string): void {
+    this.#held.add(ns);
+  }
+
+  isHeld(ns: string): boolean {
+    return this.#held.has(ns);
+  }
+
+  /** They are in line again, in their order. */
+  release(ns: string): void {
+    this.#held.delete(ns);
+  }
+
+  /** Bytes that wait without a number, and how many frames they are. */
+  get queued(): { readonly bytes: number; readonly frames: number } {
+    return { bytes: this.#queuedBytes, frames: this.#queue.length };
   }
 
   /**
@@ -116,7 +170,7 @@ export class Outbound {
     const frame = { ...waiting.frame, seq: this.#numbered } as Sequenced;
     const message = this.#encoding.encode(frame);
     const size = sizeOf(message);
-    this.#log.push({ frame, message, size, isAnswered: false });
+    this.#log.push({ frame, message, size, isKnown: false });
     this.#logBytes += size;
     this.onNumbered(frame, waiting.frame);
     return message;
@@ -152,22 +206,25 @@ export class Outbound {
 
   /** Takes the events of a namespace that wait without a number out of the queue (NSP-010, NSP-017). */
   withdrawEvents(ns: string): Unnumbered[] {
-    const isOfNamespace = ({ frame }: Waiting) => frame.kind === "EVENT" && frame.ns === ns;
-    const withdrawn = this.#queue.filter(isOfNamespace);
-    this.#queue = this.#queue.filter((waiting) => !isOfNamespace(waiting));
-    for (const { size } of withdrawn) this.#queuedBytes -= size;
-    return withdrawn.map(({ frame }) => frame);
+    return this.#withdraw(({ frame }) => frame.kind === "EVENT" && frame.ns === ns);
+  }
+
+  /** The events of a namespace that left and were not confirmed. They are unknown, and not given a second time. */
+  takeUnknown(ns: string): Sequenced[] {
+    const unknown = this.#log.filter(({ frame, isKnown }) => !isKnown && frame.kind === "EVENT" && frame.ns === ns);
+    for (const logged of unknown) logged.isKnown = true;
+    return unknown.map(({ frame }) => frame);
   }
 
   /** The answer to an event has come: whether the event arrived is known, with or without a receipt (SES-047). */
   answered(ackId: number): void {
     const logged = this.#log.find(({ frame }) => frame.kind === "EVENT" && frame.ack_id === ackId);
-    if (logged !== undefined) logged.isAnswered = true;
+    if (logged !== undefined) logged.isKnown = true;
   }
 
   /** The session is over. */
   end(): Lost {
-    const unconfirmed = this.#log.filter(({ isAnswered }) => !isAnswered).map(({ frame }) => frame);
+    const unconfirmed = this.#log.filter(({ isKnown }) => !isKnown).map(({ frame }) => frame);
     const lost = { unconfirmed, queued: this.#queue.map(({ frame }) => frame) };
     this.#log = [];
     this.#queue = [];
@@ -178,11 +235,27 @@ export class Outbound {
   /** SES-021 to SES-024: with the window closed answers alone go ahead, up to twice the window. */
   #nextToNumber(leaving: boolean): number {
     const isOpen = this.#log.length === 0 || this.#logBytes < this.#window;
-    const first = this.#queue[0]?.frame.kind;
-    const isHeldBack = leaving && (first === "EVENT" || first === "CONNECT");
-    if (isOpen && !isHeldBack) return first === undefined ? -1 : 0;
+    const first = this.#queue.findIndex((waiting) => !this.#isAside(waiting));
+    const kind = this.#queue[first]?.frame.kind;
+    const isHeldBack = leaving && (kind === "EVENT" || kind === "CONNECT");
+    if (isOpen && !isHeldBack) return first;
     if (this.#log.length > 0 && this.#logBytes >= 2 * this.#window) return -1;
     return this.#queue.findIndex(({ frame }) => isAnswer(frame));
+  }
+
+  #isAside({ frame, isAhead }: Waiting): boolean {
+    return frame.kind === "EVENT" && !isAhead && this.#held.has(frame.ns);
+  }
+
+  #withdraw(isTaken: (waiting: Waiting) => boolean): Unnumbered[] {
+    const withdrawn = this.#queue.filter(isTaken);
+    if (withdrawn.length > 0) this.#queue = this.#queue.filter((waiting) => !isTaken(waiting));
+    for (const { size } of withdrawn) this.#queuedBytes -= size;
+    return withdrawn.map(({ frame }) => frame);
+  }
+
+  #sizeOf(frame: Unnumbered): number {
+    return sizeOf(this.#encoding.encode({ ...frame, seq: 1 } as Sequenced)) + NUMBER_BYTES;
   }
 }
 

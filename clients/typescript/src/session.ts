@@ -1,14 +1,14 @@
 // What survives connections on the client: its two streams, its namespaces and its pending acks (session.md,
 // namespaces.md, acks.md). Which connection carries it, `connections.ts` decides.
 
-import { PendingAcks } from "./acks.js";
+import { PendingAcks, TooManyAcks } from "./acks.js";
 import type { Encoding } from "./encoding.js";
 import { isName } from "./fields.js";
 import type { Ack, Connected, Disconnect, Event, Failed, Refused, Sequenced, Welcome } from "./frame.js";
 import { Inbound } from "./inbound.js";
 import { bounded, LEAST, type Limits } from "./limits.js";
-import type { AnswerDue, Outcome, Output } from "./notices.js";
-import { Outbound, Overflow, TooLarge, type Unnumbered } from "./outbound.js";
+import type { AnswerDue, LostEvent, Outcome, Output } from "./notices.js";
+import { Outbound, QUEUE_EVENTS, QueueFull, QueueLong, TooLarge, type Unnumbered } from "./outbound.js";
 import { checkValue, type Value } from "./value.js";
 
 const NOT_CONNECTED = 3010;
@@ -18,11 +18,30 @@ const DISCONNECTED = 3013;
 /** The application used a namespace that it has not connected, or connected one twice. */
 export class NamespaceError extends Error {}
 
+/** There is no connection to have the event, and the client was told not to queue (`queueOffline`). */
+export class Offline extends Error {
+  constructor() {
+    super("the socket has no connection, and the client does not queue");
+  }
+}
+
+/** What a client may queue. */
+export interface Queueing {
+  /** How many events may wait, beside `limits.queue` bytes. Default: 10,000. */
+  readonly queueEvents?: number;
+  /** Whether events are taken without a connection. Default: yes. */
+  readonly queueOffline?: boolean;
+}
+
+type UnnumberedEvent = Unnumbered & { readonly kind: "EVENT" };
+
 /** One attachment; `connect` is the number of its newest CONNECT `asked`, once it has one (NSP-014). */
 interface Attachment {
   asked: Unnumbered & { readonly kind: "CONNECT" };
   state: "pending" | "connected";
   connect: number | null;
+  /** It was connected, or asked for, in an earlier session. */
+  isAgain: boolean;
 }
 
 /** A session that WELCOME began. */
@@ -42,8 +61,12 @@ export class Session {
   /** SES-029: the number of the newest attempt to resume. */
   attach = 0;
   outbound: Outbound;
+  /** Whether a connection carries it. */
+  hasConnection: () => boolean = () => false;
+  /** Sessions that were lost, emits that a bound refused, and events that were taken and then not sent. */
+  readonly counts = { lost: 0, refused: 0, dropped: 0 };
 
-  constructor(readonly encoding: Encoding, readonly limits: Limits, readonly outputs: Output[]) {
+  constructor(readonly encoding: Encoding, readonly limits: Limits, readonly outputs: Output[], readonly queueing: Queueing = {}) {
     this.acks = new PendingAcks(limits.pending_acks);
     this.outbound = this.#freshOutbound();
   }
@@ -51,20 +74,29 @@ export class Session {
   /** A fresh session begins with this WELCOME, whose `secret` is there. */
   begin(welcome: Welcome, secret: string): void {
     const peers = bounded(welcome.limits);
-    this.outbound.begin(peers);
+    const tooLarge = this.outbound.begin(peers);
     this.attach = 0;
+    this.#giveUp(tooLarge);
     this.begun = { id: welcome.session, secret, peers, inbound: new Inbound(this.limits, peers) };
   }
 
   /**
-   * SES-047 to SES-050. Without `renew` its sockets end with it. What waited without a number is not sent in
-   * the next session, but told to the application like what is unknown.
+   * SES-047 to SES-050. Without `renew` its sockets end with it. Else what waited without a number waits on, for
+   * `release` in the next session.
    */
   lose(code: number | null, reason: string, renew: boolean): void {
-    const lost = this.outbound.end();
-    const unsent = new Set(lost.queued.map((frame) => (frame.kind === "EVENT" ? frame.ack_id : null)));
-    if (this.begun !== null || lost.queued.length > 0) this.outputs.push({ kind: "lost", code, reason, lost });
-    for (const ackId of this.acks.takeAll()) this.#settle(ackId, { kind: "ended", why: unsent.has(ackId) ? "not sent" : "session lost" });
+    const { unconfirmed, queued } = this.outbound.end();
+    const isKept = (frame: Unnumbered): frame is UnnumberedEvent => renew && frame.kind === "EVENT" && this.#attachments.has(frame.ns);
+    const kept = queued.filter(isKept);
+    const gone = queued.filter((frame) => !isKept(frame));
+    const events = [...unconfirmed.map(sent), ...gone.map(unsent)].filter((event) => event !== null);
+    if (this.begun !== null) this.counts.lost += 1;
+    if (this.begun !== null || events.length > 0) this.outputs.push({ kind: "lost", code, reason, events });
+    const waiting = new Set(kept.map(askedBy));
+    const unsentIds = new Set(gone.map(askedBy));
+    for (const ackId of this.acks.takeAll((id) => !waiting.has(id))) {
+      this.#settle(ackId, { kind: "ended", why: unsentIds.has(ackId) ? "not sent" : "session lost" });
+    }
     this.#due.clear();
     this.begun = null;
     this.attach = 0;
@@ -73,6 +105,14 @@ export class Session {
       if (renew) this.#renew(attachment);
       else this.#end(ns, code ?? DISCONNECTED, reason);
     }
+    const lostTheirs = kept.filter((frame) => !this.#attachments.has(frame.ns));
+    this.outbound.putBack(kept.filter((frame) => !lostTheirs.includes(frame)));
+    this.#giveUp(lostTheirs);
+  }
+
+  /** SES-048: what waited in an earlier session leaves. Nothing happens in another one than `session`. */
+  release(ns: string, session: string): void {
+    if (this.begun?.id === session) this.outbound.release(ns);
   }
 
   /** Whether a socket of this namespace is connected. */
@@ -87,26 +127,34 @@ export class Session {
     checkValue(auth, this.#depth);
     const asked = { kind: "CONNECT", ns, auth } as const;
     this.outbound.push(asked);
-    this.#attachments.set(ns, { asked, state: "pending", connect: null });
+    this.outbound.release(ns);
+    this.#attachments.set(ns, { asked, state: "pending", connect: null, isAgain: false });
   }
 
-  /** NSP-009. Events that were emitted before go ahead. */
+  /** NSP-009. Events that were emitted before go ahead, save those that wait for a fresh session's hooks. */
   disconnect(ns: string): void {
     if (!this.#attachments.has(ns)) return;
+    if (this.outbound.isHeld(ns)) for (const frame of this.outbound.withdrawEvents(ns)) this.#endUnsent(frame);
     this.outbound.push({ kind: "DISCONNECT", ns, code: DISCONNECTED, reason: "" });
     this.#end(ns, DISCONNECTED, "");
     this.#endAcks(ns);
   }
 
-  /** The id of the ack, if one is asked for. Throws what `connect` throws, and `TooManyPendingAcks`. */
-  emit(ns: string, event: string, args: readonly Value[], asks: boolean): number | null {
+  /**
+   * The id of the ack, if one is asked for; in the session `ahead` of what waited in an earlier one. Throws what
+   * `connect` throws, `TooManyAcks` and `Offline`.
+   */
+  emit(ns: string, event: string, args: readonly Value[], asks: boolean, ahead: string | null = null): number | null {
     if (!this.#attachments.has(ns)) throw new NamespaceError(`${ns} is not connected`);
     this.check(event, args);
-    const ack_id = asks ? this.acks.add(ns) : null;
+    let ack_id: number | null = null;
     try {
-      this.outbound.push({ kind: "EVENT", ns, ack_id, event, args });
+      if (this.queueing.queueOffline === false && !this.hasConnection()) throw new Offline();
+      ack_id = asks ? this.acks.add(ns) : null;
+      this.outbound.push({ kind: "EVENT", ns, ack_id, event, args }, ahead !== null && ahead === this.begun?.id);
     } catch (error) {
       if (ack_id !== null) this.acks.giveUp(ack_id);
+      if (isBound(error)) this.counts.refused += 1;
       throw error;
     }
     return ack_id;
@@ -156,7 +204,7 @@ export class Session {
 
   /** Until WELCOME has come, the peer is taken to take the least that every peer takes. */
   #freshOutbound(): Outbound {
-    const outbound = new Outbound(this.encoding, this.limits, LEAST);
+    const outbound = new Outbound(this.encoding, this.limits, LEAST, this.queueing.queueEvents ?? QUEUE_EVENTS);
     outbound.onNumbered = (frame, pushed) => {
       const attachment = frame.kind === "CONNECT" ? this.#attachments.get(frame.ns) : undefined;
       if (attachment?.asked === pushed) attachment.connect = frame.seq;
@@ -166,14 +214,18 @@ export class Session {
 
   /** SES-048. */
   #renew(attachment: Attachment): void {
+    const { ns } = attachment.asked;
+    // Once CONNECT has left, events may have gone with it (NSP-008).
+    attachment.isAgain ||= attachment.connect !== null;
     attachment.state = "pending";
     attachment.connect = null;
     try {
       this.outbound.push(attachment.asked);
+      this.outbound.hold(ns);
     } catch (error) {
       // Until WELCOME the least that every peer takes counts, and its `auth` may be larger.
-      if (!(error instanceof TooLarge || error instanceof Overflow)) throw error;
-      this.#end(attachment.asked.ns, DISCONNECTED, error.message);
+      if (!(error instanceof TooLarge || error instanceof QueueFull)) throw error;
+      this.#end(ns, DISCONNECTED, error.message);
     }
   }
 
@@ -181,7 +233,8 @@ export class Session {
     const attachment = this.#attachments.get(frame.ns);
     if (attachment?.state !== "pending" || attachment.connect !== frame.connect) return;
     attachment.state = "connected";
-    this.outputs.push({ kind: "connected", ns: frame.ns, socketId: frame.socket_id, data: frame.data });
+    const { isAgain } = attachment;
+    this.outputs.push({ kind: "connected", ns: frame.ns, socketId: frame.socket_id, data: frame.data, session: this.begun?.id ?? "", isAgain });
   }
 
   /** The server answers the events that were sent ahead (NSP-008); those that wait are not sent (NSP-017). */
@@ -189,14 +242,14 @@ export class Session {
     const attachment = this.#attachments.get(ns);
     if (attachment?.state !== "pending" || attachment.connect !== connect) return;
     this.#attachments.delete(ns);
-    this.#withdraw(ns);
+    this.#withdraw(ns, "refused");
     this.outputs.push({ kind: "refused", ns, code, message, data });
   }
 
   /** NSP-009. While pending it is of an earlier socket. */
   #onDisconnect({ ns, code, reason }: Disconnect): void {
     if (!this.isConnected(ns)) return;
-    this.#withdraw(ns);
+    this.#withdraw(ns, "disconnected");
     this.#endAcks(ns);
     this.#end(ns, code, reason);
   }
@@ -230,11 +283,28 @@ export class Session {
   }
 
   #endAcks(ns: string): void {
-    for (const ackId of this.acks.takeAll(ns)) this.#settle(ackId, { kind: "ended", why: "disconnected" });
+    for (const ackId of this.acks.takeAll((_, owner) => owner === ns)) this.#settle(ackId, { kind: "ended", why: "disconnected" });
   }
 
-  #withdraw(ns: string): void {
-    for (const frame of this.outbound.withdrawEvents(ns)) this.#endUnsent(frame);
+  /** The events that the socket had, or has not had; those that left before CONNECTED the server answers itself. */
+  #withdraw(ns: string, reason: "refused" | "disconnected"): void {
+    const unknown = reason === "disconnected" ? this.outbound.takeUnknown(ns) : [];
+    const withdrawn = this.outbound.withdrawEvents(ns);
+    this.#drop(reason, [...unknown.map(sent), ...withdrawn.map(unsent)]);
+    for (const frame of withdrawn) this.#endUnsent(frame);
+  }
+
+  /** Events that waited for this session turn out not to be for it. */
+  #giveUp(frames: readonly Unnumbered[]): void {
+    this.#drop("not taken", frames.map(unsent));
+    for (const frame of frames) this.#endUnsent(frame);
+  }
+
+  #drop(reason: "refused" | "disconnected" | "not taken", dropped: readonly (LostEvent | null)[]): void {
+    const events = dropped.filter((event) => event !== null);
+    if (events.length === 0) return;
+    this.counts.dropped += events.length;
+    this.outputs.push({ kind: "dropped", reason, events });
   }
 
   #endUnsent(frame: Unnumbered): void {
@@ -245,4 +315,29 @@ export class Session {
   #settle(ackId: number, outcome: Outcome): void {
     this.outputs.push({ kind: "settled", ackId, outcome });
   }
+}
+
+/** What the application is told of a frame that left, if it is an event. */
+function sent(frame: Unnumbered): LostEvent | null {
+  return lostEvent(frame, true);
+}
+
+function unsent(frame: Unnumbered): LostEvent | null {
+  return lostEvent(frame, false);
+}
+
+function lostEvent(frame: Unnumbered, isSent: boolean): LostEvent | null {
+  if (frame.kind !== "EVENT") return null;
+  const { ns, event, args, ack_id } = frame;
+  return { ns, event, args, askedAck: ack_id !== null, sent: isSent };
+}
+
+/** The ack that an event asks for. */
+function askedBy(frame: Unnumbered): number | null {
+  return frame.kind === "EVENT" ? frame.ack_id : null;
+}
+
+/** Whether an emit was refused for a bound. */
+function isBound(error: unknown): boolean {
+  return error instanceof QueueFull || error instanceof QueueLong || error instanceof TooManyAcks || error instanceof Offline;
 }

@@ -1,5 +1,6 @@
 // One socket of the application.
 
+import type { Delivery } from "./best_effort.js";
 import type { Datagram, Latest } from "./frame.js";
 import type { AnswerDue, Outcome } from "./notices.js";
 import type { Session } from "./session.js";
@@ -32,7 +33,26 @@ export class SocketEnded extends Error {
   }
 }
 
-type BestEffort = (frame: Datagram | Omit<Latest, "version">, delivery: "volatile" | "datagram") => boolean;
+type SendBestEffort = (frame: Datagram | Omit<Latest, "version">, delivery: Delivery) => boolean;
+
+/** What a hook emits with: ahead of all that waited in the session before. */
+export interface Emitter {
+  /** As `Socket.emit`. */
+  emit(event: string, ...args: Value[]): void;
+  /** As `Socket.emitWithAck`. */
+  emitWithAck(timeoutMs: number, event: string, ...args: Value[]): Promise<readonly Value[]>;
+}
+
+/** What emits events that may be lost. */
+export interface BestEffortEmitter {
+  /** Whether it was taken; throws `TooLarge` above what the connection takes in a datagram, and `NoDatagrams`. */
+  datagram(event: string, ...args: Value[]): boolean;
+  /** The newest value of `key`: a newer one replaces one that waits. As `datagram` otherwise. */
+  latest(key: string, event: string, ...args: Value[]): boolean;
+}
+
+/** Runs when the socket is connected again in a fresh session; what waits leaves when it has ended. */
+export type ReattachHook = (socket: Emitter) => unknown;
 
 interface Waiting {
   readonly resolve: (args: readonly Value[]) => void;
@@ -40,21 +60,22 @@ interface Waiting {
 }
 
 /** Attached to a namespace; it outlives connections, and sessions too. `Client.socket` gives it. */
-export class Socket {
+export class Socket implements Emitter, BestEffortEmitter {
   readonly #session: Session;
   readonly #act: () => void;
-  readonly #bestEffort: BestEffort;
+  readonly #sendBestEffort: SendBestEffort;
   readonly #handlers = new Map<string, Set<Handler>>();
   readonly #waiting = new Map<number, Waiting>();
   #ready: { promise: Promise<string>; resolve: (id: string) => void; reject: (error: Error) => void };
+  #onReattach: ReattachHook | null = null;
   /** The public id, once the socket is connected; it changes with the session. */
   id: string | null = null;
 
   /** Use `Client.socket`. */
-  constructor(readonly ns: string, session: Session, act: () => void, bestEffort: BestEffort) {
+  constructor(readonly ns: string, session: Session, act: () => void, sendBestEffort: SendBestEffort) {
     this.#session = session;
     this.#act = act;
-    this.#bestEffort = bestEffort;
+    this.#sendBestEffort = sendBestEffort;
     this.#ready = deferred();
   }
 
@@ -86,34 +107,45 @@ export class Socket {
     return this;
   }
 
-  /** Exactly once and in order. Throws `Overflow`, `TooLarge`, `NamespaceError`, `RangeError` or `TypeError`. */
-  emit(event: string, ...args: Value[]): void {
-    this.#session.emit(this.ns, event, args, false);
-    this.#act();
+  /**
+   * Sets what runs when the socket is connected again in a fresh session, instead of an earlier one: the place to
+   * introduce oneself anew. What waited in the lost session leaves when it has ended, so it must end.
+   */
+  onReattach(hook: ReattachHook): this {
+    this.#onReattach = hook;
+    return this;
   }
 
-  /** The args of the answer. Rejects with `EventFailed`, `NoAnswer`, `TooManyPendingAcks` and what `emit` throws. */
-  async emitWithAck(timeoutMs: number, event: string, ...args: Value[]): Promise<readonly Value[]> {
-    const ackId = this.#session.emit(this.ns, event, args, true) ?? 0;
-    const answer = new Promise<readonly Value[]>((resolve, reject) => this.#waiting.set(ackId, { resolve, reject }));
-    const timer = setTimeout(() => this.#giveUp(ackId), timeoutMs);
-    this.#act();
-    return answer.finally(() => clearTimeout(timer));
+  /** Exactly once and in order. Throws `QueueFull`, `QueueLong`, `Offline`, `TooLarge`, `NamespaceError`, `RangeError` or `TypeError`. */
+  emit(event: string, ...args: Value[]): void {
+    this.#emit(null, event, args);
+  }
+
+  /** The args of the answer, within a time that may be `Infinity`. Rejects with `EventFailed`, `NoAnswer`, `TooManyAcks` and what `emit` throws. */
+  emitWithAck(timeoutMs: number, event: string, ...args: Value[]): Promise<readonly Value[]> {
+    return this.#ask(null, timeoutMs, event, args);
   }
 
   /** Sent only if nothing waits for the connection, and lost with it. Whether it was sent (BEF-012). */
   volatile(event: string, ...args: Value[]): boolean {
-    return this.#bestEffort({ kind: "DATAGRAM", ns: this.ns, event, args }, "volatile");
+    return this.#sendBestEffort({ kind: "DATAGRAM", ns: this.ns, event, args }, "volatile");
   }
 
-  /** Best effort. Whether it was taken; throws `TooLarge` above the server's `limits.datagram`. */
   datagram(event: string, ...args: Value[]): boolean {
-    return this.#bestEffort({ kind: "DATAGRAM", ns: this.ns, event, args }, "datagram");
+    return this.maxAge(Infinity).datagram(event, ...args);
   }
 
-  /** The newest value of `key`, best effort: a newer one replaces one that waits. As `datagram` otherwise. */
   latest(key: string, event: string, ...args: Value[]): boolean {
-    return this.#bestEffort({ kind: "LATEST", ns: this.ns, event, key, args }, "datagram");
+    return this.maxAge(Infinity).latest(key, event, ...args);
+  }
+
+  /** Best-effort events that are dropped if they have waited for the connection for so long. */
+  maxAge(maxAgeMs: number): BestEffortEmitter {
+    const { ns } = this;
+    return {
+      datagram: (event, ...args) => this.#sendBestEffort({ kind: "DATAGRAM", ns, event, args }, { maxAgeMs }),
+      latest: (key, event, ...args) => this.#sendBestEffort({ kind: "LATEST", ns, event, key, args }, { maxAgeMs }),
+    };
   }
 
   /** Leaves the namespace; what was emitted before is sent. */
@@ -126,6 +158,18 @@ export class Socket {
   connected(id: string): void {
     this.id = id;
     this.#ready.resolve(id);
+  }
+
+  /** For the client: the socket is connected again, in this session. Ends when its hook has. */
+  async reattached(session: string): Promise<void> {
+    try {
+      await this.#onReattach?.({
+        emit: (event, ...args) => this.#emit(session, event, args),
+        emitWithAck: (timeoutMs, event, ...args) => this.#ask(session, timeoutMs, event, args),
+      });
+    } catch (error) {
+      console.error(`the hook of ${this.ns} failed`, error);
+    }
   }
 
   /** For the client: the socket has ended. */
@@ -164,6 +208,19 @@ export class Socket {
       if (due !== null) this.#fail(due, error instanceof EventFailed ? error : new EventFailed(INTERNAL, "internal"));
       if (!(error instanceof EventFailed)) console.error(`a handler in ${this.ns} failed`, error);
     }
+  }
+
+  #emit(ahead: string | null, event: string, args: readonly Value[]): void {
+    this.#session.emit(this.ns, event, args, false, ahead);
+    this.#act();
+  }
+
+  async #ask(ahead: string | null, timeoutMs: number, event: string, args: readonly Value[]): Promise<readonly Value[]> {
+    const ackId = this.#session.emit(this.ns, event, args, true, ahead) ?? 0;
+    const answer = new Promise<readonly Value[]>((resolve, reject) => this.#waiting.set(ackId, { resolve, reject }));
+    const timer = timeoutMs === Infinity ? undefined : setTimeout(() => this.#giveUp(ackId), timeoutMs);
+    this.#act();
+    return answer.finally(() => clearTimeout(timer));
   }
 
   #fail(due: AnswerDue, { code, message, data }: EventFailed): void {

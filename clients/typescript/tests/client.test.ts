@@ -6,6 +6,7 @@ import { type Client, connect, type State } from "../src/client.js";
 import { JSON_ENCODING, MESSAGE_PACK } from "../src/encoding.js";
 import { TooLarge } from "../src/outbound.js";
 import { EventFailed, NoAnswer, SocketEnded } from "../src/socket.js";
+import type { Open } from "../src/transport/transport.js";
 import { openWebSocket } from "../src/transport/websocket.js";
 import { fixtureServer, needsFixture } from "./fixture_server.js";
 
@@ -34,34 +35,35 @@ for (const encoding of [MESSAGE_PACK, JSON_ENCODING]) {
   test(`events go on, each once and in order, across switches and cuts, in ${encoding.name}`, needsFixture, async () => {
     // What a cut looks like to a client: the connection ends, and no code tells why.
     let cut = () => {};
-    const client = connect(`ws://${address()}`, {
-      encoding,
-      open(url, subprotocol, listener) {
-        let isCut = false;
-        const unlessCut = (then: () => void) => (isCut ? undefined : then());
-        const transport = openWebSocket(url, subprotocol, {
-          frameLimit: listener.frameLimit,
-          onOpen: () => unlessCut(() => listener.onOpen()),
-          onMessage: (message) => unlessCut(() => listener.onMessage(message)),
-          onClosed: (code, reason) => unlessCut(() => listener.onClosed(code, reason)),
-        });
-        cut = () => {
-          isCut = true;
-          listener.onClosed(null, "");
-        };
-        return transport;
-      },
-    });
+    const open: Open = ({ subprotocol, hashes }, listener) => {
+      let isCut = false;
+      const unlessCut = (then: () => void) => (isCut ? undefined : then());
+      const transport = openWebSocket({ url: `ws://${address()}/trunkline`, subprotocol, hashes }, {
+        ...listener,
+        onOpen: () => unlessCut(() => listener.onOpen()),
+        onMessage: (message) => unlessCut(() => listener.onMessage(message)),
+        onClosed: (code, reason) => unlessCut(() => listener.onClosed(code, reason)),
+      });
+      cut = () => {
+        isCut = true;
+        listener.onClosed(null, "");
+      };
+      return transport;
+    };
+    // Node has no WebTransport: another WebSocket goes by its name, where the server tells of it.
+    const dialers = encoding === MESSAGE_PACK ? { websocket: open, webtransport: open } : { websocket: open };
+    const client = connect(`ws://${address()}`, { encoding, dialers });
     await withClient(client, async () => {
       const states: State[] = [];
       client.watch((state) => states.push(state));
       const socket = client.socket();
       await socket.ready;
       const ticks: unknown[] = [];
+      const switched: Promise<void>[] = [];
       const all = new Promise<void>((resolve) => {
         socket.on("tick", (tick) => {
           ticks.push(tick);
-          if (ticks.length === 50) client.switch();
+          if (ticks.length === 50 && encoding === MESSAGE_PACK) switched.push(client.switchTo("webtransport"));
           if (ticks.length === 120) queueMicrotask(cut);
           if (ticks.length === 200) resolve();
         });
@@ -69,7 +71,9 @@ for (const encoding of [MESSAGE_PACK, JSON_ENCODING]) {
       socket.emit("count", 200, 5);
       await all;
       assert.deepEqual(ticks, Array.from({ length: 200 }, (_, at) => at + 1));
-      assert.deepEqual(states.slice(-2), ["connecting", "connected"]);
+      await Promise.all(switched);
+      assert.deepEqual(states.slice(-2), ["reconnecting", "connected"]);
+      assert.ok(client.roundTrip !== null);
     });
   });
 }
@@ -94,7 +98,7 @@ test("closing ends the sockets and stops the client; it can begin again", needsF
   const waiting = socket.ready;
   client.close();
   await assert.rejects(waiting, SocketEnded);
-  assert.equal(client.state, "stopped");
+  assert.equal(client.state, "closed");
   client.start();
   await withClient(client, async () => {
     assert.notEqual(await client.socket().ready, "");
@@ -112,4 +116,35 @@ test("best-effort frames go both ways, and one that is too large is refused", ne
     assert.equal(socket.datagram("bcast", "from here"), true);
     assert.equal(await heard, "from here");
     assert.throws(() => socket.datagram("bcast", "x".repeat(1_000)), TooLarge);
+    assert.deepEqual(client.transport, { kind: "websocket", datagrams: "emulated", datagramBytes: 1_000, passedOver: null });
   }));
+
+test("what is written while the server knows no session any more follows the hook that introduces the client", needsFixture, async () => {
+  let cut = () => {};
+  let url = `ws://${address()}/trunkline`;
+  const open: Open = (request, listener) => {
+    const transport = openWebSocket({ ...request, url }, listener);
+    cut = () => transport.close(3200, "");
+    return transport;
+  };
+  await withClient(connect(`ws://${address()}`, { dialers: { websocket: open } }), async (client) => {
+    const socket = client.socket();
+    await socket.ready;
+    const lost = new Promise((resolve) => client.onLost(({ code }) => resolve(code)));
+    const heard: unknown[] = [];
+    socket.onReattach(async (again) => {
+      heard.push(...await again.emitWithAck(WAIT_MS, "echo", "introduced"));
+    });
+    // Nobody listens there.
+    url = "ws://127.0.0.1:1/trunkline";
+    cut();
+    await new Promise<void>((resolve) => client.watch((state) => state === "reconnecting" && resolve()));
+    const waiting = socket.emitWithAck(WAIT_MS, "echo", "waited");
+    url = `ws://${address()}/trunkline`;
+    client.probe();
+    heard.push(...await waiting);
+    assert.equal(await lost, 3200);
+    assert.deepEqual(heard, ["introduced", "waited"]);
+    assert.equal(client.stats().sessionsLost, 1);
+  });
+});

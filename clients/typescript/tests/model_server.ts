@@ -1,7 +1,7 @@
 // A server of one session at a time, for tests: it resumes, attaches `/`, and answers what asks for an ack.
 
 import { MESSAGE_PACK, type Message, sizeOf } from "../src/encoding.js";
-import { type Close, type Frame, type Hello, isSequenced, type Sequenced, type Welcome } from "../src/frame.js";
+import { type Alternative, type Close, type Frame, type Hello, isSequenced, type Sequenced, type Welcome } from "../src/frame.js";
 import { Inbound } from "../src/inbound.js";
 import { DEFAULT_LIMITS } from "../src/limits.js";
 import { Outbound } from "../src/outbound.js";
@@ -22,6 +22,9 @@ export class ModelServer {
   forgets = false;
   /** CONNECT is answered with REFUSED. */
   refuses = false;
+  /** PING is answered. */
+  answers = true;
+  alternatives: readonly Alternative[] = [];
 
   constructor(readonly send: (link: number, message: Message) => void) {}
 
@@ -33,6 +36,7 @@ export class ModelServer {
     const frame = MESSAGE_PACK.decode(message);
     if (frame.kind === "HELLO") return this.#greet(link, frame);
     if (frame.kind === "RECEIVED" || frame.kind === "PING") this.outbound.receipt(frame.received);
+    if (frame.kind === "PING" && this.answers) this.write(link, { kind: "PONG", t: frame.t, received: this.#inbound.receipt });
     if (isSequenced(frame) && this.#inbound.accept(frame.seq, sizeOf(message), 0)) this.#take(frame);
     this.flush();
   }
@@ -71,7 +75,7 @@ export class ModelServer {
     return {
       kind: "WELCOME", v: 1, session: `s${this.#sessions}`, secret: resumed ? null : "k", resumed,
       reason: wanted && !resumed ? "unknown" : null, received: this.#inbound.receipt, ping_interval: 25_000,
-      ping_timeout: 20_000, resume_window: 60_000, limits: DEFAULT_LIMITS, features: [], datagrams: "emulated", alternatives: [],
+      ping_timeout: 20_000, resume_window: 60_000, limits: DEFAULT_LIMITS, features: [], datagrams: "emulated", alternatives: this.alternatives,
     };
   }
 

@@ -6,6 +6,8 @@ import { Connections } from "../src/connections.js";
 import { MESSAGE_PACK, type Message } from "../src/encoding.js";
 import { DEFAULT_LIMITS } from "../src/limits.js";
 import type { Notice, Output } from "../src/notices.js";
+import { QueueFull, QueueLong } from "../src/outbound.js";
+import { Offline, type Queueing, Session } from "../src/session.js";
 import { closeWith, ModelServer } from "./model_server.js";
 
 type Wire = { readonly link: number; readonly message: Message; readonly toServer: boolean };
@@ -45,7 +47,7 @@ class World {
     } else if (output.kind === "shut") {
       this.shut.push({ link: output.link, code: output.code });
       this.client.closed(output.link, null, "", this.now);
-    } else if (output.kind !== "drop") this.notices.push(output);
+    } else if (output.kind !== "drop" && output.kind !== "silent" && output.kind !== "round trip") this.notices.push(output);
   }
 
   /** Carries the next message; false if there is none. */
@@ -160,10 +162,93 @@ test("a session that the server forgot is told as lost, with what is unknown, an
   world.cut(world.client.currentLink);
   world.settle();
   const lost = world.notices.find((notice) => notice.kind === "lost");
-  assert.deepEqual(lost?.kind === "lost" && lost.lost.unconfirmed.map(({ kind }) => kind), ["EVENT"]);
+  assert.deepEqual(lost?.kind === "lost" && lost.events.map(({ args, sent }) => [args, sent]), [[[1], true]]);
   assert.deepEqual(world.notices.find(({ kind }) => kind === "settled"), { kind: "settled", ackId, outcome: { kind: "ended", why: "session lost" } });
   assert.deepEqual(world.kinds().slice(-2), ["began", "connected"]);
   assert.deepEqual(world.server.said, []);
+});
+
+test("what never left waits for the next session, and leaves behind what the application puts ahead of it", () => {
+  const world = new World();
+  world.settle();
+  world.opens = false;
+  world.cut(world.client.currentLink);
+  const ackId = world.client.session.emit("/", "say", ["waits"], true);
+  world.server.forgets = true;
+  world.opens = true;
+  world.client.opened(world.dials.at(-1)?.link ?? 0, world.now);
+  world.act();
+  world.settle();
+  const lost = world.notices.find((notice) => notice.kind === "lost");
+  assert.deepEqual(lost?.kind === "lost" && lost.events, []);
+  const connected = world.notices.at(-1);
+  assert.ok(connected?.kind === "connected" && connected.isAgain);
+  assert.deepEqual(world.server.said, [], "it waits until the application has had its chance");
+  world.client.session.emit("/", "say", ["behind"], false);
+  world.client.session.emit("/", "say", ["ahead"], false, connected.session);
+  world.act();
+  world.settle();
+  assert.deepEqual(world.server.said, ["ahead"]);
+  world.client.session.release("/", connected.session);
+  world.act();
+  world.settle();
+  assert.deepEqual(world.server.said, ["ahead", "waits", "behind"]);
+  assert.deepEqual(world.notices.at(-1), { kind: "settled", ackId, outcome: { kind: "answered", args: ["waits"] } });
+});
+
+test("what waits for the next session is told and settled when its namespace is refused there", () => {
+  const world = new World();
+  world.settle();
+  world.opens = false;
+  world.cut(world.client.currentLink);
+  const ackId = world.client.session.emit("/", "say", [1], true);
+  world.server.forgets = true;
+  world.server.refuses = true;
+  world.opens = true;
+  world.client.opened(world.dials.at(-1)?.link ?? 0, world.now);
+  world.act();
+  world.settle();
+  const dropped = world.notices.find((notice) => notice.kind === "dropped");
+  assert.deepEqual(dropped, { kind: "dropped", reason: "refused", events: [{ ns: "/", event: "say", args: [1], askedAck: true, sent: false }] });
+  assert.deepEqual(world.notices.find(({ kind }) => kind === "settled"), { kind: "settled", ackId, outcome: { kind: "ended", why: "not sent" } });
+  assert.equal(world.client.session.counts.dropped, 1);
+});
+
+test("events that left without a receipt are told once when the server disconnects their socket", () => {
+  const world = new World();
+  world.settle();
+  world.client.session.emit("/", "say", [1], false);
+  world.act();
+  world.wires.length = 0;
+  world.server.outbound.push({ kind: "DISCONNECT", ns: "/", code: 3013, reason: "" });
+  world.server.flush();
+  world.settle();
+  const dropped = world.notices.find((notice) => notice.kind === "dropped");
+  assert.deepEqual(dropped?.kind === "dropped" && dropped.events.map(({ args, sent }) => [args, sent]), [[[1], true]]);
+  world.client.end();
+  world.act();
+  const lost = world.notices.find((notice) => notice.kind === "lost");
+  assert.deepEqual(lost?.kind === "lost" && lost.events, []);
+});
+
+test("the queue has its bounds, by bytes and by events, and may be closed while there is no connection", () => {
+  const session = (limits: object, queueing: Queueing) => {
+    const made = new Session(MESSAGE_PACK, { ...DEFAULT_LIMITS, ...limits }, [], queueing);
+    made.connect("/", null);
+    return made;
+  };
+  const small = session({ queue: 200 }, {});
+  small.emit("/", "say", ["x".repeat(100)], false);
+  assert.throws(() => small.emit("/", "say", ["x".repeat(100)], false), QueueFull);
+  const short = session({}, { queueEvents: 2 });
+  short.emit("/", "say", [], false);
+  assert.throws(() => short.emit("/", "say", [], true), QueueLong);
+  assert.equal(short.acks.size, 0, "nobody waits for an answer to what was not taken");
+  const closed = session({}, { queueOffline: false });
+  assert.throws(() => closed.emit("/", "say", [], false), Offline);
+  closed.hasConnection = () => true;
+  closed.emit("/", "say", [], false);
+  assert.deepEqual([small, short, closed].map(({ counts }) => counts.refused), [1, 1, 1]);
 });
 
 test("a namespace whose credentials are too large to be sent ahead of WELCOME ends with its session", () => {
@@ -249,6 +334,38 @@ test("a gap in the numbers ends the session with protocol-error", () => {
   world.settle();
   assert.equal(world.shut[0]?.code, 3200);
   assert.deepEqual(world.kinds().slice(2), ["lost", "began", "connected"]);
+});
+
+test("a switch that cannot be dialled is not tried again, and leaves the session where it was", () => {
+  const world = new World();
+  world.settle();
+  world.opens = false;
+  const link = world.client.switch("webtransport");
+  world.act();
+  world.client.closed(link ?? 0, null, "refused", world.now);
+  world.act();
+  assert.deepEqual(world.notices.at(-1), { kind: "switch failed", code: null, cause: "refused" });
+  assert.equal(world.dials.length, 2);
+  assert.notEqual(world.client.currentLink, null);
+});
+
+test("the round trip is measured at the start of a connection", () => {
+  const world = new World();
+  world.settle();
+  const link = world.client.switch() ?? 0;
+  world.act();
+  world.step();
+  world.step();
+  const sentAt = world.now;
+  world.now += 40;
+  let measured: number | null = null;
+  for (let wire = world.wires.shift(); wire !== undefined; wire = world.wires.shift()) {
+    if (wire.toServer) world.server.receive(wire.link, wire.message);
+    else world.client.received(wire.link, wire.message, world.now);
+    for (const output of world.client.outputs.splice(0)) if (output.kind === "round trip") measured = output.ms;
+  }
+  assert.equal(world.client.currentLink, link);
+  assert.equal(measured, world.now - sentAt);
 });
 
 test("a connection on which WELCOME does not come is dropped, and dialled again", () => {

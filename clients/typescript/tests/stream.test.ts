@@ -6,7 +6,7 @@ import { JSON_ENCODING, MESSAGE_PACK, type Message, sizeOf } from "../src/encodi
 import { type Event, isSequenced } from "../src/frame.js";
 import { Inbound, RECEIPT_DELAY_MS } from "../src/inbound.js";
 import { DEFAULT_LIMITS, type Limits } from "../src/limits.js";
-import { Outbound, Overflow, TooLarge, type Unnumbered } from "../src/outbound.js";
+import { Outbound, QueueFull, TooLarge, type Unnumbered } from "../src/outbound.js";
 import { Violation } from "../src/violation.js";
 
 const SMALL: Limits = { ...DEFAULT_LIMITS, replay: 16_384, inbound: 16_384, frame: 16_384 };
@@ -52,7 +52,7 @@ test("twice the window holds answers back too", () => {
 test("a queue that is full, and a frame that is too large, are errors that take nothing", () => {
   const outbound = new Outbound(MESSAGE_PACK, { ...SMALL, queue: 100 }, SMALL);
   assert.throws(() => outbound.push(event("x".repeat(20_000))), TooLarge);
-  assert.throws(() => outbound.push(event("x".repeat(200))), Overflow);
+  assert.throws(() => outbound.push(event("x".repeat(200))), QueueFull);
   outbound.push(event("fits"));
   assert.equal(drain(outbound).length, 1);
 });

@@ -1,12 +1,12 @@
 // WebSocket, as browsers and Node have it (transports.md).
 
 import type { Message } from "../encoding.js";
-import type { Listener, Transport } from "./transport.js";
+import type { DialRequest, Listener, Transport } from "./transport.js";
 
 const REASON_BYTES = 123;
 
 /** Opens a WebSocket. A server that does not echo the name is not one of ours (TRN-008). */
-export function openWebSocket(url: string, subprotocol: string, listener: Listener): Transport {
+export function openWebSocket({ url, subprotocol }: DialRequest, listener: Listener): Transport {
   const socket = new WebSocket(url, [subprotocol]);
   socket.binaryType = "arraybuffer";
   let isOpen = false;
@@ -18,8 +18,10 @@ export function openWebSocket(url: string, subprotocol: string, listener: Listen
   socket.onmessage = ({ data }) => {
     if (isOpen) listener.onMessage(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
   };
-  socket.onclose = ({ code, reason }) => listener.onClosed(isOpen ? code : null, reason);
+  // A page is not told why a WebSocket did not open.
+  socket.onclose = ({ code, reason }) => (isOpen ? listener.onClosed(code, reason) : listener.onClosed(null, "no connection"));
   return {
+    datagrams: null,
     send(message: Message) {
       if (socket.readyState === WebSocket.OPEN) socket.send(message as string);
     },
@@ -28,6 +30,10 @@ export function openWebSocket(url: string, subprotocol: string, listener: Listen
     },
     close(code, reason) {
       socket.close(closeCode(code), cut(reason));
+    },
+    abort() {
+      // Without a code: with one it would end the session (TRN-017).
+      socket.close();
     },
   };
 }

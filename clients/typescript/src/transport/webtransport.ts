@@ -1,32 +1,26 @@
 // WebTransport, as browsers have it (transports.md).
 
 import type { Message } from "../encoding.js";
-import type { Listener, Open, Transport } from "./transport.js";
+import type { DatagramChannel, DialRequest, Listener, Transport } from "./transport.js";
 
-/** What the API takes for a close code of its own; CLOSE in band is what counts (TRN-024). */
-const NORMAL = 1000;
-
-/**
- * Opens WebTransport connections, in MessagePack alone (TRN-019). `hashes` are the SHA-256 of certificates
- * that are taken although no authority vouches for them.
- */
-export function webTransport(hashes: readonly Uint8Array<ArrayBuffer>[] = []): Open {
-  return (url, _subprotocol, listener) => new Connection(url.replace(/^ws/, "https").replace(/^httpss/, "https"), hashes, listener);
+/** Opens WebTransport, in MessagePack alone (TRN-019). */
+export function openWebTransport(request: DialRequest, listener: Listener): Transport {
+  return new Connection(request, listener);
 }
 
 class Connection implements Transport {
   readonly #transport: WebTransport;
   readonly #listener: Listener;
   #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
-  #datagrams: WritableStreamDefaultWriter<Uint8Array> | null = null;
   #isOver = false;
+  datagrams: DatagramChannel | null = null;
   buffered = 0;
 
-  constructor(url: string, hashes: readonly Uint8Array<ArrayBuffer>[], listener: Listener) {
+  constructor({ url, hashes }: DialRequest, listener: Listener) {
     this.#listener = listener;
-    const serverCertificateHashes = hashes.map((value) => ({ algorithm: "sha-256", value }));
+    const serverCertificateHashes = hashes.map((value) => ({ algorithm: "sha-256", value: Uint8Array.from(value) }));
     this.#transport = new WebTransport(url, serverCertificateHashes.length > 0 ? { serverCertificateHashes } : {});
-    const over = () => this.#over();
+    const over = (cause: unknown) => this.#over(cause);
     this.#transport.closed.then(over, over);
     this.#run().then(over, over);
   }
@@ -41,44 +35,87 @@ class Connection implements Transport {
     this.#writer.write(framed).then(left, left);
   }
 
-  sendDatagram(message: Message): void {
-    // A datagram that does not leave is lost as others are.
-    if (typeof message !== "string") this.#datagrams?.write(message).catch(() => {});
-  }
-
-  /** After what was sent has left the stream. */
-  close(): void {
-    const end = () => this.#transport.close({ closeCode: NORMAL, reason: "" });
+  /** After what was sent has left the stream. CLOSE in band is what counts (TRN-024), if it is not overtaken. */
+  close(code: number): void {
+    const end = () => this.#transport.close({ closeCode: code, reason: "" });
     if (this.#writer === null) end();
     else this.#writer.close().then(end, end);
+  }
+
+  abort(): void {
+    // Without a code of ours: a server may take one for CLOSE.
+    this.#transport.close();
   }
 
   async #run(): Promise<void> {
     await this.#transport.ready;
     const stream = await this.#transport.createBidirectionalStream();
     this.#writer = stream.writable.getWriter() as WritableStreamDefaultWriter<Uint8Array>;
-    this.#datagrams = datagramsOf(this.#transport).getWriter();
+    this.datagrams = new Datagrams(this.#transport, () => {
+      if (!this.#isOver) this.#listener.onDrained();
+    });
     if (this.#isOver) return;
     this.#listener.onOpen();
     // TRN-026: read all the time, or some stacks keep a single one.
     readAll(this.#transport.datagrams.readable, (datagram) => {
-      if (!this.#isOver) this.#listener.onDatagram?.(datagram);
+      if (!this.#isOver) this.#listener.onDatagram(datagram);
       return true;
-    }).catch(() => this.#over());
+    }).catch((cause: unknown) => this.#over(cause));
     const messages = new Messages(this.#listener.frameLimit);
     await readAll(stream.readable, (chunk) => {
       messages.push(chunk);
       for (const message of messages.take()) if (!this.#isOver) this.#listener.onMessage(message);
-      if (messages.isTooLarge && !this.#isOver) this.#listener.onTooLarge?.();
+      if (messages.isTooLarge && !this.#isOver) this.#listener.onTooLarge();
       return !messages.isTooLarge;
     });
   }
 
   /** TRN-023: the end of the channel is a cut, whatever the stack says. */
-  #over(): void {
+  #over(cause: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#listener.onClosed(null, "");
+    this.#listener.onClosed(null, cause instanceof Error ? cause.message : "");
+  }
+}
+
+/** What leaves in datagrams: no more than the browser wants to have, or the oldest would wait behind each other. */
+class Datagrams implements DatagramChannel {
+  readonly #transport: WebTransport;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #onDrained: () => void;
+  #isWaiting = false;
+
+  constructor(transport: WebTransport, onDrained: () => void) {
+    this.#transport = transport;
+    this.#writer = datagramsOf(transport).getWriter();
+    this.#onDrained = onDrained;
+  }
+
+  get isReady(): boolean {
+    // Null once the stream has failed: what is sent then is lost, as any datagram may be.
+    const isReady = (this.#writer.desiredSize ?? 1) > 0;
+    if (!isReady) this.#tellWhenReady();
+    return isReady;
+  }
+
+  get maxBytes(): number {
+    // Zero, or nothing, until the browser knows.
+    return this.#transport.datagrams.maxDatagramSize || Infinity;
+  }
+
+  send(message: Message): void {
+    // A datagram that does not leave is lost as others are.
+    if (typeof message !== "string") this.#writer.write(message).catch(() => {});
+  }
+
+  #tellWhenReady(): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    const told = () => {
+      this.#isWaiting = false;
+      this.#onDrained();
+    };
+    this.#writer.ready.then(told, told);
   }
 }
 

@@ -1,0 +1,49 @@
+// What a client has counted.
+
+import type { Drops } from "./best_effort.js";
+import type { Run } from "./run.js";
+
+/** What a client has done, dropped and refused since it was made, and what it holds now. */
+export interface Stats {
+  /** Dials begun: in a race of transports, one for each that was begun. */
+  readonly dials: number;
+  /** Connections that WELCOME was read on. */
+  readonly connections: number;
+  /** Of these, those that resumed the session. */
+  readonly resumed: number;
+  readonly sessionsLost: number;
+  /** Emits refused for a bound: `QueueFull`, `QueueLong`, `Offline`, `TooManyAcks`. */
+  readonly emitsRefused: number;
+  /** Events that were taken and then not sent: see `Client.onEventsDropped`. */
+  readonly eventsDropped: number;
+  /** Best-effort events that were dropped on their way out, by cause. */
+  readonly unsentBestEffort: Drops;
+  /** Best-effort events of the server that were dropped, by cause (BEF-002). */
+  readonly ignoredBestEffort: { readonly notConnected: number; readonly stale: number; readonly malformed: number };
+  /** Answers that nobody waited for: late, a repeat, or never asked for. */
+  readonly acksIgnored: number;
+  /** Bytes that wait for the server now, and how many frames they are. */
+  readonly queuedBytes: number;
+  readonly queuedFrames: number;
+  /** Acks that are awaited now. */
+  readonly pendingAcks: number;
+}
+
+export function statsOf({ core, dials }: Run, unsentBestEffort: Drops): Stats {
+  const { session, counts } = core;
+  const { bytes, frames } = session.outbound.queued;
+  return {
+    dials,
+    connections: counts.connections,
+    resumed: counts.resumed,
+    sessionsLost: session.counts.lost,
+    emitsRefused: session.counts.refused,
+    eventsDropped: session.counts.dropped,
+    unsentBestEffort,
+    ignoredBestEffort: { ...core.dropped },
+    acksIgnored: session.acks.ignored,
+    queuedBytes: bytes,
+    queuedFrames: frames,
+    pendingAcks: session.acks.size,
+  };
+}
