@@ -2271,7 +2271,7 @@ var Connections = class {
   /** Dials again, unless an attempt is under way, or nothing asks for one. */
   #redial(retry, retryAfterMs) {
     const isWanted = this.#current === null || this.#leaving !== null;
-    if (this.#isStopped || this.#isPaused || this.#attempt !== null || !isWanted) return;
+    if (this.#isStopped || this.#attempt !== null || !isWanted) return;
     this.#dial(this.#backOff.next(retry === "at once", retryAfterMs, this.#options.random()), retryAfterMs);
   }
   /** The session has no connection any more. */
@@ -3488,7 +3488,8 @@ var Client = class {
       onClosed: (code2, reason) => closed2(code2, reason)()
     };
     try {
-      const open = this.#dialers[kind] ?? openWebSocket;
+      const open = this.#dialers[kind];
+      if (open === void 0) throw new Error(`no dialer for ${kind}`);
       this.#transports.set(dial, open({ url, subprotocol: this.#encoding.subprotocol, hashes }, listener));
     } catch (error) {
       this.#transports.set(dial, UNOPENED);

@@ -278,7 +278,8 @@ export class Client {
       onClosed: (code: number | null, reason: string) => closed(code, reason)(),
     };
     try {
-      const open = this.#dialers[kind] ?? openWebSocket;
+      const open = this.#dialers[kind];
+      if (open === undefined) throw new Error(`no dialer for ${kind}`);
       this.#transports.set(dial, open({ url, subprotocol: this.#encoding.subprotocol, hashes }, listener));
     } catch (error) {
       // Such as a WebSocket without TLS on a page with it: an attempt that failed, in its turn.

@@ -484,7 +484,7 @@ export class Connections {
   /** Dials again, unless an attempt is under way, or nothing asks for one. */
   #redial(retry: "at once" | "back-off", retryAfterMs: number | null): void {
     const isWanted = this.#current === null || this.#leaving !== null;
-    if (this.#isStopped || this.#isPaused || this.#attempt !== null || !isWanted) return;
+    if (this.#isStopped || this.#attempt !== null || !isWanted) return;
     this.#dial(this.#backOff.next(retry === "at once", retryAfterMs, this.#options.random()), retryAfterMs);
   }
 

@@ -232,6 +232,28 @@ test("a server that is going away is left at its slot, and no switch anticipates
   assert.equal(world.over, "webtransport");
 });
 
+test("a server that goes away is left over whichever transport connects, and a choice ends with its connection", () => {
+  const world = new RunWorld().start();
+  world.run.switchTo("websocket", world.now);
+  world.settle();
+  world.server.write(world.server.current, { kind: "GOAWAY", reason: "", slot: 0, deadline: 5_000, url: null });
+  world.pass(300_000);
+  assert.equal(world.over, "webtransport");
+});
+
+test("a switch that is being dialled when the server goes away is given up for that", () => {
+  const world = new RunWorld().start();
+  world.reach.websocket = "silent";
+  world.run.switchTo("websocket", world.now);
+  world.settle();
+  world.server.write(world.server.current, { kind: "GOAWAY", reason: "", slot: 1_000, deadline: 5_000, url: null });
+  world.settle();
+  assert.equal(world.switched, "failed");
+  assert.deepEqual(world.dropped, [2]);
+  world.pass(1_000);
+  assert.deepEqual(dialled(world).map(([kind]) => kind), ["webtransport", "websocket", "webtransport"]);
+});
+
 test("when UDP dies the heartbeat notices, and WebSocket is dialled first", () => {
   const world = new RunWorld().start();
   world.dead.add(world.run.carrier?.dial ?? 0);

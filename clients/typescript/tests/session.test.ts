@@ -196,6 +196,17 @@ test("what never left waits for the next session, and leaves behind what the app
   assert.deepEqual(world.notices.at(-1), { kind: "settled", ackId, outcome: { kind: "answered", args: ["waits"] } });
 });
 
+test("a socket whose CONNECT left in a session that was lost is connected again: its first events may have gone with it", () => {
+  const world = new World();
+  world.step();
+  world.step();
+  world.server.forgets = true;
+  world.cut(world.client.currentLink);
+  world.settle();
+  const connected = world.notices.flatMap((notice) => (notice.kind === "connected" ? [notice.isAgain] : []));
+  assert.deepEqual(connected, [true]);
+});
+
 test("what waits for the next session is told and settled when its namespace is refused there", () => {
   const world = new World();
   world.settle();
@@ -258,8 +269,16 @@ test("a namespace whose credentials are too large to be sent ahead of WELCOME en
   world.act();
   world.settle();
   world.server.forgets = true;
+  world.opens = false;
   world.cut(world.client.currentLink);
+  const ackId = world.client.session.emit("/large", "say", [1], true);
+  world.opens = true;
+  world.client.opened(world.dials.at(-1)?.link ?? 0, world.now);
+  world.act();
   world.settle();
+  const dropped = world.notices.find((notice) => notice.kind === "dropped");
+  assert.deepEqual(dropped?.kind === "dropped" && [dropped.reason, dropped.events.length], ["not taken", 1]);
+  assert.deepEqual(world.notices.find(({ kind }) => kind === "settled"), { kind: "settled", ackId, outcome: { kind: "ended", why: "not sent" } });
   const ended = world.notices.flatMap((notice) => (notice.kind === "disconnected" ? [notice.ns] : []));
   assert.deepEqual(ended, ["/large"]);
   assert.deepEqual(world.kinds().slice(-2), ["began", "connected"]);

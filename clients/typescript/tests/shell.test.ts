@@ -1,0 +1,133 @@
+// What stands between an application, the core and the transports; without a network and without time.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type ClientOptions, connect, type State } from "../src/client.js";
+import type { Message } from "../src/encoding.js";
+import { SwitchError } from "../src/switch.js";
+import type { Listener, Open } from "../src/transport/transport.js";
+import type { WakeEvent } from "../src/wake.js";
+import { ModelServer } from "./model_server.js";
+
+/** A server, and dialers that reach it at once. */
+class Net {
+  readonly listeners: Listener[] = [];
+  readonly closed: string[] = [];
+  readonly server = new ModelServer((dial, message) => queueMicrotask(() => this.listeners[dial - 1]?.onMessage(message)));
+
+  readonly open: Open = (_request, listener) => {
+    const dial = this.listeners.push(listener);
+    queueMicrotask(() => listener.onOpen());
+    return {
+      datagrams: null,
+      buffered: 0,
+      send: (message: Message) => this.server.receive(dial, message),
+      close: (code) => void this.closed.push(`close ${code}`),
+      abort: () => void this.closed.push("abort"),
+    };
+  };
+
+  connect(options: ClientOptions = {}) {
+    return connect("https://host.example", { dialers: { webtransport: this.open, websocket: this.open }, ...options });
+  }
+}
+
+test("a transport that cannot even be begun is passed over", async () => {
+  const net = new Net();
+  const broken: Open = () => {
+    throw new Error("no such thing here");
+  };
+  const client = net.connect({ dialers: { webtransport: broken, websocket: net.open } });
+  await client.socket().ready;
+  assert.deepEqual(client.transport, { kind: "websocket", datagrams: "emulated", datagramBytes: 1_000, passedOver: "webtransport: no such thing here" });
+  client.close();
+});
+
+test("a switch is awaited, and what the client is connected over can be watched", async () => {
+  const net = new Net();
+  const client = net.connect();
+  const seen: (string | undefined)[] = [];
+  client.watchTransport((transport) => seen.push(transport?.kind));
+  await assert.rejects(client.switchTo("websocket"), (error) => error instanceof SwitchError && error.why === "not connected");
+  await client.socket().ready;
+  await client.switchTo("websocket");
+  client.close();
+  assert.deepEqual(seen, ["webtransport", "websocket", undefined]);
+});
+
+test("a watcher or a listener that fails harms neither the client nor the others", async (context) => {
+  const complaints = context.mock.method(console, "error", () => {});
+  const net = new Net();
+  const client = net.connect();
+  const states: State[] = [];
+  client.watch(() => {
+    throw new Error("of the application");
+  });
+  client.watch((state) => states.push(state));
+  await client.socket().ready;
+  client.close();
+  assert.deepEqual(states, ["connected", "closed"]);
+  assert.equal(complaints.mock.callCount(), 2);
+});
+
+test("the events of a page reach the client, until it is closed and again after it was begun anew", async () => {
+  const net = new Net();
+  const ears = new Set<(event: WakeEvent) => void>();
+  const client = net.connect({
+    wakes(listener) {
+      ears.add(listener);
+      return () => ears.delete(listener);
+    },
+  });
+  const hear = (event: WakeEvent) => ears.forEach((listener) => listener(event));
+  await client.socket().ready;
+  hear("put away");
+  assert.deepEqual([client.state, client.transport, net.closed], ["reconnecting", null, ["abort"]]);
+  hear("back");
+  assert.deepEqual(await client.socket().emitWithAck(Infinity, "say", 1), [1]);
+  hear("left");
+  assert.deepEqual([client.state, net.closed, ears.size], ["closed", ["abort", "close 1001"], 0]);
+  client.start();
+  assert.equal(ears.size, 1);
+  await client.socket().ready;
+  client.close();
+});
+
+test("what waits for a fresh session waits for the promises of its listeners, and then for the hook of its socket", async () => {
+  const net = new Net();
+  const client = net.connect();
+  const socket = client.socket();
+  await socket.ready;
+  let finish = () => {};
+  client.onLost(() => new Promise<void>((resolve) => {
+    finish = resolve;
+  }));
+  const hooked: string[] = [];
+  socket.onReattach((again) => {
+    hooked.push("hook");
+    again.emit("say", "introduced");
+  });
+  net.server.forgets = true;
+  const reattached = new Promise<void>((resolve) => client.watch((state) => state === "connected" && resolve()));
+  net.listeners.at(-1)?.onClosed(null, "");
+  const answer = socket.emitWithAck(Infinity, "say", "waited");
+  await reattached;
+  await socket.ready;
+  assert.deepEqual([hooked, net.server.said], [[], []]);
+  finish();
+  assert.deepEqual(await answer, ["waited"]);
+  assert.deepEqual([hooked, net.server.said], [["hook"], ["introduced", "waited"]]);
+  client.close();
+});
+
+test("counters tell what was done, refused and dropped", async () => {
+  const net = new Net();
+  const client = net.connect({ queueEvents: 1, queueOffline: false });
+  const socket = client.socket();
+  assert.equal(socket.datagram("early"), false);
+  assert.throws(() => socket.emit("early"));
+  await socket.ready;
+  const { dials, connections, emitsRefused, unsentBestEffort } = client.stats();
+  assert.deepEqual([dials, connections, emitsRefused, unsentBestEffort.notConnected], [1, 1, 1, 1]);
+  client.close();
+});
