@@ -82,6 +82,19 @@ async function takesAnotherName(context, url) {
   await page.close();
 }
 
+// The page with the client in plain JavaScript is the same page.
+async function chatsPlainly(context, url, terminal) {
+  const page = await context.newPage();
+  await page.goto(`${url}plain`);
+  await enter(page, "Max");
+  await page.fill("#text", "in plain JavaScript");
+  await page.click("#say button");
+  await until("the terminal hears the plain page", () => terminal.lines.includes("Max: in plain JavaScript"));
+  await until("the plain line has its tick", async () => (await page.locator('.tick[data-sent="yes"]').count()) === 1);
+  await page.close();
+  await until("Max has left", () => terminal.lines.includes("* Max left"));
+}
+
 // Nobody listens there: the terminal says so, and goes on trying.
 async function saysThatNobodyIsThere() {
   const lonely = start(["join", "http://127.0.0.1:1"]);
@@ -233,6 +246,7 @@ try {
   assert.deepEqual(await people(), ["Ada (you)", "Rust"]);
   assert.deepEqual(complaints, []);
   if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT });
+  await chatsPlainly(browser, page.url(), terminal);
 
   await page.close();
   terminal.child.stdin.end();

@@ -7,15 +7,21 @@ use trunkline::server::Server;
 /// Answers what is not the endpoint; `/counts` only where a server to count is given.
 pub(crate) fn answer(request: &Request<()>, counted: Option<&Server>) -> Response<Bytes> {
     match (request.uri().path(), counted) {
-        ("/", _) => text(
+        ("/" | "/plain", _) => text(
             StatusCode::OK,
             "text/html",
             include_str!("../page/index.html"),
         ),
+        // The client of `clients/typescript`, as one file.
         ("/trunkline.js", _) => text(
             StatusCode::OK,
             "text/javascript",
-            include_str!("../page/trunkline.js"),
+            include_str!("../../../clients/typescript/bundle/trunkline.js"),
+        ),
+        ("/plain.js", _) => text(
+            StatusCode::OK,
+            "text/javascript",
+            include_str!("../page/plain.js"),
         ),
         ("/counts", Some(server)) => text(StatusCode::OK, "application/json", &counts(server)),
         (path, _) => text(

@@ -1,5 +1,6 @@
-// A Trunkline client in one file: WebSocket, the JSON encoding, conformance levels Core and Resume.
-// The protocol needs no library; protocol/README.md is all it was written from.
+// A Trunkline client in one file, in plain JavaScript: WebSocket, the JSON encoding, conformance levels Core and
+// Resume. The protocol needs no library; protocol/README.md is all it was written from. The page at /plain uses it;
+// that at / uses the client of clients/typescript, whose interface `connect` below has as far as the page needs it.
 
 const KIND = {
   HELLO: 0, WELCOME: 1, PING: 2, PONG: 3, RECEIVED: 4, GOAWAY: 5, CLOSE: 6,
@@ -15,7 +16,42 @@ const LIMIT_BYTES = 1 << 20;
 const encoder = new TextEncoder();
 const size = (text) => encoder.encode(text).length;
 
-export class Trunkline {
+/** The session with the server at an origin, and the socket of `/`. */
+export function connect(origin) {
+  const trunkline = new Trunkline(`${origin.replace(/^http/, "ws")}/trunkline`);
+  let state = "connecting";
+  return {
+    get state() { return state; },
+    watch(watcher) {
+      trunkline.onstate = (now) => {
+        state = now;
+        watcher(now);
+      };
+    },
+    onLost(listener) {
+      trunkline.onlost = (events) => listener({ events: events.map((event) => ({ ...event, sent: true })) });
+    },
+    socket() {
+      const socket = {
+        on: (event, handler) => trunkline.on(event, handler),
+        emit: (event, ...args) => trunkline.emit(event, ...args),
+        volatile: (event, ...args) => trunkline.volatile(event, ...args),
+        emitWithAck: async (_timeout, event, ...args) => [await trunkline.ask(event, ...args)],
+        onReattach(hook) {
+          let isAgain = false;
+          trunkline.onconnect = () => {
+            if (isAgain) hook(socket);
+            isAgain = true;
+          };
+        },
+      };
+      trunkline.connect();
+      return socket;
+    },
+  };
+}
+
+class Trunkline {
   #url; #auth; #ws = null; #handlers = new Map(); #acks = new Map(); #timers = {};
   #session = null;      // { id, secret }, once WELCOME has come
   #attach = 0;          // raised at every attempt to resume
