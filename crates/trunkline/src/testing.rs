@@ -80,6 +80,8 @@
 //! | [`refuse_dials`](Net::refuse_dials) | connections go on, but new ones are refused |
 //! | [`heal`](Net::heal) | the last two are over, and what waited arrives |
 //! | [`set_delay`](Net::set_delay), [`set_bandwidth`](Net::set_bandwidth) | a slow link |
+//! | [`set_datagrams`](Net::set_datagrams) | datagrams of the link's own, as over WebTransport |
+//! | [`lose_datagrams`](Net::lose_datagrams) | no datagram arrives, while messages do |
 //!
 //! Single messages are never lost or exchanged: no transport that Trunkline runs on does that to a
 //! session, and the sessions' own tests cut their links at every byte.
@@ -100,6 +102,7 @@
 //! Without a paused clock everything works as well, in real time.
 
 mod cable;
+mod datagrams;
 mod dialer;
 mod net;
 mod receiver;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
-use trunkline::client::{Client, ConnectError, Data, Socket, State};
+use trunkline::client::{Client, ConnectError, Data, Datagrams, Socket, State};
 use trunkline::protocol::Encoding;
 use trunkline::server::{self, Admission, Credentials, Failure, PeerAddress, Server};
 use trunkline::testing::Net;
@@ -223,6 +223,61 @@ async fn a_slow_link_takes_its_time_and_keeps_the_order() -> Result {
     assert_eq!(hears.recv().await, Some(long));
     assert_eq!(hears.recv().await.as_deref(), Some("short"));
     assert_eq!(net.dials(), 1, "a long message is a sign of life");
+    Ok(())
+}
+
+/// A server that sends each position back as the latest of its player, and says when it is asked.
+fn positions() -> Server {
+    let server = Server::new();
+    let game = server.namespace("/");
+    game.on(
+        "at",
+        |socket: server::Socket, Data(at): Data<String>| async move {
+            socket.latest("me").emit("at", &at)?;
+            Ok::<_, Failure>(())
+        },
+    );
+    game.on("sync", || async {});
+    server
+}
+
+#[tokio::test(start_paused = true)]
+async fn datagrams_of_the_link_s_own_arrive_after_its_delay_or_are_lost() -> Result {
+    let net = Net::new(&positions());
+    net.set_datagrams(Some(200));
+    net.set_delay(Duration::from_millis(30));
+    let client = net.client().build()?;
+    let (heard, mut hears) = unbounded_channel();
+    let socket = client.socket("/");
+    socket.on("at", move |Data(at): Data<String>| {
+        let heard = heard.clone();
+        async move { heard.send((at, Instant::now())).unwrap() }
+    });
+    socket.connect().await?;
+    let transport = client.transport().current().ok_or("not connected")?;
+    assert_eq!(transport.datagrams, Datagrams::Native);
+
+    let since = Instant::now();
+    socket.latest("me").emit("at", "here")?;
+    let (at, then) = hears.recv().await.ok_or("no more")?;
+    assert_eq!((&*at, then - since), ("here", Duration::from_millis(60)));
+    let too_large = socket.datagram().emit("at", "x".repeat(300).as_str());
+    let error = too_large.err().ok_or("taken")?.to_string();
+    assert!(error.contains("200"), "{error}");
+
+    net.lose_datagrams(true);
+    socket.latest("me").emit("at", "nowhere")?;
+    let _: () = socket.emit_with_ack("sync", ()).await?;
+    net.lose_datagrams(false);
+    socket.latest("me").emit("at", "there")?;
+    assert_eq!(hears.recv().await.ok_or("no more")?.0, "there");
+
+    net.black_hole();
+    socket.latest("me").emit("at", "nowhere")?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    net.heal();
+    socket.latest("me").emit("at", "home")?;
+    assert_eq!(hears.recv().await.ok_or("no more")?.0, "home");
     Ok(())
 }
 

@@ -12,6 +12,13 @@ pub(super) struct Conditions {
     pub(super) delay: Duration,
     pub(super) bandwidth: Option<u64>,
     pub(super) is_black_hole: bool,
+    pub(super) swallows_datagrams: bool,
+}
+
+impl Conditions {
+    pub(super) const fn loses_datagrams(&self) -> bool {
+        self.is_black_hole || self.swallows_datagrams
+    }
 }
 
 /// One connection, as the network sees it.

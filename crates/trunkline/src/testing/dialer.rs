@@ -73,7 +73,7 @@ impl Shared {
             capacity: UNDER_WAY,
             max_message: request.max_message,
             protocol: spoken(&request.protocols),
-            max_datagram: None,
+            max_datagram: self.traffic.lock().max_datagram,
         });
         let cable = Arc::new(Cable::new(link, &self.conditions));
         {

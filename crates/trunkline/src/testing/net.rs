@@ -36,6 +36,7 @@ pub(super) struct Shared {
 pub(super) struct Traffic {
     pub(super) peer: Option<SocketAddr>,
     pub(super) refuses_dials: bool,
+    pub(super) max_datagram: Option<usize>,
     pub(super) dials: u64,
     /// Those that were not dropped when the last dial was made, and newer ones.
     pub(super) cables: Vec<Weak<Cable>>,
@@ -122,6 +123,27 @@ impl Net {
             "a bandwidth of 0 carries nothing: use black_hole()"
         );
         self.shared.conditions.lock().bandwidth = bytes_per_second;
+    }
+
+    /// Whether connections that are dialled from now on have datagrams of their own, as WebTransport
+    /// has them, and how many bytes the largest may have. Default: none, so that they are emulated as
+    /// over WebSocket.
+    ///
+    /// A datagram takes the [delay](Self::set_delay), and no bandwidth. One that is under way in a
+    /// [`black_hole`](Self::black_hole) or a [`cut`](Self::cut) is lost.
+    pub fn set_datagrams(&self, max_bytes: Option<usize>) {
+        self.shared.traffic.lock().max_datagram = max_bytes;
+    }
+
+    /// Whether datagrams are lost from now on, those under way included. Nobody is told; messages go
+    /// on. Default: no. It is decided when the receiving end's task takes them, so await something
+    /// before it is undone.
+    pub fn lose_datagrams(&self, all: bool) {
+        self.shared.conditions.lock().swallows_datagrams = all;
+        // Those that have arrived by now are not lost.
+        for cable in self.cables() {
+            cable.heal();
+        }
     }
 
     /// The address from which the server sees the connections come that are dialled from now on.

@@ -5,11 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 use trunkline_driver::sync::Arc;
 use trunkline_transport::{ConnectionEnd, Message, MessageReceiver};
 
 use super::cable::{Cable, End};
+use super::datagrams::DatagramLine;
 
 /// Gives each message when it has arrived, in order.
 ///
@@ -29,6 +31,7 @@ pub(super) struct NetReceiver {
     /// The connection's end, and when it arrives.
     ended: Option<(ConnectionEnd, Instant)>,
     delivered: u64,
+    datagrams: DatagramLine,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -52,6 +55,7 @@ impl NetReceiver {
             last_arrival: now,
             ended: None,
             delivered: 0,
+            datagrams: DatagramLine::default(),
             sleep: None,
         }
     }
@@ -161,6 +165,16 @@ impl MessageReceiver for NetReceiver {
             (first.message.bytes.len() as f64 * part.min(1.0)) as u64
         });
         self.delivered + part
+    }
+
+    fn poll_datagram(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ConnectionEnd>> {
+        match &mut self.inner {
+            Some(inner) => {
+                let conditions = self.cable.conditions();
+                self.datagrams.poll(&mut **inner, conditions, cx)
+            }
+            None => Poll::Pending,
+        }
     }
 
     fn set_max_message(&mut self, bytes: usize) {
