@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use http::HeaderMap;
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use trunkline::client::{
     Client, ConnectError, CurrentTransport, Datagrams, Dial as _, DialConfig, Socket, Transports,
     Trust,
@@ -15,6 +16,7 @@ use trunkline::server::{
 };
 use trunkline::transport::{DialError, DialRequest, Dialer as _, TransportKind};
 use trunkline_quic::Settings;
+use trunkline_testkit::{RelayConfig, UdpRelay};
 use trunkline_webtransport::WebTransportDialer;
 
 use TransportKind::{WebSocket, WebTransport};
@@ -150,6 +152,50 @@ async fn where_udp_is_swallowed_the_client_is_on_websocket_and_says_why() {
     let why = transport.passed_over.unwrap();
     assert_eq!(why, "webtransport: no connection within 300 ms");
     echoes(&socket, 1).await;
+}
+
+/// Passes connections on, whole.
+async fn forward(listener: TcpListener, server: SocketAddr) {
+    while let Ok((mut near, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            let mut far = TcpStream::connect(server).await?;
+            tokio::io::copy_bidirectional(&mut near, &mut far).await
+        });
+    }
+}
+
+/// Silence in place of an error: no packet comes through, and nobody is told.
+#[tokio::test]
+async fn when_udp_falls_silent_the_session_goes_on_over_websocket_and_loses_nothing() {
+    let server = Server::builder()
+        .ping_interval(Duration::from_secs(1))
+        .ping_timeout(Duration::from_secs(1))
+        .build();
+    let root = server.namespace("/");
+    root.on("echo", |Data(number): Data<u32>| async move { Ack(number) });
+    let (address, certificate) = serving(&server, ["127.0.0.1"]).await;
+    let relay = UdpRelay::start(address, RelayConfig::default())
+        .await
+        .unwrap();
+    let listener = TcpListener::bind(relay.address()).await.unwrap();
+    tokio::spawn(forward(listener, address));
+    let url = format!("https://{}", relay.address());
+    let client = Client::to_with(&url, trusting(&certificate))
+        .build()
+        .unwrap();
+    let socket = connected(&client).await;
+    on(&client, WebTransport).await;
+    echoes(&socket, 1).await;
+    let id = socket.id();
+    relay.black_hole(true);
+    // Emitted into the silence, and answered over the other transport.
+    let answers = join_all((2..50).map(|number| echoes(&socket, number)));
+    let (transport, _) = tokio::join!(on(&client, WebSocket), answers);
+    let why = transport.passed_over.unwrap();
+    assert!(why.starts_with("webtransport: "), "{why}");
+    assert_eq!(socket.id(), id, "it is the same socket");
+    let stats = client.stats();
+    assert_eq!((stats.resumed, stats.sessions_lost), (1, 0));
 }
 
 #[tokio::test]

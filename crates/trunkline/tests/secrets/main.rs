@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::HeaderValue;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 use tokio::sync::Notify;
 use trunkline::client::{
     Builder, Client, Credentials as Offer, CredentialsError, Dial, DialConfig, Encoding, Occasion,
@@ -24,11 +24,12 @@ use trunkline::server::{
 use crate::relay::Relay;
 
 /// What must not be found; each tells where it was.
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 8] = [
     "hello-t0ken",
     "connect-t0ken",
     "refresh-t0ken",
     "bearer-t0ken",
+    "cookie-t0ken",
     "wrong-t0ken",
     "url-t0ken",
     "callback-t0ken",
@@ -57,6 +58,7 @@ fn server(tickets: &Tickets, refreshed: &Arc<Notify>) -> Server {
                 } else {
                     assert_eq!(credentials.bearer(), Some("bearer-t0ken"));
                     tickets.redeem_from(&credentials).await?;
+                    assert_eq!(credentials.cookie("session"), Some("cookie-t0ken"));
                 }
                 let ada = Principal::with("ada", token);
                 Ok(Admission::of(ada).valid_for(Duration::from_secs(2)))
@@ -207,6 +209,11 @@ async fn run(way: Way) -> (Vec<String>, Vec<String>) {
     let url = format!("{scheme}://localhost:{port}/trunkline?also=url-t0ken");
     let trust = Trust::nobody().with_certificate(&certificate);
     let client = Client::to_with(&url, DialConfig { trust });
+    // As a page of the server's own host would come.
+    let origin = format!("{scheme}://localhost:{port}");
+    let client = client
+        .header(ORIGIN, HeaderValue::try_from(origin).unwrap())
+        .header(COOKIE, HeaderValue::from_static("session=cookie-t0ken"));
     let client = client.encoding(way.encoding).tap(|frame| log::keep(frame));
     let client = offering(client, &tickets, &issued).build().unwrap();
     let socket = client.socket("/");
