@@ -1294,6 +1294,10 @@ var Outbound = class {
     this.receipt(received);
     this.#toReplay = this.#log.length;
   }
+  /** Whether nothing waits for its number, or for its receipt. */
+  get isEmpty() {
+    return this.#queue.length === 0 && this.isConfirmed;
+  }
   /** Whether every frame that has a number is confirmed. */
   get isConfirmed() {
     return this.#log.length === 0;
@@ -1672,6 +1676,10 @@ var Session = class {
   release(ns, session) {
     if (this.begun?.id === session) this.outbound.release(ns);
   }
+  /** No namespace is wanted, and nothing of either side is open: a connection has nothing to carry. */
+  get isIdle() {
+    return this.#attachments.size === 0 && this.outbound.isEmpty && this.isSettled;
+  }
   /** Whether a socket of this namespace is connected. */
   isConnected(ns) {
     return this.#attachments.get(ns)?.state === "connected";
@@ -1892,6 +1900,8 @@ var Connections = class {
   #attempt = null;
   #leaving = null;
   #isStopped = true;
+  /** There is no connection since none is wanted. */
+  #isIdle = false;
   /** The page is kept without a connection. */
   #isPaused = false;
   #target;
@@ -1936,7 +1946,7 @@ var Connections = class {
   /** Dials, unless something is under way (COD-006: after the client stopped, too). */
   start() {
     if (!this.#isStopped) return;
-    this.#isStopped = false;
+    this.#isStopped = this.#isIdle = false;
     this.#backOff.reset();
     this.#target = this.#options.url;
     if (!this.#isPaused) this.#dial(0);
@@ -1949,6 +1959,12 @@ var Connections = class {
     if (this.#current === null || this.#attempt !== null) return null;
     this.#dial(0, null, over);
     return this.attemptLink;
+  }
+  /** A namespace is wanted: dials, if the client went idle. */
+  wanted() {
+    if (!this.#isIdle || this.#isPaused) return;
+    this.#isIdle = false;
+    this.#redial("at once", null);
   }
   /** The application ends the session; on a connection that awaits WELCOME too (SES-039). */
   end() {
@@ -2272,6 +2288,11 @@ var Connections = class {
   #redial(retry, retryAfterMs) {
     const isWanted = this.#current === null || this.#leaving !== null;
     if (this.#isStopped || this.#attempt !== null || !isWanted) return;
+    if (this.#current === null && this.session.isIdle) {
+      this.#isIdle = true;
+      this.outputs.push({ kind: "idle" });
+      return;
+    }
     this.#dial(this.#backOff.next(retry === "at once", retryAfterMs, this.#options.random()), retryAfterMs);
   }
   /** The session has no connection any more. */
@@ -3388,6 +3409,8 @@ var Client = class {
     session.connect(ns, auth);
     const socket = new Socket(ns, session, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
     this.#sockets.set(ns, socket);
+    if (this.state === "idle") this.#state.set("connecting");
+    this.#run.core.wanted();
     this.#act();
     return socket;
   }
@@ -3516,6 +3539,8 @@ var Client = class {
         return this.#state.set("connected");
       case "detached":
         return this.#state.set("reconnecting");
+      case "idle":
+        return this.#state.set("idle");
       case "waiting":
         return this.#state.set(this.#run.core.counts.connections > 0 ? "reconnecting" : "connecting");
       case "stopped":

@@ -24,8 +24,11 @@ const CLOSING_MS = 1_000;
 /** How soon to look again whether a WebSocket has drained, which it does not tell. */
 const DRAIN_POLL_MS = 10;
 
-/** Whether a connection carries the session; `closed` lasts until `start`. */
-export type State = "connecting" | "connected" | "reconnecting" | "closed";
+/**
+ * Whether a connection carries the session. It is `idle` where the last socket has ended and the server needs no
+ * connection of this client any more, until the next `socket`; `closed` lasts until `start`.
+ */
+export type State = "connecting" | "connected" | "reconnecting" | "idle" | "closed";
 
 /** What a client is connected over. */
 export interface CurrentTransport {
@@ -172,6 +175,8 @@ export class Client {
     session.connect(ns, auth);
     const socket = new Socket(ns, session, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
     this.#sockets.set(ns, socket);
+    if (this.state === "idle") this.#state.set("connecting");
+    this.#run.core.wanted();
     this.#act();
     return socket;
   }
@@ -310,6 +315,8 @@ export class Client {
         return this.#state.set("connected");
       case "detached":
         return this.#state.set("reconnecting");
+      case "idle":
+        return this.#state.set("idle");
       case "waiting":
         return this.#state.set(this.#run.core.counts.connections > 0 ? "reconnecting" : "connecting");
       case "stopped":
@@ -337,7 +344,7 @@ export class Client {
     }
   }
 
-  #hearSocket(notice: Exclude<Notice, { kind: "began" | "resumed" | "detached" | "stopped" | "round trip" | "switch failed" | "lost" | "dropped" }>): void {
+  #hearSocket(notice: Exclude<Notice, { kind: "began" | "resumed" | "idle" | "detached" | "stopped" | "round trip" | "switch failed" | "lost" | "dropped" }>): void {
     switch (notice.kind) {
       case "settled":
         for (const socket of this.#sockets.values()) socket.settle(notice.ackId, notice.outcome);

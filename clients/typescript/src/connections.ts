@@ -60,6 +60,8 @@ export class Connections {
   #attempt: Link | null = null;
   #leaving: Leaving | null = null;
   #isStopped = true;
+  /** There is no connection since none is wanted. */
+  #isIdle = false;
   /** The page is kept without a connection. */
   #isPaused = false;
   #target: string;
@@ -113,7 +115,7 @@ export class Connections {
   /** Dials, unless something is under way (COD-006: after the client stopped, too). */
   start(): void {
     if (!this.#isStopped) return;
-    this.#isStopped = false;
+    this.#isStopped = this.#isIdle = false;
     this.#backOff.reset();
     this.#target = this.#options.url;
     if (!this.#isPaused) this.#dial(0);
@@ -127,6 +129,13 @@ export class Connections {
     if (this.#current === null || this.#attempt !== null) return null;
     this.#dial(0, null, over);
     return this.attemptLink;
+  }
+
+  /** A namespace is wanted: dials, if the client went idle. */
+  wanted(): void {
+    if (!this.#isIdle || this.#isPaused) return;
+    this.#isIdle = false;
+    this.#redial("at once", null);
   }
 
   /** The application ends the session; on a connection that awaits WELCOME too (SES-039). */
@@ -485,6 +494,11 @@ export class Connections {
   #redial(retry: "at once" | "back-off", retryAfterMs: number | null): void {
     const isWanted = this.#current === null || this.#leaving !== null;
     if (this.#isStopped || this.#attempt !== null || !isWanted) return;
+    if (this.#current === null && this.session.isIdle) {
+      this.#isIdle = true;
+      this.outputs.push({ kind: "idle" });
+      return;
+    }
     this.#dial(this.#backOff.next(retry === "at once", retryAfterMs, this.#options.random()), retryAfterMs);
   }
 

@@ -37,6 +37,8 @@ export interface LostEvent {
 export type Notice =
   | { readonly kind: "began"; readonly session: string; readonly reason: string | null }
   | { readonly kind: "resumed"; readonly session: string }
+  /** Nothing is dialled, since no namespace is wanted. */
+  | { readonly kind: "idle" }
   | { readonly kind: "detached"; readonly code: number; readonly reason: string }
   | { readonly kind: "switch failed"; readonly code: number | null; readonly cause: string }
   | { readonly kind: "round trip"; readonly ms: number }

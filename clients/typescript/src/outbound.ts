@@ -194,6 +194,11 @@ export class Outbound {
     this.#toReplay = this.#log.length;
   }
 
+  /** Whether nothing waits for its number, or for its receipt. */
+  get isEmpty(): boolean {
+    return this.#queue.length === 0 && this.isConfirmed;
+  }
+
   /** Whether every frame that has a number is confirmed. */
   get isConfirmed(): boolean {
     return this.#log.length === 0;

@@ -115,6 +115,11 @@ export class Session {
     if (this.begun?.id === session) this.outbound.release(ns);
   }
 
+  /** No namespace is wanted, and nothing of either side is open: a connection has nothing to carry. */
+  get isIdle(): boolean {
+    return this.#attachments.size === 0 && this.outbound.isEmpty && this.isSettled;
+  }
+
   /** Whether a socket of this namespace is connected. */
   isConnected(ns: string): boolean {
     return this.#attachments.get(ns)?.state === "connected";

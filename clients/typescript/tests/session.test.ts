@@ -310,6 +310,35 @@ test("a namespace that is left ends its acks; an event for it is answered as not
   assert.deepEqual(failed?.kind === "FAILED" && [failed.ack_id, failed.code], [9, 3010]);
 });
 
+test("a client whose last socket has ended dials no more once its connection is gone, until the next is wanted", () => {
+  const world = new World();
+  world.settle();
+  world.client.session.disconnect("/");
+  world.act();
+  world.settle();
+  world.server.write(world.server.current, closeWith(3204));
+  world.settle();
+  assert.deepEqual(world.kinds().slice(-1), ["idle"]);
+  assert.equal(world.dials.length, 1);
+  world.client.session.connect("/", null);
+  world.client.wanted();
+  world.act();
+  world.settle();
+  assert.deepEqual(world.kinds().slice(-2), ["began", "connected"]);
+});
+
+test("a DISCONNECT without a receipt is brought to the server before a client goes idle", () => {
+  const world = new World();
+  world.settle();
+  world.client.session.disconnect("/");
+  world.act();
+  world.cut(world.client.currentLink);
+  world.settle();
+  assert.equal(world.kinds().at(-1), "resumed");
+  world.cut(world.client.currentLink);
+  assert.equal(world.kinds().at(-1), "idle");
+});
+
 test("an AUTH that is wanted is answered with the credentials", () => {
   const world = new World();
   world.settle();
