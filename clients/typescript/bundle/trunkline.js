@@ -2274,8 +2274,8 @@ var Connections = class {
   #hello(link) {
     const { begun, attach } = this.session;
     const resume = begun && link.resumes ? { session: begun.id, secret: begun.secret, attach, received: begun.inbound.receipt, strict: link.strict } : null;
-    const { agent, auth, limits } = this.#options;
-    return { kind: "HELLO", v: VERSION, agent, auth: auth(), resume, features: [], limits, ping_interval: null };
+    const { agent, auth, limits, pingIntervalMs = null } = this.#options;
+    return { kind: "HELLO", v: VERSION, agent, auth: auth(), resume, features: [], limits, ping_interval: pingIntervalMs };
   }
   #dial(delayMs, retryAfterMs = null, over = null) {
     this.#lastLink += 1;

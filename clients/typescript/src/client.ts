@@ -57,6 +57,8 @@ export interface ClientOptions extends Queueing {
   readonly encoding?: Encoding;
   /** What differs from the default limits. */
   readonly limits?: Partial<Limits>;
+  /** How often the server is asked to send a PING, milliseconds; it keeps to its own bounds. Default: as the server likes. */
+  readonly pingIntervalMs?: number;
   /** Tells the server what program this is. */
   readonly agent?: string;
   /** Where the server's other transports are, known before it tells: see `fetchAlternatives`. */

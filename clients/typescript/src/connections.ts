@@ -41,6 +41,8 @@ export interface Options extends Queueing {
   /** The credentials of the moment, asked for at every HELLO and AUTH. */
   readonly auth: () => Value;
   readonly limits: Limits;
+  /** How often the server is asked to send a PING (HBT-003). */
+  readonly pingIntervalMs?: number;
   /** From 0 to 1. */
   readonly random: () => number;
 }
@@ -478,8 +480,8 @@ export class Connections {
     const resume = begun && link.resumes
       ? { session: begun.id, secret: begun.secret, attach, received: begun.inbound.receipt, strict: link.strict }
       : null;
-    const { agent, auth, limits } = this.#options;
-    return { kind: "HELLO", v: VERSION, agent, auth: auth(), resume, features: [], limits, ping_interval: null };
+    const { agent, auth, limits, pingIntervalMs = null } = this.#options;
+    return { kind: "HELLO", v: VERSION, agent, auth: auth(), resume, features: [], limits, ping_interval: pingIntervalMs };
   }
 
   #dial(delayMs: number, retryAfterMs: number | null = null, over: TransportKind | null = null): void {

@@ -68,6 +68,11 @@ test("a browser without WebTransport, a client of WebSocket alone, and one in JS
   assert.deepEqual(dialled(json), [["websocket", 0]]);
 });
 
+test("the server is asked for a heartbeat of the client's liking", () => {
+  assert.equal(new RunWorld({ pingIntervalMs: 5_000 }).start().server.hellos[0]?.ping_interval, 5_000);
+  assert.equal(new RunWorld().start().server.hellos[0]?.ping_interval, null);
+});
+
 test("a client of WebTransport alone goes on dialling it alone", () => {
   const world = new RunWorld({ transports: "webtransport-only" });
   world.reach.webtransport = "closed";
