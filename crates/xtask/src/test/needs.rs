@@ -106,6 +106,12 @@ const NEEDS: &[Need] = &[
         get: Source::Packages(&["firefox-esr"]),
     },
     Need {
+        name: "ip",
+        used_for: "a lossy link between network namespaces",
+        is_there: || answers("ip", &["-V"]),
+        get: Source::Packages(&["iproute2"]),
+    },
+    Need {
         name: "tinyproxy",
         used_for: "the client through a proxy",
         is_there: || answers("tinyproxy", &["-v"]),

@@ -86,7 +86,8 @@ pub(super) fn run_all(invocations: &[Invocation], deadline: Instant) -> Outcome 
     Outcome::Passed
 }
 
-/// Runs a command whose output ends with the line `N passed, N failed`; copies the output.
+/// Runs a command whose output ends with the line `N passed, N failed`; copies the output. One that
+/// exits with [`SKIPPED`] cannot run on this machine, and says why in a line `SKIPPED: …`.
 pub(super) fn run_counted(invocation: &Invocation, deadline: Instant) -> Outcome {
     let mut command = invocation.command();
     command.stdout(Stdio::piped());
@@ -95,8 +96,13 @@ pub(super) fn run_counted(invocation: &Invocation, deadline: Instant) -> Outcome
         .take_output()
         .map(|output| thread::spawn(move || copy(output)));
     let outcome = running.finish(deadline);
-    let counts = output.and_then(|copier| copier.join().ok()).flatten();
+    let said = output.and_then(|copier| copier.join().ok());
+    let Said { counts, skipped } = said.unwrap_or_default();
     match (outcome, counts) {
+        (Outcome::Skipped(_), _) => skipped.map_or_else(
+            || Outcome::Failed("skipped without a line `SKIPPED: …`".to_owned()),
+            Outcome::Skipped,
+        ),
         (Outcome::Passed, None) => Outcome::Failed("no line `N passed, N failed`".to_owned()),
         (Outcome::Passed, Some((0, 0))) => Outcome::Failed("nothing was run".to_owned()),
         (Outcome::Passed, Some((_, failed @ 1..))) => Outcome::Failed(format!("{failed} failed")),
@@ -104,17 +110,26 @@ pub(super) fn run_counted(invocation: &Invocation, deadline: Instant) -> Outcome
     }
 }
 
-/// Copies lines to the standard output, set in so that no count is taken for that of the whole run;
-/// the last count among them.
-fn copy(output: impl Read) -> Option<(u32, u32)> {
-    let mut last = None;
+/// What a command told of itself: the last of each.
+#[derive(Default)]
+struct Said {
+    counts: Option<(u32, u32)>,
+    skipped: Option<String>,
+}
+
+/// Copies lines to the standard output, set in so that no count is taken for that of the whole run.
+fn copy(output: impl Read) -> Said {
+    let mut said = Said::default();
     for line in BufReader::new(output).split(b'\n') {
         let Ok(line) = line else { break };
         let line = String::from_utf8_lossy(&line);
         println!("    {line}");
-        last = counts(&line).or(last);
+        said.counts = counts(&line).or(said.counts);
+        if let Some(why) = line.strip_prefix("SKIPPED: ") {
+            said.skipped = Some(why.trim().to_owned());
+        }
     }
-    last
+    said
 }
 
 /// Reads `N passed, N failed`.
@@ -169,6 +184,7 @@ fn wait(exit: &Receiver<std::io::Result<ExitStatus>>, group: i32, deadline: Inst
     let left = deadline.saturating_duration_since(Instant::now());
     match exit.recv_timeout(left) {
         Ok(Ok(status)) if status.success() => Outcome::Passed,
+        Ok(Ok(status)) if status.code() == Some(SKIPPED) => Outcome::Skipped(status.to_string()),
         Ok(Ok(status)) => Outcome::Failed(status.to_string()),
         Ok(Err(error)) => Outcome::Failed(error.to_string()),
         Err(_) => {
@@ -181,6 +197,9 @@ fn wait(exit: &Receiver<std::io::Result<ExitStatus>>, group: i32, deadline: Inst
         }
     }
 }
+
+/// What a step exits with that cannot run on this machine, as automake's tests do.
+const SKIPPED: i32 = 77;
 
 /// Sends a signal to a group; one that is gone is no error.
 fn signal(group: i32, signal: Signal) {
@@ -222,6 +241,19 @@ mod tests {
         );
         assert!(matches!(
             counted("echo 2 passed, 0 failed; exit 3"),
+            Outcome::Failed(_)
+        ));
+    }
+
+    #[test]
+    fn a_command_that_cannot_run_here_is_skipped_and_says_why() {
+        assert_eq!(
+            counted("echo SKIPPED: no namespaces; exit 77"),
+            Outcome::Skipped("no namespaces".to_owned())
+        );
+        assert!(matches!(counted("exit 77"), Outcome::Failed(_)));
+        assert!(matches!(
+            counted("echo SKIPPED: no namespaces"),
             Outcome::Failed(_)
         ));
     }

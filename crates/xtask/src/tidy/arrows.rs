@@ -73,8 +73,11 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ),
 ];
 
-/// Crates that others take as dev-dependencies only.
+/// Crates that others take as dev-dependencies only, but for [`TOOLS`].
 const FOR_TESTS: [&str; 2] = ["trunkline-netem", "trunkline-testkit"];
+
+/// What is no part of anything that is shipped, and measures over the links of tests.
+const TOOLS: [&str; 1] = ["trunkline-bench"];
 
 /// Dependencies from elsewhere that a crate must not have, not even for its tests' sake.
 const BANNED: [(&str, &[&str]); 2] = [
@@ -136,6 +139,7 @@ fn refuses_ours(package: &Package, dependency: &Dependency) -> Option<&'static s
     let listed = ARROWS.iter().find(|(name, _)| *name == package.name);
     match listed {
         _ if dependency.kind.as_deref() == Some("dev") => None,
+        _ if TOOLS.contains(&package.name.as_str()) => None,
         Some((_, allowed)) if allowed.contains(&dependency.name.as_str()) => None,
         _ if for_tests => Some("it is for tests: a dev-dependency only"),
         Some(_) => Some("no such arrow in ARCHITECTURE.md"),
@@ -193,6 +197,7 @@ mod tests {
         );
         assert_eq!(problems("trunkline-protocol", "trunkline-netem", None), 1);
         assert_eq!(problems("example-chat", "trunkline-testkit", None), 1);
+        assert_eq!(problems("trunkline-bench", "trunkline-testkit", None), 0);
     }
 
     #[test]
