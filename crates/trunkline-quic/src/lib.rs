@@ -6,6 +6,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `settings.rs` | [`Settings`]: QUIC's timers, windows and buffers, with reasons |
+//! | `congestion.rs` | [`Congestion`]: what decides how much may be under way |
 //! | `endpoint.rs` | UDP sockets and quinn's endpoints on them |
 //! | `backend.rs`, `wire.rs` | [`Backend`], [`Wire`], [`WireStream`]: what a backend supplies |
 //! | `target.rs`, `dial.rs` | [`WebTransportDialer`] |
@@ -17,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod congestion;
 mod dial;
 mod endpoint;
 mod farewell;
@@ -31,6 +33,7 @@ mod target;
 mod wire;
 
 pub use backend::{AcceptError, Backend, Head, Opened};
+pub use congestion::Congestion;
 pub use dial::WebTransportDialer;
 pub use endpoint::EndpointError;
 pub use halves::connection;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use quinn::{IdleTimeout, TransportConfig, VarInt};
 
+use crate::Congestion;
 use crate::sync::Arc;
 
 /// How QUIC connections behave. The defaults are meant for many connections with little traffic
@@ -30,6 +31,8 @@ pub struct Settings {
     pub receive_window: u32,
     /// Bytes that may wait in QUIC to be sent or acknowledged. Default 1 MiB.
     pub send_window: u64,
+    /// What decides how much this side may have under way. Default [`Congestion::CubicWithFloor`].
+    pub congestion: Congestion,
 }
 
 impl Default for Settings {
@@ -42,6 +45,7 @@ impl Default for Settings {
             datagram_inbox: 64 * 1024,
             receive_window: 1024 * 1024,
             send_window: 1024 * 1024,
+            congestion: Congestion::default(),
         }
     }
 }
@@ -60,6 +64,7 @@ impl Settings {
             .send_window(self.send_window)
             .max_concurrent_bidi_streams(STREAMS_BIDI.into())
             .max_concurrent_uni_streams(STREAMS_UNI.into());
+        self.congestion.set(&mut config);
         Arc::new(config)
     }
 }

@@ -7,5 +7,7 @@ mod dial;
 
 #[cfg(feature = "websocket")]
 pub use dial::{Dial, DialConfig};
+#[cfg(feature = "webtransport")]
+pub use trunkline_quic::{Congestion, Settings as QuicSettings};
 #[cfg(feature = "tls")]
 pub use trunkline_tls::{Trust, TrustError};

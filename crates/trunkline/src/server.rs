@@ -34,4 +34,4 @@ pub use trunkline_tls::{Certificate, CertificateError};
 #[cfg(feature = "websocket")]
 pub use trunkline_websocket::{Config as WebSocketConfig, InvalidNetwork, ListenerConfig, Proxies};
 #[cfg(feature = "webtransport")]
-pub use webtransport::{QuicSettings, WebTransportConfig};
+pub use webtransport::{Congestion, QuicSettings, WebTransportConfig};

@@ -42,7 +42,10 @@ async fn serving(certificate: &Certificate) -> (Server, SocketAddr) {
 
 /// What comes back of a text of this length.
 async fn echoed(address: SocketAddr, trust: Trust, length: usize) -> Result<usize, ConnectError> {
-    let config = DialConfig { trust };
+    let config = DialConfig {
+        trust,
+        ..DialConfig::default()
+    };
     let url = format!("https://localhost:{}", address.port());
     let client = Client::to_with(&url, config)
         .attempts_max(1)

@@ -281,7 +281,10 @@ async fn an_expired_certificate_is_named_with_and_without_its_hash() {
         };
         assert!(reason.contains("expired"), "{reason}");
     }
-    let config = DialConfig { trust };
+    let config = DialConfig {
+        trust,
+        ..DialConfig::default()
+    };
     let builder = Client::to_with(&format!("https://{address}"), config);
     let client = builder.attempts_max(1).build().unwrap();
     let said = soon(client.socket("/").connect()).await.unwrap_err();

@@ -42,6 +42,9 @@ pub struct DialConfig {
     /// ```
     #[cfg(feature = "tls")]
     pub trust: trunkline_tls::Trust,
+    /// How WebTransport's connections behave on this side: timers, buffers, congestion control.
+    #[cfg(feature = "webtransport")]
+    pub quic: trunkline_quic::Settings,
 }
 
 impl Dial for Client {
@@ -61,10 +64,7 @@ impl Dial for Client {
         let DialConfig {} = config;
         let builder = Self::builder(url).dialer(Arc::new(websocket));
         #[cfg(feature = "webtransport")]
-        let builder = {
-            let settings = trunkline_quic::Settings::default();
-            builder.dialer(Arc::new(WebTransportDialer::new(config.trust, settings)))
-        };
+        let builder = builder.dialer(Arc::new(WebTransportDialer::new(config.trust, config.quic)));
         builder
     }
 }

@@ -15,7 +15,9 @@ use trunkline_webtransport::Listener;
 
 use super::accepting::Accepting;
 
-pub use trunkline_quic::{ListenerConfig as WebTransportConfig, Settings as QuicSettings};
+pub use trunkline_quic::{
+    Congestion, ListenerConfig as WebTransportConfig, Settings as QuicSettings,
+};
 
 /// The certificate that WebTransport is served with: that of TCP, or one for development where this
 /// program may make some. Without either, there is no WebTransport.

@@ -208,7 +208,11 @@ async fn run(way: Way) -> (Vec<String>, Vec<String>) {
     let port = relay.address.port();
     let url = format!("{scheme}://localhost:{port}/trunkline?also=url-t0ken");
     let trust = Trust::nobody().with_certificate(&certificate);
-    let client = Client::to_with(&url, DialConfig { trust });
+    let config = DialConfig {
+        trust,
+        ..DialConfig::default()
+    };
+    let client = Client::to_with(&url, config);
     // As a page of the server's own host would come.
     let origin = format!("{scheme}://localhost:{port}");
     let client = client
