@@ -9,6 +9,7 @@ use trunkline_transport::{
 use crate::config::Config;
 use crate::connection;
 use crate::frame::Role;
+use crate::tcp;
 
 mod addresses;
 mod exchange;
@@ -72,7 +73,7 @@ impl Dialer for WebSocketDialer {
             false => None,
         };
         let mut stream = tunnel::reach(&target, request.proxy.as_ref()).await?;
-        stream.set_nodelay(true)?;
+        tcp::tune(&stream)?;
         let config = Config {
             max_message: request.max_message,
             ..self.config.clone()

@@ -13,6 +13,7 @@
 //! | `connection.rs` | the two halves over a byte stream |
 //! | `sender.rs`, `frame.rs`, `mask.rs` | the sending half, frames, masking keys |
 //! | `receiver.rs`, `adapter.rs`, `boundary.rs`, `scratch.rs` | the receiving half over tungstenite |
+//! | `tcp.rs` | the options of the socket below |
 //! | `control.rs` | what the receiving half has the sending half send: pongs and closes |
 //! | `dial/` | [`WebSocketDialer`] (feature `client`) |
 //! | `upgrade/` | [`upgrade()`]: from an HTTP request to a connection (feature `server`) |
@@ -52,6 +53,8 @@ mod handler;
 mod listener;
 #[cfg(feature = "server")]
 mod proxies;
+#[cfg(any(feature = "client", feature = "server"))]
+mod tcp;
 #[cfg(feature = "server")]
 mod upgrade;
 mod whole;

@@ -15,6 +15,7 @@ use trunkline_transport::Connection;
 use crate::config::{Config, count};
 use crate::connection;
 use crate::frame::Role;
+use crate::tcp;
 
 mod negotiate;
 mod refusal;
@@ -169,7 +170,7 @@ fn take_over(upgraded: Upgraded, protocol: String, config: &Config) -> Connectio
     #[cfg(feature = "tls")]
     let upgraded = match into_stream::<tokio_rustls::server::TlsStream<TcpStream>>(upgraded) {
         Ok((tls, read)) => {
-            without_delay(tls.get_ref().0);
+            tune(tls.get_ref().0);
             return connection::over_stream(tls, Role::Server, protocol, config, read);
         }
         Err(upgraded) => upgraded,
@@ -178,16 +179,15 @@ fn take_over(upgraded: Upgraded, protocol: String, config: &Config) -> Connectio
     connection::over_stream(stream, Role::Server, protocol, config, Bytes::new())
 }
 
-/// Small frames are not to wait for the acknowledgement of those before them. A listener of our own has
-/// done so already, a host's may not have.
-fn without_delay(tcp: &TcpStream) {
+/// A listener of our own has done so already, a host's may not have.
+fn tune(tcp: &TcpStream) {
     // A socket that has just been reset takes no option, and the next read says so.
-    let _ = tcp.set_nodelay(true);
+    let _ = tcp::tune(tcp);
 }
 
 /// The socket itself, if that is what is under HTTP, and what hyper had read of it.
 fn into_socket(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
-    into_stream(upgraded).inspect(|(tcp, _)| without_delay(tcp))
+    into_stream(upgraded).inspect(|(tcp, _)| tune(tcp))
 }
 
 /// The stream under HTTP and what hyper had read of it, if it is one of this type.

@@ -17,6 +17,7 @@ use crate::config::count;
 use crate::endpoint::Endpoint;
 use crate::handler::{Handler, Turned};
 use crate::sync::Arc;
+use crate::tcp;
 use crate::upgrade::{Body, last};
 
 /// The largest head of a request, bytes; beyond it hyper answers 431.
@@ -37,7 +38,7 @@ impl<H: Handler> Serving<H> {
     /// Serves one TCP connection until it is over or a WebSocket.
     pub(super) async fn serve(&self, mut stream: TcpStream, mut peer: SocketAddr) {
         // Only fails on a socket that is gone, which the first read reports.
-        let _ = stream.set_nodelay(true);
+        let _ = tcp::tune(&stream);
         if self.config.proxy_protocol && self.config.proxies.include(peer.ip()) {
             match self.introduce(&mut stream, peer).await {
                 Some(client) => peer = client,
