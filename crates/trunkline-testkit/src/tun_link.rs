@@ -30,6 +30,9 @@ pub struct TunLinkConfig {
     /// begin with, which is the machine's own. It is set on their route, so nothing changes for the
     /// rest of the machine, and one that the machine does not let programs choose is taken too.
     pub tcp: Option<String>,
+    /// Settings of the kernel's in both namespaces, by name, such as `net.ipv4.tcp_notsent_lowat`.
+    /// They do not change the rest of the machine.
+    pub sysctl: Vec<(String, String)>,
 }
 
 impl Default for TunLinkConfig {
@@ -38,6 +41,7 @@ impl Default for TunLinkConfig {
             profile: PacketProfile::INSTANT,
             seed: Seed::new(1),
             tcp: None,
+            sysctl: Vec::new(),
         }
     }
 }
@@ -127,7 +131,7 @@ impl TunLink {
             .enable_io()
             .build()
             .map_err(failed)?;
-        let open = |side| Namespace::open(side, config.tcp.as_deref(), runtime.handle());
+        let open = |side| Namespace::open(side, config, runtime.handle());
         let (near, near_device) = open(TunSide::Near)?;
         let (far, far_device) = open(TunSide::Far)?;
         let link = |part| PacketLink::new(config.seed.part(part), config.profile);

@@ -14,7 +14,7 @@ use nix::unistd::{Pid, gettid};
 use tokio::runtime::Handle;
 use tokio_tun::Tun;
 
-use super::{TunLinkError, TunSide, failed};
+use super::{TunLinkConfig, TunLinkError, TunSide, failed};
 
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
@@ -30,18 +30,18 @@ impl Namespace {
     /// Makes a namespace with `lo` and a device whose packets `runtime` will read and write.
     pub(super) fn open(
         side: TunSide,
-        tcp: Option<&str>,
+        config: &TunLinkConfig,
         runtime: &Handle,
     ) -> Result<(Self, Tun), TunLinkError> {
         let (jobs, waiting) = mpsc::sync_channel::<Job>(1);
         let (opened, outcome) = mpsc::sync_channel(1);
-        let (tcp, runtime) = (tcp.map(str::to_owned), runtime.clone());
+        let (config, runtime) = (config.clone(), runtime.clone());
         let handle = thread::Builder::new()
             .name(format!("tun-link-{side:?}").to_lowercase())
             .spawn(move || {
                 let device = {
                     let _context = runtime.enter();
-                    enter(side, tcp.as_deref())
+                    enter(side, &config)
                 };
                 let is_open = device.is_ok();
                 // It is received below.
@@ -85,7 +85,7 @@ impl Drop for Namespace {
 }
 
 /// Leaves the machine's network for one of this thread's own, and sets that up.
-fn enter(side: TunSide, tcp: Option<&str>) -> Result<Tun, TunLinkError> {
+fn enter(side: TunSide, config: &TunLinkConfig) -> Result<Tun, TunLinkError> {
     unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| match errno {
         Errno::EPERM | Errno::ENOSYS | Errno::EINVAL => {
             TunLinkError::NotPermitted(format!("a network namespace: {errno}"))
@@ -94,6 +94,10 @@ fn enter(side: TunSide, tcp: Option<&str>) -> Result<Tun, TunLinkError> {
     })?;
     // Only there where IPv6 is. Its router solicitations would be counted as packets of the link.
     let _ = fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+    for (name, value) in &config.sysctl {
+        let path = format!("/proc/sys/{}", name.replace('.', "/"));
+        fs::write(&path, value).map_err(|cause| failed(format!("{name}: {cause}")))?;
+    }
     let mut devices = Tun::builder()
         .name(DEVICE)
         .mtu(MTU)
@@ -105,7 +109,7 @@ fn enter(side: TunSide, tcp: Option<&str>) -> Result<Tun, TunLinkError> {
     let device = devices.pop().ok_or_else(|| failed("no device was made"))?;
     ip(&["link", "set", "lo", "up"])?;
     ip(&["link", "set", DEVICE, "txqueuelen", QUEUE])?;
-    if let Some(tcp) = tcp {
+    if let Some(tcp) = &config.tcp {
         let (peer, own) = (side.peer().address(), side.address());
         let (peer, own) = (format!("{peer}/32"), own.to_string());
         ip(&[

@@ -32,6 +32,14 @@ pub struct LinkOptions {
     /// The congestion control of TCP, such as cubic [default: the machine's].
     #[arg(long)]
     pub tcp: Option<String>,
+    /// A setting of the kernel's on both sides, as NAME=VALUE; may be repeated.
+    #[arg(long, value_parser = setting)]
+    pub sysctl: Vec<(String, String)>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// An option that no link can have.
@@ -82,6 +90,7 @@ impl LinkOptions {
             },
             seed: self.seed,
             tcp: self.tcp.clone(),
+            sysctl: self.sysctl.clone(),
         })
     }
 }
