@@ -13,7 +13,9 @@ use trunkline_bench::{
     compare::Comparison,
     dialect::Dialect,
     identity::Files,
-    limits, machine,
+    limits,
+    lossy::{self, Lossy},
+    machine,
     measure::{Settings, Subject, Workload, measure},
     peer_room::{self, RuntimeKind},
     peer_trunkline::{self, Host},
@@ -22,6 +24,7 @@ use trunkline_bench::{
     target::Target,
     webtransport,
 };
+use trunkline_testkit::TunLinkError;
 
 /// Load generator for room servers, and the hand-written peer.
 #[derive(Parser)]
@@ -93,6 +96,41 @@ enum Command {
         #[command(flatten)]
         tls: Files,
     },
+    /// Measure how old positions are over a lossy link, over WebSocket and over WebTransport. Needs
+    /// root, for network namespaces.
+    Lossy {
+        #[command(flatten)]
+        comparison: lossy::Comparison,
+        /// Write every round's figures to this file.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// Draw them.
+        #[arg(long)]
+        svg: Option<PathBuf>,
+    },
+    /// Draw the figures that `lossy --json` wrote.
+    LossyPlot {
+        /// The file of figures.
+        figures: PathBuf,
+        /// The SVG to write.
+        svg: PathBuf,
+    },
+    /// Measure how fast a reliable stream is over a lossy link. Needs root.
+    LossyUploads(lossy::Uploads),
+    /// Measure the time to a client's first acknowledged event over a long link. Needs root.
+    FirstEvent(lossy::FirstEvents),
+    /// What `lossy` starts on the far side.
+    #[command(hide = true)]
+    LossyServe(lossy::Serve),
+    /// What it starts on the near side.
+    #[command(hide = true)]
+    LossyPlay(lossy::Play),
+    /// What `lossy-uploads` starts there.
+    #[command(hide = true)]
+    LossyUpload(lossy::Upload),
+    /// What `first-event` starts there.
+    #[command(hide = true)]
+    LossyDial(lossy::Dial),
     /// Print what the tables and guests of a server cost in memory, at the most that limits allow.
     Limits,
     /// Print how many bytes an event, an ack and a ping are on the wire.
@@ -158,6 +196,25 @@ pub(crate) fn main() -> ExitCode {
             })
         }
         Command::PeerWebTransport { port, peer, tls } => webtransport::run(port, peer, tls),
+        Command::Lossy {
+            comparison,
+            json,
+            svg,
+        } => {
+            warn_of_debug_build();
+            comparison.run().and_then(|measured| {
+                print!("{measured}");
+                svg.map_or(Ok(()), |path| fs::write(path, measured.to_svg()))?;
+                json.map_or(Ok(()), |path| write_json(&path, &measured))
+            })
+        }
+        Command::LossyPlot { figures, svg } => lossy_plot(&figures, &svg),
+        Command::LossyUploads(uploads) => uploads.run().map(|table| print!("{table}")),
+        Command::FirstEvent(events) => events.run().map(|table| print!("{table}")),
+        Command::LossyServe(server) => server.run(),
+        Command::LossyPlay(players) => players.run(),
+        Command::LossyUpload(upload) => upload.run(),
+        Command::LossyDial(dial) => dial.run(),
         Command::Limits => limits::Costs::measure().map(|costs| print!("{costs}")),
         #[cfg(feature = "socketioxide")]
         Command::Bytes => {
@@ -172,7 +229,10 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("trunkline-bench: {error}");
-            ExitCode::FAILURE
+            match error.downcast_ref() {
+                Some(TunLinkError::NotPermitted(_)) => ExitCode::from(NOT_PERMITTED),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -219,8 +279,17 @@ fn plot(figures: &Path, svg: &Path) -> Result<(), Box<dyn Error>> {
     Ok(fs::write(svg, run.to_svg())?)
 }
 
+fn lossy_plot(figures: &Path, svg: &Path) -> Result<(), Box<dyn Error>> {
+    let run: Lossy = serde_json::from_str(&fs::read_to_string(figures)?)?;
+    Ok(fs::write(svg, run.to_svg())?)
+}
+
 fn warn_of_debug_build() {
     if cfg!(debug_assertions) {
         eprintln!("trunkline-bench: this is a debug build; its figures mean nothing");
     }
 }
+
+/// How a script learns that this machine lets it make no network namespaces: automake's code for a
+/// test that is skipped.
+const NOT_PERMITTED: u8 = 77;

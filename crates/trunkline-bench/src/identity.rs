@@ -1,6 +1,11 @@
 //! A certificate for the servers of one run, which the load generator trusts and no other.
 
-use std::{fs, io, path::PathBuf, sync::Arc};
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use rcgen::CertifiedKey;
 use rustls::ClientConfig;
@@ -8,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::stream;
 
-/// A self-signed certificate for 127.0.0.1, in files that are removed with it.
+/// A self-signed certificate for one address, in files that are removed with it.
 #[derive(Debug)]
 pub struct Identity {
     files: TempDir,
@@ -16,11 +21,15 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Makes a certificate and writes it, and its key, to a folder of their own.
+    /// Makes a certificate for 127.0.0.1 and writes it, and its key, to a folder of their own.
     pub fn new() -> io::Result<Self> {
+        Self::of(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// The same for another address.
+    pub fn of(address: IpAddr) -> io::Result<Self> {
         let CertifiedKey { cert, signing_key } =
-            rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])
-                .map_err(io::Error::other)?;
+            rcgen::generate_simple_self_signed([address.to_string()]).map_err(io::Error::other)?;
         let files = tempfile::tempdir()?;
         let trust = stream::trust(cert.der().clone()).map_err(io::Error::other)?;
         let identity = Self { files, trust };

@@ -10,6 +10,7 @@ pub mod dialect;
 pub mod identity;
 pub mod limits;
 pub mod load_error;
+pub mod lossy;
 pub mod machine;
 pub mod measure;
 pub mod outgoing;

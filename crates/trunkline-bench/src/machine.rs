@@ -8,7 +8,7 @@ use nix::{
     time::{ClockId, clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why the machine could not be asked or set up.
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +135,7 @@ pub fn resident_bytes(pid: u32) -> Result<u64, MachineError> {
 }
 
 /// The machine as a report names it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Machine {
     /// Model of the first processor.
     pub processor: String,

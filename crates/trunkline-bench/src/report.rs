@@ -246,7 +246,7 @@ impl Spread {
         })
     }
 
-    fn show(self, show: impl Fn(f64) -> String) -> String {
+    pub(crate) fn show(self, show: impl Fn(f64) -> String) -> String {
         format!(
             "{} ({} to {})",
             show(self.median),

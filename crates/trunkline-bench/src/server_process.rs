@@ -63,7 +63,11 @@ impl ServerProcess {
             program: program.clone(),
             source,
         };
-        let mut child = spawned.map_err(spawn_error)?;
+        Self::started(spawned.map_err(spawn_error)?, program)
+    }
+
+    /// Waits until a server listens that was started with its standard output piped.
+    pub fn started(mut child: Child, program: String) -> Result<Self, StartError> {
         let address = child.stdout.take().and_then(wait_for_address);
         // The guard exists before the address is known to be there, so that no child is left.
         let mut server = Self {

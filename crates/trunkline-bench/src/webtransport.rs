@@ -11,4 +11,5 @@ mod load;
 mod peer;
 
 pub use compare::{Comparison, Figures, Measured, table};
+pub(crate) use peer::listen;
 pub use peer::{Peer, run};

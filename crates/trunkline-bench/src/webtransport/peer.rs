@@ -13,7 +13,7 @@ use trunkline::{
     server::{Ack, Certificate, Failure, FloodLimits, Payload, Request, Server, Socket},
     transport::Connection,
 };
-use trunkline_quic::{Backend, Handler, Handshake, Listener, ListenerConfig};
+use trunkline_quic::{Backend, Handler, Handshake, Listener, ListenerConfig, Settings};
 
 use crate::{identity::Files, peer_room::RuntimeKind};
 
@@ -110,16 +110,22 @@ async fn serve(
         }
         Peer::TrunklineWebTransport | Peer::TrunklineWtransport => {
             let certificate = Certificate::from_pem_files(chain, key)?;
-            let server = app();
+            let (server, settings) = (app(), Settings::default());
             match peer {
                 Peer::TrunklineWtransport => {
-                    listen::<trunkline_wtransport::Wtransport>(address, &certificate, server)
-                        .await?;
+                    listen::<trunkline_wtransport::Wtransport>(
+                        address,
+                        &certificate,
+                        settings,
+                        server,
+                    )
+                    .await?;
                 }
                 _ => {
                     listen::<trunkline_webtransport::WebTransportQuinn>(
                         address,
                         &certificate,
+                        settings,
                         server,
                     )
                     .await?;
@@ -200,12 +206,18 @@ fn app() -> Server {
     server
 }
 
-async fn listen<B: Backend>(
+/// Serves over WebTransport alone, with either library.
+pub(crate) async fn listen<B: Backend>(
     address: SocketAddr,
     certificate: &Certificate,
+    settings: Settings,
     server: Server,
 ) -> Result<(), Box<dyn Error>> {
-    let listener = Listener::<B>::bind(address, certificate, ListenerConfig::default())?;
+    let config = ListenerConfig {
+        settings,
+        ..ListenerConfig::default()
+    };
+    let listener = Listener::<B>::bind(address, certificate, config)?;
     announce(listener.local_addr());
     listener.serve(Arc::new(Serving(server))).await;
     Ok(())
