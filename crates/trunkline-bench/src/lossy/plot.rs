@@ -75,7 +75,7 @@ impl Lossy {
             "<path d=\"M{line} {middle}h28\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"/>"
         ));
         draw(format!(
-            "<text x=\"{text}\" y=\"{y}\">{name}: p99 {p99:.0} ms</text>"
+            "<text x=\"{text}\" y=\"{y}\" font-size=\"12\">{name}: p99 {p99:.0} ms</text>"
         ));
     }
 }

@@ -268,6 +268,7 @@ mod tests {
             "haproxy",
             "chromium",
             "firefox-esr",
+            "iproute2",
             "tinyproxy-bin"
         ]));
     }
