@@ -10,7 +10,7 @@ use crate::repository::Repository;
 
 /// Crates and the ones of ours they may depend on. What is not listed may depend on all but the
 /// crates for tests; see [`FOR_TESTS`].
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("trunkline-protocol", &[]),
     ("trunkline-transport", &[]),
     ("trunkline-netem", &[]),
@@ -70,6 +70,11 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "trunkline-websocket",
             "trunkline-webtransport",
         ],
+    ),
+    // Its link is bad on purpose, by the relays of the testkit.
+    (
+        "example-arena",
+        &["trunkline", "trunkline-netem", "trunkline-testkit"],
     ),
 ];
 
