@@ -4,7 +4,7 @@
 # `release` runs this; the tests source it from their folders, which sets `programs`, the folder of what
 # was built.
 cargo build --quiet --locked --release \
-  --package example-chat --package example-takeover \
+  --package example-arena --package example-chat --package example-takeover \
   --package trunkline-fixture --package trunkline-proxy-test || exit
 programs=$(cargo metadata --format-version 1 --no-deps |
   python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release
