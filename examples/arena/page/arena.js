@@ -14,6 +14,7 @@ const POSITIONS_A_SECOND = 30;
 /** The key of one's own newest position. */
 const OWN_SHIP = "ship";
 const ASK_TIME_MS = 1_000;
+const FIRST_QUESTIONS = 5;
 /** Whoever has fired so often knows how it is done. */
 const HINT_SHOTS = 12;
 
@@ -32,6 +33,8 @@ let shots = noShots();
 const fired = { all: 0, hits: 0, misses: 0, refused: 0, unanswered: 0 };
 let name = null;
 let nextShot = 0;
+/** Ends when the page knows what time it is. */
+let learning = null;
 
 // For the console, and for the test.
 window.arena = { client, game, view, ages, clock, fired };
@@ -52,6 +55,7 @@ const colourOf = (player) => game.ships.get(player)?.colour ?? "#8fa3c0";
 
 function begin(scene) {
   clock.forget();
+  learning = learnTime();
   game.begin(scene);
   $("lines").replaceChildren();
   for (const line of scene.lines) panel.showLine({ ...line, colour: colourOf(line.player) });
@@ -213,6 +217,11 @@ function tick() {
   ages.take(transport(), seen.filter((age) => age !== null));
 }
 
+/** One answer alone may be a slow one. */
+async function learnTime() {
+  for (let asked = 0; asked < FIRST_QUESTIONS; asked += 1) await askTime().catch(() => {});
+}
+
 async function askTime() {
   const asked = performance.now();
   clock.answered(await ask(socket, "clock"), asked, performance.now());
@@ -272,7 +281,7 @@ client.watch(showAll);
 client.watchTransport(showAll);
 requestAnimationFrame(frame);
 await ask(socket, "watch");
-await askTime();
+await learning;
 setInterval(tick, 1000 / POSITIONS_A_SECOND);
 setInterval(() => askTime().catch(() => {}), ASK_TIME_MS);
 setInterval(showAll, 500);

@@ -142,7 +142,10 @@ impl Bot {
 
     async fn begin(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
         self.socket.connect().await?;
-        self.ask_time().await?;
+        // One answer alone may be a slow one.
+        for _ in 0..FIRST_QUESTIONS {
+            self.ask_time().await?;
+        }
         self.enter(&self.socket).await?;
         Ok(())
     }
@@ -239,6 +242,9 @@ fn name(number: usize) -> String {
 
 /// Between two positions: 30 a second.
 const TICK: Duration = Duration::from_micros(33_333);
+
+/// What a bot asks before it plays: what time it is, so often.
+const FIRST_QUESTIONS: usize = 5;
 
 /// A bot asks what time it is once a second.
 const TICKS_PER_QUESTION: u64 = 30;
