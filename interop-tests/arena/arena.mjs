@@ -171,6 +171,13 @@ const CHECKS = {
     await setLink(ada, CLEAN);
     await switchTo(ada, "webtransport");
   },
+
+  // The page flies by rules of its own: those of the server, who has the last word, in another language.
+  async "the server agrees with how the pages fly"(ada, bob) {
+    for (const { page, name } of [ada, bob]) {
+      assert.equal(await page.evaluate(() => window.arena.game.corrections), 0, name);
+    }
+  },
 };
 
 // Each shot has had its answer, and the other browser has seen each that was fired, once.

@@ -45,6 +45,9 @@ export class Game {
   me = null;
   /** One's own ship, as it flies here. */
   own = null;
+  /** How often the server put one's ship back that it had not lost: how often the two do not agree. */
+  corrections = 0;
+  #isLost = false;
 
   begin(scene) {
     this.rules = scene.rules;
@@ -69,6 +72,8 @@ export class Game {
   /** One's own ship is put somewhere. */
   place({ life, x, y, from }) {
     const heading = this.own?.heading ?? 0;
+    if (this.own !== null && !this.#isLost) this.corrections += 1;
+    this.#isLost = false;
     this.own = { life, from, x, y, heading, vx: 0, vy: 0, health: this.rules.health };
     const ship = this.ships.get(this.me);
     if (!ship) return;
@@ -91,6 +96,7 @@ export class Game {
     target.health = hit.health;
     target.flash = 1;
     if (hit.back_at === null) return target;
+    this.#isLost ||= target.isMe;
     target.health = this.rules.health;
     target.hiddenUntil = hit.back_at;
     target.newest = null;
