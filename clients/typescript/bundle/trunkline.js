@@ -588,6 +588,54 @@ async function fetchAlternatives(url) {
   return readAlternatives(await answer.text());
 }
 
+// src/timer.ts
+var LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+// src/answers.ts
+var EventFailed = class extends Error {
+  constructor(code2, message, data = null) {
+    super(message);
+    this.code = code2;
+    this.data = data;
+  }
+  code;
+  data;
+};
+var NoAnswer = class extends Error {
+  constructor(why) {
+    super(`no answer: ${why}`);
+    this.why = why;
+  }
+  why;
+};
+var Answers = class {
+  #waiting = /* @__PURE__ */ new Map();
+  /** The args of the answer; `giveUp` is called when it has not come in time (ACK-007). */
+  wait(ackId, timeoutMs, giveUp) {
+    return new Promise((resolve, reject) => {
+      const isBounded = timeoutMs <= LONGEST_TIMER_MS;
+      const timer = isBounded ? setTimeout(() => {
+        giveUp();
+        this.#take(ackId)?.reject(new NoAnswer("timeout"));
+      }, timeoutMs) : void 0;
+      this.#waiting.set(ackId, { resolve, reject, timer });
+    });
+  }
+  /** The wait has ended. */
+  settle(ackId, outcome) {
+    const waiting = this.#take(ackId);
+    if (outcome.kind === "answered") waiting?.resolve(outcome.args);
+    else if (outcome.kind === "failed") waiting?.reject(new EventFailed(outcome.code, outcome.message, outcome.data));
+    else waiting?.reject(new NoAnswer(outcome.kind === "ended" ? outcome.why : "unreadable"));
+  }
+  #take(ackId) {
+    const waiting = this.#waiting.get(ackId);
+    this.#waiting.delete(ackId);
+    clearTimeout(waiting?.timer);
+    return waiting;
+  }
+};
+
 // src/frame.ts
 var LAYOUTS = {
   PING: { t: "integer", received: "integer" },
@@ -2829,22 +2877,6 @@ var Run = class {
 // src/socket.ts
 var UNKNOWN_EVENT = 3009;
 var INTERNAL = 3011;
-var EventFailed = class extends Error {
-  constructor(code2, message, data = null) {
-    super(message);
-    this.code = code2;
-    this.data = data;
-  }
-  code;
-  data;
-};
-var NoAnswer = class extends Error {
-  constructor(why) {
-    super(`no answer: ${why}`);
-    this.why = why;
-  }
-  why;
-};
 var SocketEnded = class extends Error {
   constructor(code2, reason) {
     super(reason);
@@ -2854,9 +2886,10 @@ var SocketEnded = class extends Error {
 };
 var Socket = class {
   /** Use `Client.socket`. */
-  constructor(ns, session, act, sendBestEffort) {
+  constructor(ns, session, answers, act, sendBestEffort) {
     this.ns = ns;
     this.#session = session;
+    this.#answers = answers;
     this.#act = act;
     this.#sendBestEffort = sendBestEffort;
     this.#ready = deferred();
@@ -2866,7 +2899,7 @@ var Socket = class {
   #act;
   #sendBestEffort;
   #handlers = /* @__PURE__ */ new Map();
-  #waiting = /* @__PURE__ */ new Map();
+  #answers;
   #ready;
   #onReattach = null;
   /** The public id, once the socket is connected; it changes with the session. */
@@ -2907,7 +2940,7 @@ var Socket = class {
   emit(event, ...args) {
     this.#emit(null, event, args);
   }
-  /** The args of the answer, within a time that may be `Infinity`. Rejects with `EventFailed`, `NoAnswer`, `TooManyAcks` and what `emit` throws. */
+  /** The args of the answer, within a time; one of more than 24 days, such as `Infinity`, does not end. Rejects with `EventFailed`, `NoAnswer`, `TooManyAcks` and what `emit` throws. */
   emitWithAck(timeoutMs, event, ...args) {
     return this.#ask(null, timeoutMs, event, args);
   }
@@ -2958,14 +2991,6 @@ var Socket = class {
     this.#ready = deferred();
     this.#ready.reject(error);
   }
-  /** For the client: an ack has ended. */
-  settle(ackId, outcome) {
-    const waiting = this.#waiting.get(ackId);
-    this.#waiting.delete(ackId);
-    if (outcome.kind === "answered") waiting?.resolve(outcome.args);
-    else if (outcome.kind === "failed") waiting?.reject(new EventFailed(outcome.code, outcome.message, outcome.data));
-    else waiting?.reject(new NoAnswer(outcome.kind === "ended" ? outcome.why : "unreadable"));
-  }
   /** For the client: an event has come. */
   take(event, args, due) {
     const handlers = [...this.#handlers.get(event) ?? []];
@@ -2989,19 +3014,13 @@ var Socket = class {
   }
   async #ask(ahead, timeoutMs, event, args) {
     const ackId = this.#session.emit(this.ns, event, args, true, ahead) ?? 0;
-    const answer = new Promise((resolve, reject) => this.#waiting.set(ackId, { resolve, reject }));
-    const timer = timeoutMs === Infinity ? void 0 : setTimeout(() => this.#giveUp(ackId), timeoutMs);
+    const answer = this.#answers.wait(ackId, timeoutMs, () => this.#session.acks.giveUp(ackId));
     this.#act();
-    return answer.finally(() => clearTimeout(timer));
+    return answer;
   }
   #fail(due, { code: code2, message, data }) {
     this.#session.answer(due, { code: code2, message, data });
     this.#act();
-  }
-  #giveUp(ackId) {
-    this.#session.acks.giveUp(ackId);
-    this.#waiting.get(ackId)?.reject(new NoAnswer("timeout"));
-    this.#waiting.delete(ackId);
   }
 };
 function deferred() {
@@ -3329,6 +3348,7 @@ var Client = class {
   #transports = /* @__PURE__ */ new Map();
   #closing = /* @__PURE__ */ new Map();
   #sockets = /* @__PURE__ */ new Map();
+  #answers = new Answers();
   #state = new Watched("connecting");
   #transport = new Watched(null);
   #roundTrip = new Watched(null);
@@ -3407,7 +3427,7 @@ var Client = class {
     if (known !== void 0) return known;
     const { session } = this.#run.core;
     session.connect(ns, auth);
-    const socket = new Socket(ns, session, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
+    const socket = new Socket(ns, session, this.#answers, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
     this.#sockets.set(ns, socket);
     if (this.state === "idle") this.#state.set("connecting");
     this.#run.core.wanted();
@@ -3570,8 +3590,7 @@ var Client = class {
   #hearSocket(notice) {
     switch (notice.kind) {
       case "settled":
-        for (const socket of this.#sockets.values()) socket.settle(notice.ackId, notice.outcome);
-        return;
+        return this.#answers.settle(notice.ackId, notice.outcome);
       case "best effort":
         return this.#sockets.get(notice.frame.ns)?.take(notice.frame.event, notice.frame.args, null);
       case "event":

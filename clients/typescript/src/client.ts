@@ -1,6 +1,7 @@
 // The client of an application: a session with sockets, over whichever transport connects.
 
 import { webSocketUrl } from "./address.js";
+import { Answers } from "./answers.js";
 import { BestEffort, type Delivery, datagramBytes } from "./best_effort.js";
 import { type Encoding, MESSAGE_PACK } from "./encoding.js";
 import type { Alternative, Datagram, Datagrams, Latest } from "./frame.js";
@@ -86,6 +87,7 @@ export class Client {
   readonly #transports = new Map<number, Transport>();
   readonly #closing = new Map<number, ReturnType<typeof setTimeout>>();
   readonly #sockets = new Map<string, Socket>();
+  readonly #answers = new Answers();
   readonly #state = new Watched<State>("connecting");
   readonly #transport = new Watched<CurrentTransport | null>(null);
   readonly #roundTrip = new Watched<number | null>(null);
@@ -175,7 +177,7 @@ export class Client {
     if (known !== undefined) return known;
     const { session } = this.#run.core;
     session.connect(ns, auth);
-    const socket = new Socket(ns, session, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
+    const socket = new Socket(ns, session, this.#answers, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
     this.#sockets.set(ns, socket);
     if (this.state === "idle") this.#state.set("connecting");
     this.#run.core.wanted();
@@ -349,8 +351,7 @@ export class Client {
   #hearSocket(notice: Exclude<Notice, { kind: "began" | "resumed" | "idle" | "detached" | "stopped" | "round trip" | "switch failed" | "lost" | "dropped" }>): void {
     switch (notice.kind) {
       case "settled":
-        for (const socket of this.#sockets.values()) socket.settle(notice.ackId, notice.outcome);
-        return;
+        return this.#answers.settle(notice.ackId, notice.outcome);
       case "best effort":
         return this.#sockets.get(notice.frame.ns)?.take(notice.frame.event, notice.frame.args, null);
       case "event":

@@ -2,6 +2,7 @@
 
 export { TooManyAcks } from "./acks.js";
 export { fetchAlternatives } from "./alternatives.js";
+export { EventFailed, NoAnswer } from "./answers.js";
 export { type Drops, NoDatagrams } from "./best_effort.js";
 export { Client, type ClientOptions, connect, type CurrentTransport, type EventsDropped, type SessionLost, type State } from "./client.js";
 export { type Encoding, JSON_ENCODING, MESSAGE_PACK, type Message } from "./encoding.js";
@@ -10,7 +11,7 @@ export { DEFAULT_LIMITS, type Limits } from "./limits.js";
 export type { LostEvent } from "./notices.js";
 export { QueueFull, QueueLong, TooLarge } from "./outbound.js";
 export { NamespaceError, Offline } from "./session.js";
-export { type BestEffortEmitter, type Emitter, EventFailed, type Handler, NoAnswer, type ReattachHook, Socket, SocketEnded } from "./socket.js";
+export { type BestEffortEmitter, type Emitter, type Handler, type ReattachHook, Socket, SocketEnded } from "./socket.js";
 export type { Stats } from "./stats.js";
 export { SwitchError, type SwitchFailure } from "./switch.js";
 export type { DatagramChannel, Dialers, DialRequest, Listener, Open, Transport, TransportKind } from "./transport/transport.js";

@@ -1,8 +1,9 @@
 // One socket of the application.
 
+import { type Answers, EventFailed } from "./answers.js";
 import type { Delivery } from "./best_effort.js";
 import type { Datagram, Latest } from "./frame.js";
-import type { AnswerDue, Outcome } from "./notices.js";
+import type { AnswerDue } from "./notices.js";
 import type { Session } from "./session.js";
 import type { Value } from "./value.js";
 
@@ -11,20 +12,6 @@ const INTERNAL = 3011;
 
 /** A handler of events. What it returns, or resolves with, is the answer, if the server asked for one. */
 export type Handler = (...args: Value[]) => Value | undefined | void | Promise<Value | undefined | void>;
-
-/** The server answered with FAILED; a handler that throws it answers so itself. */
-export class EventFailed extends Error {
-  constructor(readonly code: number, message: string, readonly data: Value = null) {
-    super(message);
-  }
-}
-
-/** There will be no answer. Unless `why` is `not sent`, the event may have run. */
-export class NoAnswer extends Error {
-  constructor(readonly why: "disconnected" | "session lost" | "not sent" | "timeout" | "unreadable") {
-    super(`no answer: ${why}`);
-  }
-}
 
 /** The socket was refused, or ended. */
 export class SocketEnded extends Error {
@@ -54,26 +41,22 @@ export interface BestEffortEmitter {
 /** Runs when the socket is connected again in a fresh session; what waits leaves when it has ended. */
 export type ReattachHook = (socket: Emitter) => unknown;
 
-interface Waiting {
-  readonly resolve: (args: readonly Value[]) => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** Attached to a namespace; it outlives connections, and sessions too. `Client.socket` gives it. */
 export class Socket implements Emitter, BestEffortEmitter {
   readonly #session: Session;
   readonly #act: () => void;
   readonly #sendBestEffort: SendBestEffort;
   readonly #handlers = new Map<string, Set<Handler>>();
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #answers: Answers;
   #ready: { promise: Promise<string>; resolve: (id: string) => void; reject: (error: Error) => void };
   #onReattach: ReattachHook | null = null;
   /** The public id, once the socket is connected; it changes with the session. */
   id: string | null = null;
 
   /** Use `Client.socket`. */
-  constructor(readonly ns: string, session: Session, act: () => void, sendBestEffort: SendBestEffort) {
+  constructor(readonly ns: string, session: Session, answers: Answers, act: () => void, sendBestEffort: SendBestEffort) {
     this.#session = session;
+    this.#answers = answers;
     this.#act = act;
     this.#sendBestEffort = sendBestEffort;
     this.#ready = deferred();
@@ -121,7 +104,7 @@ export class Socket implements Emitter, BestEffortEmitter {
     this.#emit(null, event, args);
   }
 
-  /** The args of the answer, within a time that may be `Infinity`. Rejects with `EventFailed`, `NoAnswer`, `TooManyAcks` and what `emit` throws. */
+  /** The args of the answer, within a time; one of more than 24 days, such as `Infinity`, does not end. Rejects with `EventFailed`, `NoAnswer`, `TooManyAcks` and what `emit` throws. */
   emitWithAck(timeoutMs: number, event: string, ...args: Value[]): Promise<readonly Value[]> {
     return this.#ask(null, timeoutMs, event, args);
   }
@@ -182,15 +165,6 @@ export class Socket implements Emitter, BestEffortEmitter {
     this.#ready.reject(error);
   }
 
-  /** For the client: an ack has ended. */
-  settle(ackId: number, outcome: Outcome): void {
-    const waiting = this.#waiting.get(ackId);
-    this.#waiting.delete(ackId);
-    if (outcome.kind === "answered") waiting?.resolve(outcome.args);
-    else if (outcome.kind === "failed") waiting?.reject(new EventFailed(outcome.code, outcome.message, outcome.data));
-    else waiting?.reject(new NoAnswer(outcome.kind === "ended" ? outcome.why : "unreadable"));
-  }
-
   /** For the client: an event has come. */
   take(event: string, args: readonly Value[], due: AnswerDue | null): void {
     const handlers = [...(this.#handlers.get(event) ?? [])];
@@ -217,21 +191,14 @@ export class Socket implements Emitter, BestEffortEmitter {
 
   async #ask(ahead: string | null, timeoutMs: number, event: string, args: readonly Value[]): Promise<readonly Value[]> {
     const ackId = this.#session.emit(this.ns, event, args, true, ahead) ?? 0;
-    const answer = new Promise<readonly Value[]>((resolve, reject) => this.#waiting.set(ackId, { resolve, reject }));
-    const timer = timeoutMs === Infinity ? undefined : setTimeout(() => this.#giveUp(ackId), timeoutMs);
+    const answer = this.#answers.wait(ackId, timeoutMs, () => this.#session.acks.giveUp(ackId));
     this.#act();
-    return answer.finally(() => clearTimeout(timer));
+    return answer;
   }
 
   #fail(due: AnswerDue, { code, message, data }: EventFailed): void {
     this.#session.answer(due, { code, message, data });
     this.#act();
-  }
-
-  #giveUp(ackId: number): void {
-    this.#session.acks.giveUp(ackId);
-    this.#waiting.get(ackId)?.reject(new NoAnswer("timeout"));
-    this.#waiting.delete(ackId);
   }
 }
 

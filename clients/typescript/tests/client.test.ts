@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { EventFailed, NoAnswer } from "../src/answers.js";
 import { type Client, connect, type State } from "../src/client.js";
 import { JSON_ENCODING, MESSAGE_PACK } from "../src/encoding.js";
 import { TooLarge } from "../src/outbound.js";
-import { EventFailed, NoAnswer, SocketEnded } from "../src/socket.js";
+import { SocketEnded } from "../src/socket.js";
 import type { Open } from "../src/transport/transport.js";
 import { openWebSocket } from "../src/transport/websocket.js";
 import { fixtureServer, needsFixture } from "./fixture_server.js";

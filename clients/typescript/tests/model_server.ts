@@ -20,7 +20,7 @@ export class ModelServer {
   readonly hellos: Hello[] = [];
   /** Whether the session is to be unknown at the next HELLO. */
   forgets = false;
-  /** CONNECT is answered with REFUSED. */
+  /** CONNECT is answered with REFUSED, and nobody is attached. */
   refuses = false;
   /** PING is answered. */
   answers = true;
@@ -84,6 +84,8 @@ export class ModelServer {
       this.outbound.push({ kind: "REFUSED", ns: frame.ns, connect: frame.seq, code: 3002, message: "no", data: null });
     } else if (frame.kind === "CONNECT") {
       this.outbound.push({ kind: "CONNECTED", ns: frame.ns, connect: frame.seq, socket_id: `x${frame.seq}`, data: null });
+    } else if (frame.kind === "EVENT" && this.refuses) {
+      if (frame.ack_id !== null) this.outbound.push({ kind: "FAILED", ns: frame.ns, ack_id: frame.ack_id, code: 3010, message: "not-connected", data: null });
     } else if (frame.kind === "EVENT") {
       this.said.push(frame.args[0]);
       if (frame.ack_id !== null) this.outbound.push({ kind: "ACK", ns: frame.ns, ack_id: frame.ack_id, args: frame.args });

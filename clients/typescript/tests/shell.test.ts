@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { EventFailed, NoAnswer } from "../src/answers.js";
 import { type ClientOptions, connect, type State } from "../src/client.js";
 import type { Message } from "../src/encoding.js";
 import { SwitchError } from "../src/switch.js";
@@ -129,5 +130,19 @@ test("counters tell what was done, refused and dropped", async () => {
   await socket.ready;
   const { dials, connections, emitsRefused, unsentBestEffort } = client.stats();
   assert.deepEqual([dials, connections, emitsRefused, unsentBestEffort.notConnected], [1, 1, 1, 1]);
+  client.close();
+});
+
+test("who waits for an answer is told when the socket is left, or was refused, before the answer comes", async () => {
+  const net = new Net();
+  const client = net.connect();
+  const socket = client.socket();
+  await socket.ready;
+  const left = socket.emitWithAck(Infinity, "say", 1);
+  socket.disconnect();
+  await assert.rejects(left, (error) => error instanceof NoAnswer && error.why === "disconnected");
+  net.server.refuses = true;
+  const refused = client.socket().emitWithAck(Infinity, "say", 2);
+  await assert.rejects(refused, (error) => error instanceof EventFailed && error.code === 3010);
   client.close();
 });
