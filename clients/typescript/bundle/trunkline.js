@@ -187,28 +187,26 @@ function toBase64url(bytes) {
   for (const byte of bytes) characters += String.fromCharCode(byte);
   return btoa(characters).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
-function checkValue(value, limit, depth = DEPTH_OF_BODY) {
-  if (value === null || typeof value === "boolean" || typeof value === "number" || value instanceof Uint8Array) return;
+function copied(value, limit, depth = DEPTH_OF_BODY) {
+  if (value === null || typeof value === "boolean" || typeof value === "number") return value;
+  if (value instanceof Uint8Array) return new Uint8Array(value);
   if (typeof value === "string") {
     if (!isText(value)) throw new RangeError("a string holds a lone surrogate, which cannot be sent");
-    return;
+    return value;
   }
   if (typeof value === "bigint") {
     if (!isProtocolInteger(value)) throw new RangeError("an integer lies beyond -2^63 to 2^64 - 1");
-    return;
+    return value;
   }
   if (typeof value !== "object") throw new TypeError(`${typeof value} is no value of the protocol`);
   if (depth > limit) throw new RangeError(`containers are nested deeper than the peer's limit of ${limit}`);
-  if (Array.isArray(value)) {
-    for (const item of value) checkValue(item, limit, depth + 1);
-    return;
-  }
+  if (Array.isArray(value)) return Array.from(value, (item) => copied(item, limit, depth + 1));
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== null && prototype !== Object.prototype) throw new TypeError("an object of a class is no value of the protocol");
-  for (const [key, item] of Object.entries(value)) {
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => {
     if (!isText(key)) throw new RangeError("a key holds a lone surrogate, which cannot be sent");
-    checkValue(item, limit, depth + 1);
-  }
+    return [key, copied(item, limit, depth + 1)];
+  }));
 }
 
 // src/fields.ts
@@ -218,8 +216,8 @@ var ENCODER = new TextEncoder();
 function isProtocolInteger2(raw) {
   return typeof raw === "number" && raw >= 0;
 }
-function isName(text2) {
-  return text2 !== "" && ENCODER.encode(text2).length <= LONGEST_NAME;
+function isName(raw) {
+  return isText(raw) && raw !== "" && ENCODER.encode(raw).length <= LONGEST_NAME;
 }
 function isCode(raw) {
   return isProtocolInteger2(raw) && raw <= HIGHEST_CODE;
@@ -469,7 +467,7 @@ function where(holds) {
 var integer = where((raw) => isProtocolInteger2(raw));
 var code = where((raw) => isCode(raw));
 var text = where((raw) => isText(raw));
-var identifier = where((raw) => isText(raw) && isName(raw));
+var identifier = where((raw) => isName(raw));
 var boolean = where((raw) => typeof raw === "boolean");
 var datagrams = where((raw) => typeof raw === "string" && DATAGRAMS.includes(raw));
 function arrayOf(read3) {
@@ -1266,15 +1264,18 @@ var Outbound = class {
     return this.#withdraw(({ size }) => size > peers.frame);
   }
   /**
-   * Takes a frame; `ahead` of the events of its namespace that wait aside, which then do not count. Throws `TooLarge`,
-   * `QueueFull` and `QueueLong`, and then has not taken it.
+   * Takes a frame; `ahead` of the events of its namespace that wait aside, which then do not count. What is no event
+   * may go up to twice the bound, and into an empty queue in any case, so that no event keeps an answer out. Throws
+   * `TooLarge`, `QueueFull` and `QueueLong`, and then has not taken it.
    */
   push(frame, ahead = false) {
     const size = this.#sizeOf(frame);
     if (size > this.#frameLimit) throw new TooLarge(size, this.#frameLimit);
     const counted = ahead ? this.#queue.filter((waiting) => !this.#isAside(waiting)) : this.#queue;
     const bytes = ahead ? counted.reduce((sum, waiting) => sum + waiting.size, 0) : this.#queuedBytes;
-    if (bytes + size > this.#queueLimit) throw new QueueFull(size, bytes, this.#queueLimit);
+    const limit = frame.kind === "EVENT" ? this.#queueLimit : 2 * this.#queueLimit;
+    const isFull = bytes + size > limit && (frame.kind === "EVENT" || this.#queue.length > 0);
+    if (isFull) throw new QueueFull(size, bytes, limit);
     if (frame.kind === "EVENT" && counted.length >= this.#queueEvents) throw new QueueLong(counted.length, this.#queueEvents);
     const first = ahead ? this.#queue.findIndex((waiting) => this.#isAside(waiting)) : -1;
     this.#queue.splice(first < 0 ? this.#queue.length : first, 0, { frame, size, isAhead: ahead });
@@ -1652,6 +1653,8 @@ function newLink(id, over, limits) {
 var NOT_CONNECTED = 3010;
 var BAD_ARGS = 3007;
 var DISCONNECTED = 3013;
+var LOWEST_CODE = 1e3;
+var HIGHEST_CODE2 = 4999;
 var NamespaceError = class extends Error {
 };
 var Offline = class extends Error {
@@ -1676,6 +1679,8 @@ var Session = class {
   #attachments = /* @__PURE__ */ new Map();
   #due = /* @__PURE__ */ new Set();
   begun = null;
+  /** Why it cannot go on: its queue does not hold the answers that are due. */
+  overflow = null;
   /** SES-029: the number of the newest attempt to resume. */
   attach = 0;
   outbound;
@@ -1710,6 +1715,7 @@ var Session = class {
     }
     this.#due.clear();
     this.begun = null;
+    this.overflow = null;
     this.attach = 0;
     this.outbound = this.#freshOutbound();
     for (const [ns, attachment] of [...this.#attachments]) {
@@ -1732,12 +1738,11 @@ var Session = class {
   isConnected(ns) {
     return this.#attachments.get(ns)?.state === "connected";
   }
-  /** Throws `NamespaceError`, and what `Outbound.push` and `checkValue` throw. */
+  /** Throws `NamespaceError`, and what `Outbound.push` and `copied` throw. */
   connect(ns, auth) {
-    if (!ns.startsWith("/") || !isName(ns)) throw new NamespaceError("a namespace begins with / and has 255 bytes at most");
+    if (!isName(ns) || !ns.startsWith("/")) throw new NamespaceError("a namespace begins with / and has 255 bytes at most");
     if (this.#attachments.has(ns)) throw new NamespaceError(`${ns} is connected already, or being connected`);
-    checkValue(auth, this.#depth);
-    const asked2 = { kind: "CONNECT", ns, auth };
+    const asked2 = { kind: "CONNECT", ns, auth: copied(auth, this.#depth) };
     this.outbound.push(asked2);
     this.outbound.release(ns);
     this.#attachments.set(ns, { asked: asked2, state: "pending", connect: null, isAgain: false });
@@ -1756,12 +1761,12 @@ var Session = class {
    */
   emit(ns, event, args, asks, ahead = null) {
     if (!this.#attachments.has(ns)) throw new NamespaceError(`${ns} is not connected`);
-    this.check(event, args);
+    const copy = this.checked(event, args);
     let ack_id = null;
     try {
       if (this.queueing.queueOffline === false && !this.hasConnection()) throw new Offline();
       ack_id = asks ? this.acks.add(ns) : null;
-      this.outbound.push({ kind: "EVENT", ns, ack_id, event, args }, ahead !== null && ahead === this.begun?.id);
+      this.outbound.push({ kind: "EVENT", ns, ack_id, event, args: copy }, ahead !== null && ahead === this.begun?.id);
     } catch (error) {
       if (ack_id !== null) this.acks.giveUp(ack_id);
       if (isBound(error)) this.counts.refused += 1;
@@ -1769,18 +1774,28 @@ var Session = class {
     }
     return ack_id;
   }
-  /** ACK-003: once, and only while the socket lives; else nothing happens. Throws what `emit` throws. */
+  /**
+   * ACK-003: once, and only while the socket lives; else nothing happens. Throws `TooLarge` and what `copied` throws,
+   * and `RangeError` for what is no code.
+   */
   answer(due, answer) {
     if (!this.#due.has(due)) return;
-    checkValue("args" in answer ? answer.args : answer.data, this.#depth);
     const { ns, ackId: ack_id } = due;
-    this.outbound.push("args" in answer ? { kind: "ACK", ns, ack_id, args: answer.args } : { kind: "FAILED", ns, ack_id, ...answer });
+    if ("args" in answer) this.#push({ kind: "ACK", ns, ack_id, args: copied(answer.args, this.#depth) });
+    else {
+      const { code: code2, message, data } = answer;
+      if (!Number.isInteger(code2) || code2 < LOWEST_CODE || code2 > HIGHEST_CODE2) {
+        throw new RangeError(`a code is from ${LOWEST_CODE} to ${HIGHEST_CODE2}, and not ${code2}`);
+      }
+      if (!isText(message)) throw new RangeError("a message holds a lone surrogate, which cannot be sent");
+      this.#push({ kind: "FAILED", ns, ack_id, code: code2, message, data: copied(data, this.#depth) });
+    }
     this.#due.delete(due);
   }
-  /** LIM-003: refuses a name or args that no peer may be sent. Throws `RangeError` or `TypeError`. */
-  check(event, args) {
+  /** LIM-003: a copy of the args. Refuses a name or args that no peer may be sent: throws `RangeError` or `TypeError`. */
+  checked(event, args) {
     if (!isName(event)) throw new RangeError("the name of an event has 1 to 255 bytes");
-    checkValue(args, this.#depth);
+    return copied(args, this.#depth);
   }
   /** A new frame of the peer, in order (SES-012). */
   deliver(frame) {
@@ -1859,7 +1874,7 @@ var Session = class {
       if (due !== null) this.#due.add(due);
       this.outputs.push({ kind: "event", ns, event, args, due });
     } else if (ack_id !== null) {
-      this.outbound.push({ kind: "FAILED", ns, ack_id, code: refusal[0], message: refusal[1], data: null });
+      this.#push({ kind: "FAILED", ns, ack_id, code: refusal[0], message: refusal[1], data: null });
     }
   }
   #onAnswer(frame) {
@@ -1868,6 +1883,15 @@ var Session = class {
     const { badBody } = frame;
     if (frame.kind === "FAILED") this.#settle(frame.ack_id, { kind: "failed", code: frame.code, message: frame.message, data: frame.data });
     else this.#settle(frame.ack_id, badBody === void 0 ? { kind: "answered", args: frame.args } : { kind: "unreadable", cause: badBody });
+  }
+  /** Takes an answer: a session whose queue cannot hold what its peer waits for is broken. Throws `TooLarge`. */
+  #push(answer) {
+    try {
+      this.outbound.push(answer);
+    } catch (error) {
+      if (!(error instanceof QueueFull)) throw error;
+      this.overflow ??= error.message;
+    }
   }
   #end(ns, code2, reason) {
     this.#attachments.delete(ns);
@@ -1929,6 +1953,7 @@ var CUT = 1006;
 var SUPERSEDED = 3400;
 var STALE_ATTACH = 3401;
 var PING_TIMEOUT = 3402;
+var OVERFLOW = 3201;
 var FRAME_TOO_LARGE = 3205;
 var WELCOME_TIMEOUT_MS = 2e4;
 var LIVED_MS = 1e4;
@@ -2098,6 +2123,7 @@ var Connections = class {
   }
   /** Sends what may be sent, and the receipts that are due. To be called after every other input. */
   pump(now) {
+    if (this.session.overflow !== null) this.#endSession(OVERFLOW, this.session.overflow, now);
     const link = this.#current;
     const inbound = this.session.begun?.inbound;
     if (link === null || inbound === void 0) return;
@@ -2294,6 +2320,10 @@ var Connections = class {
   /** SES-053; on an old connection it ends that connection and nothing else (SES-036). */
   #violation(link, code2, reason, now) {
     if (link.role === "old") return this.#shut(link, SUPERSEDED, "");
+    this.#endSession(code2, reason, now);
+  }
+  /** This side ends the session, and begins another one. */
+  #endSession(code2, reason, now) {
     this.#leaveCurrent(now);
     this.#closeAll(code2, reason);
     if (this.session.begun !== null) this.session.lose(code2, reason, true);
@@ -2335,7 +2365,7 @@ var Connections = class {
   /** Dials again, unless an attempt is under way, or nothing asks for one. */
   #redial(retry, retryAfterMs) {
     const isWanted = this.#current === null || this.#leaving !== null;
-    if (this.#isStopped || this.#attempt !== null || !isWanted) return;
+    if (this.#isStopped || this.#isPaused || this.#attempt !== null || !isWanted) return;
     if (this.#current === null && this.session.isIdle) {
       this.#isIdle = true;
       this.outputs.push({ kind: "idle" });
@@ -2875,8 +2905,8 @@ var Run = class {
 };
 
 // src/socket.ts
-var UNKNOWN_EVENT = 3009;
-var INTERNAL = 3011;
+var UNKNOWN_EVENT = { code: 3009, message: "unknown-event", data: null };
+var INTERNAL = { code: 3011, message: "internal", data: null };
 var SocketEnded = class extends Error {
   constructor(code2, reason) {
     super(reason);
@@ -2994,7 +3024,7 @@ var Socket = class {
   /** For the client: an event has come. */
   take(event, args, due) {
     const handlers = [...this.#handlers.get(event) ?? []];
-    if (handlers.length === 0 && due !== null) this.#fail(due, new EventFailed(UNKNOWN_EVENT, "unknown-event"));
+    if (handlers.length === 0 && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
     for (const handler of handlers) void this.#run(handler, args, due);
   }
   /** The first handler that ends gives the answer. An error that is not meant for the server stays here. */
@@ -3002,10 +3032,18 @@ var Socket = class {
     try {
       const answer = await handler(...args);
       if (due !== null) this.#session.answer(due, { args: answer === void 0 ? [] : [answer] });
-      this.#act();
     } catch (error) {
-      if (due !== null) this.#fail(due, error instanceof EventFailed ? error : new EventFailed(INTERNAL, "internal"));
-      if (!(error instanceof EventFailed)) console.error(`a handler in ${this.ns} failed`, error);
+      this.#failed(error, due);
+    }
+    this.#act();
+  }
+  #failed(error, due) {
+    try {
+      if (!(error instanceof EventFailed)) throw error;
+      if (due !== null) this.#session.answer(due, error);
+    } catch (problem) {
+      console.error(`a handler in ${this.ns} failed`, problem);
+      if (due !== null) this.#session.answer(due, INTERNAL);
     }
   }
   #emit(ahead, event, args) {
@@ -3017,10 +3055,6 @@ var Socket = class {
     const answer = this.#answers.wait(ackId, timeoutMs, () => this.#session.acks.giveUp(ackId));
     this.#act();
     return answer;
-  }
-  #fail(due, { code: code2, message, data }) {
-    this.#session.answer(due, { code: code2, message, data });
-    this.#act();
   }
 };
 function deferred() {
@@ -3642,13 +3676,14 @@ var Client = class {
   /** Whether the frame was taken. */
   #sendBestEffort(frame, delivery) {
     const { core: { session, welcome }, carrier } = this.#run;
-    session.check(frame.event, frame.args);
+    if (frame.kind === "LATEST" && !isName(frame.key)) throw new RangeError("a key has 1 to 255 bytes");
+    const args = session.checked(frame.event, frame.args);
     const transport = carrier === null ? void 0 : this.#transports.get(carrier.dial);
     if (welcome === null || transport === void 0 || !session.isConnected(frame.ns)) {
       this.#bestEffort.queue.count("notConnected");
       return false;
     }
-    const isTaken = this.#bestEffort.send(frame, delivery, welcome, transport, performance.now());
+    const isTaken = this.#bestEffort.send({ ...frame, args }, delivery, welcome, transport, performance.now());
     this.#drain();
     return isTaken;
   }

@@ -4,6 +4,7 @@ import { webSocketUrl } from "./address.js";
 import { Answers } from "./answers.js";
 import { BestEffort, type Delivery, datagramBytes } from "./best_effort.js";
 import { type Encoding, MESSAGE_PACK } from "./encoding.js";
+import { isName } from "./fields.js";
 import type { Alternative, Datagram, Datagrams, Latest } from "./frame.js";
 import { DEFAULT_LIMITS, type Limits } from "./limits.js";
 import type { Notice } from "./notices.js";
@@ -407,13 +408,14 @@ export class Client {
   /** Whether the frame was taken. */
   #sendBestEffort(frame: Datagram | Omit<Latest, "version">, delivery: Delivery): boolean {
     const { core: { session, welcome }, carrier } = this.#run;
-    session.check(frame.event, frame.args);
+    if (frame.kind === "LATEST" && !isName(frame.key)) throw new RangeError("a key has 1 to 255 bytes");
+    const args = session.checked(frame.event, frame.args);
     const transport = carrier === null ? undefined : this.#transports.get(carrier.dial);
     if (welcome === null || transport === undefined || !session.isConnected(frame.ns)) {
       this.#bestEffort.queue.count("notConnected");
       return false;
     }
-    const isTaken = this.#bestEffort.send(frame, delivery, welcome, transport, performance.now());
+    const isTaken = this.#bestEffort.send({ ...frame, args }, delivery, welcome, transport, performance.now());
     this.#drain();
     return isTaken;
   }

@@ -24,6 +24,7 @@ const CUT = 1006;
 const SUPERSEDED = 3400;
 const STALE_ATTACH = 3401;
 const PING_TIMEOUT = 3402;
+const OVERFLOW = 3201;
 const FRAME_TOO_LARGE = 3205;
 /** SES-008. */
 const WELCOME_TIMEOUT_MS = 20_000;
@@ -234,6 +235,7 @@ export class Connections {
 
   /** Sends what may be sent, and the receipts that are due. To be called after every other input. */
   pump(now: number): void {
+    if (this.session.overflow !== null) this.#endSession(OVERFLOW, this.session.overflow, now);
     const link = this.#current;
     const inbound = this.session.begun?.inbound;
     if (link === null || inbound === undefined) return;
@@ -447,6 +449,11 @@ export class Connections {
   /** SES-053; on an old connection it ends that connection and nothing else (SES-036). */
   #violation(link: Link, code: number, reason: string, now: number): void {
     if (link.role === "old") return this.#shut(link, SUPERSEDED, "");
+    this.#endSession(code, reason, now);
+  }
+
+  /** This side ends the session, and begins another one. */
+  #endSession(code: number, reason: string, now: number): void {
     this.#leaveCurrent(now);
     this.#closeAll(code, reason);
     if (this.session.begun !== null) this.session.lose(code, reason, true);
@@ -495,7 +502,7 @@ export class Connections {
   /** Dials again, unless an attempt is under way, or nothing asks for one. */
   #redial(retry: "at once" | "back-off", retryAfterMs: number | null): void {
     const isWanted = this.#current === null || this.#leaving !== null;
-    if (this.#isStopped || this.#attempt !== null || !isWanted) return;
+    if (this.#isStopped || this.#isPaused || this.#attempt !== null || !isWanted) return;
     if (this.#current === null && this.session.isIdle) {
       this.#isIdle = true;
       this.outputs.push({ kind: "idle" });

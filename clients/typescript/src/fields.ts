@@ -13,9 +13,9 @@ export function isProtocolInteger(raw: unknown): raw is number {
   return typeof raw === "number" && raw >= 0;
 }
 
-/** Whether a string has 1 to 255 bytes (FRM-008, FRM-009). */
-export function isName(text: string): boolean {
-  return text !== "" && ENCODER.encode(text).length <= LONGEST_NAME;
+/** Whether it is a string of 1 to 255 bytes (FRM-008, FRM-009). */
+export function isName(raw: unknown): raw is string {
+  return isText(raw) && raw !== "" && ENCODER.encode(raw).length <= LONGEST_NAME;
 }
 
 /** Whether a number may be a code (FRM-013). */

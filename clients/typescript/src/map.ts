@@ -75,7 +75,7 @@ function where<T extends Raw>(holds: (raw: Raw) => raw is T): Read<T> {
 const integer = where((raw): raw is number => isProtocolInteger(raw));
 const code = where((raw): raw is number => isCode(raw));
 const text = where((raw): raw is string => isText(raw));
-const identifier = where((raw): raw is string => isText(raw) && isName(raw));
+const identifier = where((raw): raw is string => isName(raw));
 const boolean = where((raw): raw is boolean => typeof raw === "boolean");
 const datagrams = where((raw): raw is Datagrams => typeof raw === "string" && DATAGRAMS.includes(raw));
 

@@ -109,15 +109,18 @@ export class Outbound {
   }
 
   /**
-   * Takes a frame; `ahead` of the events of its namespace that wait aside, which then do not count. Throws `TooLarge`,
-   * `QueueFull` and `QueueLong`, and then has not taken it.
+   * Takes a frame; `ahead` of the events of its namespace that wait aside, which then do not count. What is no event
+   * may go up to twice the bound, and into an empty queue in any case, so that no event keeps an answer out. Throws
+   * `TooLarge`, `QueueFull` and `QueueLong`, and then has not taken it.
    */
   push(frame: Unnumbered, ahead = false): void {
     const size = this.#sizeOf(frame);
     if (size > this.#frameLimit) throw new TooLarge(size, this.#frameLimit);
     const counted = ahead ? this.#queue.filter((waiting) => !this.#isAside(waiting)) : this.#queue;
     const bytes = ahead ? counted.reduce((sum, waiting) => sum + waiting.size, 0) : this.#queuedBytes;
-    if (bytes + size > this.#queueLimit) throw new QueueFull(size, bytes, this.#queueLimit);
+    const limit = frame.kind === "EVENT" ? this.#queueLimit : 2 * this.#queueLimit;
+    const isFull = bytes + size > limit && (frame.kind === "EVENT" || this.#queue.length > 0);
+    if (isFull) throw new QueueFull(size, bytes, limit);
     if (frame.kind === "EVENT" && counted.length >= this.#queueEvents) throw new QueueLong(counted.length, this.#queueEvents);
     const first = ahead ? this.#queue.findIndex((waiting) => this.#isAside(waiting)) : -1;
     this.#queue.splice(first < 0 ? this.#queue.length : first, 0, { frame, size, isAhead: ahead });

@@ -9,11 +9,14 @@ import { Inbound } from "./inbound.js";
 import { bounded, LEAST, type Limits } from "./limits.js";
 import type { AnswerDue, LostEvent, Outcome, Output } from "./notices.js";
 import { Outbound, QUEUE_EVENTS, QueueFull, QueueLong, TooLarge, type Unnumbered } from "./outbound.js";
-import { checkValue, type Value } from "./value.js";
+import { copied, isText, type Value } from "./value.js";
 
 const NOT_CONNECTED = 3010;
 const BAD_ARGS = 3007;
 const DISCONNECTED = 3013;
+/** The codes that a sender uses (FRM-013). */
+const LOWEST_CODE = 1_000;
+const HIGHEST_CODE = 4_999;
 
 /** The application used a namespace that it has not connected, or connected one twice. */
 export class NamespaceError extends Error {}
@@ -58,6 +61,8 @@ export class Session {
   readonly #attachments = new Map<string, Attachment>();
   #due = new Set<AnswerDue>();
   begun: Begun | null = null;
+  /** Why it cannot go on: its queue does not hold the answers that are due. */
+  overflow: string | null = null;
   /** SES-029: the number of the newest attempt to resume. */
   attach = 0;
   outbound: Outbound;
@@ -99,6 +104,7 @@ export class Session {
     }
     this.#due.clear();
     this.begun = null;
+    this.overflow = null;
     this.attach = 0;
     this.outbound = this.#freshOutbound();
     for (const [ns, attachment] of [...this.#attachments]) {
@@ -125,12 +131,11 @@ export class Session {
     return this.#attachments.get(ns)?.state === "connected";
   }
 
-  /** Throws `NamespaceError`, and what `Outbound.push` and `checkValue` throw. */
+  /** Throws `NamespaceError`, and what `Outbound.push` and `copied` throw. */
   connect(ns: string, auth: Value): void {
-    if (!ns.startsWith("/") || !isName(ns)) throw new NamespaceError("a namespace begins with / and has 255 bytes at most");
+    if (!isName(ns) || !ns.startsWith("/")) throw new NamespaceError("a namespace begins with / and has 255 bytes at most");
     if (this.#attachments.has(ns)) throw new NamespaceError(`${ns} is connected already, or being connected`);
-    checkValue(auth, this.#depth);
-    const asked = { kind: "CONNECT", ns, auth } as const;
+    const asked = { kind: "CONNECT", ns, auth: copied(auth, this.#depth) } as const;
     this.outbound.push(asked);
     this.outbound.release(ns);
     this.#attachments.set(ns, { asked, state: "pending", connect: null, isAgain: false });
@@ -151,12 +156,12 @@ export class Session {
    */
   emit(ns: string, event: string, args: readonly Value[], asks: boolean, ahead: string | null = null): number | null {
     if (!this.#attachments.has(ns)) throw new NamespaceError(`${ns} is not connected`);
-    this.check(event, args);
+    const copy = this.checked(event, args);
     let ack_id: number | null = null;
     try {
       if (this.queueing.queueOffline === false && !this.hasConnection()) throw new Offline();
       ack_id = asks ? this.acks.add(ns) : null;
-      this.outbound.push({ kind: "EVENT", ns, ack_id, event, args }, ahead !== null && ahead === this.begun?.id);
+      this.outbound.push({ kind: "EVENT", ns, ack_id, event, args: copy }, ahead !== null && ahead === this.begun?.id);
     } catch (error) {
       if (ack_id !== null) this.acks.giveUp(ack_id);
       if (isBound(error)) this.counts.refused += 1;
@@ -165,19 +170,29 @@ export class Session {
     return ack_id;
   }
 
-  /** ACK-003: once, and only while the socket lives; else nothing happens. Throws what `emit` throws. */
+  /**
+   * ACK-003: once, and only while the socket lives; else nothing happens. Throws `TooLarge` and what `copied` throws,
+   * and `RangeError` for what is no code.
+   */
   answer(due: AnswerDue, answer: { args: readonly Value[] } | { code: number; message: string; data: Value }): void {
     if (!this.#due.has(due)) return;
-    checkValue("args" in answer ? answer.args : answer.data, this.#depth);
     const { ns, ackId: ack_id } = due;
-    this.outbound.push("args" in answer ? { kind: "ACK", ns, ack_id, args: answer.args } : { kind: "FAILED", ns, ack_id, ...answer });
+    if ("args" in answer) this.#push({ kind: "ACK", ns, ack_id, args: copied(answer.args, this.#depth) as readonly Value[] });
+    else {
+      const { code, message, data } = answer;
+      if (!Number.isInteger(code) || code < LOWEST_CODE || code > HIGHEST_CODE) {
+        throw new RangeError(`a code is from ${LOWEST_CODE} to ${HIGHEST_CODE}, and not ${code}`);
+      }
+      if (!isText(message)) throw new RangeError("a message holds a lone surrogate, which cannot be sent");
+      this.#push({ kind: "FAILED", ns, ack_id, code, message, data: copied(data, this.#depth) });
+    }
     this.#due.delete(due);
   }
 
-  /** LIM-003: refuses a name or args that no peer may be sent. Throws `RangeError` or `TypeError`. */
-  check(event: string, args: readonly Value[]): void {
+  /** LIM-003: a copy of the args. Refuses a name or args that no peer may be sent: throws `RangeError` or `TypeError`. */
+  checked(event: string, args: readonly Value[]): readonly Value[] {
     if (!isName(event)) throw new RangeError("the name of an event has 1 to 255 bytes");
-    checkValue(args, this.#depth);
+    return copied(args, this.#depth) as readonly Value[];
   }
 
   /** A new frame of the peer, in order (SES-012). */
@@ -269,7 +284,7 @@ export class Session {
       if (due !== null) this.#due.add(due);
       this.outputs.push({ kind: "event", ns, event, args, due });
     } else if (ack_id !== null) {
-      this.outbound.push({ kind: "FAILED", ns, ack_id, code: refusal[0], message: refusal[1], data: null });
+      this.#push({ kind: "FAILED", ns, ack_id, code: refusal[0], message: refusal[1], data: null });
     }
   }
 
@@ -279,6 +294,16 @@ export class Session {
     const { badBody } = frame;
     if (frame.kind === "FAILED") this.#settle(frame.ack_id, { kind: "failed", code: frame.code, message: frame.message, data: frame.data });
     else this.#settle(frame.ack_id, badBody === undefined ? { kind: "answered", args: frame.args } : { kind: "unreadable", cause: badBody });
+  }
+
+  /** Takes an answer: a session whose queue cannot hold what its peer waits for is broken. Throws `TooLarge`. */
+  #push(answer: Unnumbered): void {
+    try {
+      this.outbound.push(answer);
+    } catch (error) {
+      if (!(error instanceof QueueFull)) throw error;
+      this.overflow ??= error.message;
+    }
   }
 
   #end(ns: string, code: number, reason: string): void {

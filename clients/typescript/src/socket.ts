@@ -7,8 +7,8 @@ import type { AnswerDue } from "./notices.js";
 import type { Session } from "./session.js";
 import type { Value } from "./value.js";
 
-const UNKNOWN_EVENT = 3009;
-const INTERNAL = 3011;
+const UNKNOWN_EVENT = { code: 3009, message: "unknown-event", data: null };
+const INTERNAL = { code: 3011, message: "internal", data: null };
 
 /** A handler of events. What it returns, or resolves with, is the answer, if the server asked for one. */
 export type Handler = (...args: Value[]) => Value | undefined | void | Promise<Value | undefined | void>;
@@ -168,7 +168,7 @@ export class Socket implements Emitter, BestEffortEmitter {
   /** For the client: an event has come. */
   take(event: string, args: readonly Value[], due: AnswerDue | null): void {
     const handlers = [...(this.#handlers.get(event) ?? [])];
-    if (handlers.length === 0 && due !== null) this.#fail(due, new EventFailed(UNKNOWN_EVENT, "unknown-event"));
+    if (handlers.length === 0 && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
     for (const handler of handlers) void this.#run(handler, args, due);
   }
 
@@ -177,10 +177,20 @@ export class Socket implements Emitter, BestEffortEmitter {
     try {
       const answer = await handler(...args);
       if (due !== null) this.#session.answer(due, { args: answer === undefined ? [] : [answer] });
-      this.#act();
     } catch (error) {
-      if (due !== null) this.#fail(due, error instanceof EventFailed ? error : new EventFailed(INTERNAL, "internal"));
-      if (!(error instanceof EventFailed)) console.error(`a handler in ${this.ns} failed`, error);
+      this.#failed(error, due);
+    }
+    this.#act();
+  }
+
+  #failed(error: unknown, due: AnswerDue | null): void {
+    try {
+      if (!(error instanceof EventFailed)) throw error;
+      if (due !== null) this.#session.answer(due, error);
+    } catch (problem) {
+      // Its text is not the server's business (SEC-010); of an `EventFailed` it is that it cannot be sent.
+      console.error(`a handler in ${this.ns} failed`, problem);
+      if (due !== null) this.#session.answer(due, INTERNAL);
     }
   }
 
@@ -194,11 +204,6 @@ export class Socket implements Emitter, BestEffortEmitter {
     const answer = this.#answers.wait(ackId, timeoutMs, () => this.#session.acks.giveUp(ackId));
     this.#act();
     return answer;
-  }
-
-  #fail(due: AnswerDue, { code, message, data }: EventFailed): void {
-    this.#session.answer(due, { code, message, data });
-    this.#act();
   }
 }
 

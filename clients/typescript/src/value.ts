@@ -143,27 +143,29 @@ export function toBase64url(bytes: Uint8Array): string {
   return btoa(characters).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** LIM-003: refuses here what no peer may be sent. Throws `RangeError` or `TypeError`. */
-export function checkValue(value: unknown, limit: number, depth = DEPTH_OF_BODY): void {
-  if (value === null || typeof value === "boolean" || typeof value === "number" || value instanceof Uint8Array) return;
+/**
+ * LIM-003: a copy of what is to be sent, so that what waits does not change with the original. Refuses here what no
+ * peer may be sent: throws `RangeError` or `TypeError`.
+ */
+export function copied(value: unknown, limit: number, depth = DEPTH_OF_BODY): Value {
+  if (value === null || typeof value === "boolean" || typeof value === "number") return value;
+  if (value instanceof Uint8Array) return new Uint8Array(value);
   if (typeof value === "string") {
     if (!isText(value)) throw new RangeError("a string holds a lone surrogate, which cannot be sent");
-    return;
+    return value;
   }
   if (typeof value === "bigint") {
     if (!isProtocolInteger(value)) throw new RangeError("an integer lies beyond -2^63 to 2^64 - 1");
-    return;
+    return value;
   }
   if (typeof value !== "object") throw new TypeError(`${typeof value} is no value of the protocol`);
   if (depth > limit) throw new RangeError(`containers are nested deeper than the peer's limit of ${limit}`);
-  if (Array.isArray(value)) {
-    for (const item of value) checkValue(item, limit, depth + 1);
-    return;
-  }
+  // Holes of an array become undefined, which is refused.
+  if (Array.isArray(value)) return Array.from(value, (item) => copied(item, limit, depth + 1));
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && prototype !== Object.prototype) throw new TypeError("an object of a class is no value of the protocol");
-  for (const [key, item] of Object.entries(value)) {
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => {
     if (!isText(key)) throw new RangeError("a key holds a lone surrogate, which cannot be sent");
-    checkValue(item, limit, depth + 1);
-  }
+    return [key, copied(item, limit, depth + 1)];
+  }));
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JSON_ENCODING, MESSAGE_PACK } from "../src/encoding.js";
 import type { Event } from "../src/frame.js";
-import { checkValue, type Value } from "../src/value.js";
+import { copied, type Value } from "../src/value.js";
 
 const ENCODINGS = [MESSAGE_PACK, JSON_ENCODING];
 
@@ -44,8 +44,17 @@ test("nesting far deeper than the call stack is a bad body, and no crash", () =>
 
 test("what no peer takes is refused here", () => {
   for (const refused of ["\ud800", 2n ** 64n, undefined, new Date(0), () => 1, { a: undefined }]) {
-    assert.throws(() => checkValue([refused], 64), /protocol|surrogate|integer/);
+    assert.throws(() => copied([refused], 64), /protocol|surrogate|integer/);
   }
-  assert.throws(() => checkValue([[[1]]], 3), RangeError);
-  checkValue([[1]], 3);
+  assert.throws(() => copied([[[1]]], 3), RangeError);
+  copied([[1]], 3);
+});
+
+test("what is sent does not change with what the application does to it afterwards", () => {
+  const bytes = Buffer.from([1]);
+  const original = { list: [1, { "__proto__": null, key: "a" }], bytes };
+  const copy = copied(original, 64);
+  original.list.push(2);
+  bytes[0] = 9;
+  assert.deepEqual(copy, { list: [1, { key: "a" }], bytes: Uint8Array.of(1) });
 });

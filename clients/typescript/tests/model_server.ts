@@ -17,6 +17,8 @@ export class ModelServer {
   attach = 0;
   current = 0;
   readonly said: unknown[] = [];
+  /** The codes of FAILED. */
+  readonly failures: number[] = [];
   readonly hellos: Hello[] = [];
   /** Whether the session is to be unknown at the next HELLO. */
   forgets = false;
@@ -84,6 +86,8 @@ export class ModelServer {
       this.outbound.push({ kind: "REFUSED", ns: frame.ns, connect: frame.seq, code: 3002, message: "no", data: null });
     } else if (frame.kind === "CONNECT") {
       this.outbound.push({ kind: "CONNECTED", ns: frame.ns, connect: frame.seq, socket_id: `x${frame.seq}`, data: null });
+    } else if (frame.kind === "FAILED") {
+      this.failures.push(frame.code);
     } else if (frame.kind === "EVENT" && this.refuses) {
       if (frame.ack_id !== null) this.outbound.push({ kind: "FAILED", ns: frame.ns, ack_id: frame.ack_id, code: 3010, message: "not-connected", data: null });
     } else if (frame.kind === "EVENT") {

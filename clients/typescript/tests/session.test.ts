@@ -262,6 +262,33 @@ test("the queue has its bounds, by bytes and by events, and may be closed while 
   assert.deepEqual([small, short, closed].map(({ counts }) => counts.refused), [1, 1, 1]);
 });
 
+test("answers are taken where events are not, and a session whose queue cannot hold them ends with overflow", () => {
+  const world = new World();
+  world.settle();
+  const { session } = world.client;
+  const large = "x".repeat(100_000);
+  for (let id = 0; id < 12; id += 1) world.server.outbound.push({ kind: "EVENT", ns: "/", ack_id: id, event: "ask", args: [] });
+  world.server.flush();
+  world.settle();
+  const due = world.notices.flatMap((notice) => (notice.kind === "event" && notice.due !== null ? [notice.due] : []));
+  world.opens = false;
+  world.cut(world.client.currentLink);
+  assert.throws(() => {
+    for (;;) session.emit("/", "say", [large], false);
+  }, QueueFull);
+  const answer = () => {
+    const [next] = due.splice(0, 1);
+    if (next !== undefined) session.answer(next, { args: [large] });
+    world.act();
+  };
+  for (let taken = 0; taken < 10; taken += 1) answer();
+  assert.equal(world.kinds().at(-1), "detached");
+  answer();
+  const lost = world.notices.at(-1);
+  assert.ok(lost?.kind === "lost" && lost.code === 3201);
+  assert.match(lost.reason, /of 2097152 wait/);
+});
+
 test("a namespace whose credentials are too large to be sent ahead of WELCOME ends with its session", () => {
   const world = new World();
   world.settle();

@@ -146,3 +146,26 @@ test("who waits for an answer is told when the socket is left, or was refused, b
   await assert.rejects(refused, (error) => error instanceof EventFailed && error.code === 3010);
   client.close();
 });
+
+test("names, keys and codes that would end the session are refused here", async (context) => {
+  const complaints = context.mock.method(console, "error", () => {});
+  const net = new Net();
+  const client = net.connect();
+  const socket = client.socket();
+  await socket.ready;
+  const tooLong = "é".repeat(128);
+  for (const name of ["", "\ud800", tooLong, 5 as unknown as string]) {
+    assert.throws(() => socket.emit(name), RangeError);
+    assert.throws(() => socket.latest(name, "moved"), RangeError);
+  }
+  const failures = [new EventFailed(70_000, "code"), new EventFailed(4_000, "data", new Date(0) as never), new EventFailed(4_000, "\ud800")];
+  socket.on("fail", () => {
+    throw failures.shift();
+  });
+  for (const id of [1, 2, 3]) net.server.outbound.push({ kind: "EVENT", ns: "/", ack_id: id, event: "fail", args: [] });
+  net.server.flush();
+  assert.deepEqual(await socket.emitWithAck(Infinity, "say", "alive"), ["alive"]);
+  assert.deepEqual(net.server.failures, [3_011, 3_011, 3_011]);
+  assert.equal(complaints.mock.callCount(), 3);
+  client.close();
+});
