@@ -1507,6 +1507,22 @@ function datagramBytes(welcome, transport) {
   return Math.min(native ?? Infinity, welcome.limits.datagram);
 }
 
+// src/credentials.ts
+var HELLO_BYTES = 8192;
+function credentialsOf(auth) {
+  if (typeof auth === "function") return () => copied(auth(), LEAST.depth);
+  const checked = copied(auth, LEAST.depth);
+  return () => checked;
+}
+function ask(give) {
+  try {
+    return { auth: give() };
+  } catch (error) {
+    console.error("no credentials", error);
+    return { problem: `no credentials: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
 // src/back_off.ts
 var BASE_MS = 500;
 var CAP_MS = 3e4;
@@ -2072,14 +2088,24 @@ var Connections = class {
       this.outputs.push({ kind: "drop", link: id });
       return;
     }
+    const credentials = ask(this.#options.auth);
+    if ("problem" in credentials) return this.#giveUp(link, credentials.problem);
     if (this.session.begun !== null) {
       this.session.attach += 1;
       link.resumes = true;
       link.strict = this.#current !== null && this.#leaving === null;
     }
+    const message = this.#encoding.encode(this.#hello(link, credentials.auth));
+    const size = sizeOf(message);
+    if (size > HELLO_BYTES) {
+      const reason = `a HELLO of ${size} bytes, where a server takes ${HELLO_BYTES}`;
+      this.#giveUp(link, reason);
+      if (this.#current === null) this.#finish(FRAME_TOO_LARGE, reason);
+      return;
+    }
     link.role = "greeting";
     link.since = now;
-    this.#write(link, this.#hello(link));
+    this.outputs.push({ kind: "send", link: link.id, message });
   }
   /** The transport ended, or could not be opened. With a code of its own it is a CLOSE (TRN-017), else a cut. */
   closed(id, code2, reason, now) {
@@ -2189,8 +2215,8 @@ var Connections = class {
       case "GOAWAY":
         return this.#onGoAway(link, frame, now);
       case "AUTH":
-        if (!frame.wanted || link.role !== "current") return;
-        return this.#write(link, { kind: "AUTH", auth: this.#options.auth(), wanted: false, expires: null });
+        if (frame.wanted && link.role === "current") this.#refresh(link);
+        return;
       case "DATAGRAM":
       case "LATEST":
         return this.#onBestEffort(link, frame);
@@ -2349,11 +2375,24 @@ var Connections = class {
     this.#target = followed(this.#options.url, leaving.url);
     this.#dial(0);
   }
-  #hello(link) {
+  /** SES-065. Without an answer the session ends with its credentials, and the next HELLO tells what is wrong. */
+  #refresh(link) {
+    const credentials = ask(this.#options.auth);
+    if ("problem" in credentials) return;
+    const message = this.#encoding.encode({ kind: "AUTH", auth: credentials.auth, wanted: false, expires: null });
+    if (sizeOf(message) <= HELLO_BYTES) this.outputs.push({ kind: "send", link: link.id, message });
+  }
+  /** An attempt comes to nothing before HELLO. */
+  #giveUp(link, cause) {
+    this.#attempt = null;
+    this.#forget(link);
+    this.#attemptFailed(cause);
+  }
+  #hello(link, auth) {
     const { begun, attach } = this.session;
     const resume = begun && link.resumes ? { session: begun.id, secret: begun.secret, attach, received: begun.inbound.receipt, strict: link.strict } : null;
-    const { agent, auth, limits, pingIntervalMs = null } = this.#options;
-    return { kind: "HELLO", v: VERSION, agent, auth: auth(), resume, features: [], limits, ping_interval: pingIntervalMs };
+    const { agent, limits, pingIntervalMs = null } = this.#options;
+    return { kind: "HELLO", v: VERSION, agent, auth, resume, features: [], limits, ping_interval: pingIntervalMs };
   }
   #dial(delayMs, retryAfterMs = null, over = null) {
     this.#lastLink += 1;
@@ -3408,7 +3447,7 @@ var Client = class {
       ...options,
       url: webSocketUrl(url),
       agent,
-      auth: typeof auth === "function" ? auth : () => auth,
+      auth: credentialsOf(auth),
       limits: this.#limits,
       random: Math.random,
       dialers: Object.keys(this.#dialers)

@@ -3,6 +3,7 @@
 import { webSocketUrl } from "./address.js";
 import { Answers } from "./answers.js";
 import { BestEffort, type Delivery, datagramBytes } from "./best_effort.js";
+import { credentialsOf } from "./credentials.js";
 import { type Encoding, MESSAGE_PACK } from "./encoding.js";
 import { isName } from "./fields.js";
 import type { Alternative, Datagram, Datagrams, Latest } from "./frame.js";
@@ -53,7 +54,10 @@ export type EventsDropped = Extract<Notice, { kind: "dropped" }>;
 export interface ClientOptions extends Queueing {
   /** Which transports are dialled. Default: `auto`, all of them in a race. */
   readonly transports?: Transports;
-  /** Credentials, or what gives those of the moment: it is asked at every connection. Default: null. */
+  /**
+   * Credentials, or what gives those of the moment: it is asked at every connection, and when the server asks for fresh
+   * ones. What it throws is logged, and the attempt has failed: the next one comes after the back-off. Default: null.
+   */
   readonly auth?: Value | (() => Value);
   /** MessagePack by default. JSON is for WebSocket alone. */
   readonly encoding?: Encoding;
@@ -73,7 +77,7 @@ export interface ClientOptions extends Queueing {
   readonly wakes?: Wakes;
 }
 
-/** Begins a session with the server at `url` (ws, wss, http or https). Throws `TypeError` for another URL. */
+/** Begins a session with the server at `url` (ws, wss, http or https). Throws `TypeError` for another URL, and for `auth` that is no value. */
 export function connect(url: string, options: ClientOptions = {}): Client {
   return new Client(url, options);
 }
@@ -115,7 +119,7 @@ export class Client {
       ...options,
       url: webSocketUrl(url),
       agent,
-      auth: typeof auth === "function" ? auth : () => auth,
+      auth: credentialsOf(auth),
       limits: this.#limits,
       random: Math.random,
       dialers: Object.keys(this.#dialers) as TransportKind[],

@@ -5,6 +5,7 @@
 import { followed } from "./address.js";
 import { asked, BackOff } from "./back_off.js";
 import { dispositionOf } from "./code.js";
+import { ask, type GiveCredentials, HELLO_BYTES } from "./credentials.js";
 import { type Encoding, type Message, sizeOf } from "./encoding.js";
 import { type Close, type Datagram, type Frame, type GoAway, isSequenced, type Latest, type Welcome } from "./frame.js";
 import { HeaderError } from "./header_error.js";
@@ -40,7 +41,7 @@ export interface Options extends Queueing {
   readonly url: string;
   readonly agent: string;
   /** The credentials of the moment, asked for at every HELLO and AUTH. */
-  readonly auth: () => Value;
+  readonly auth: GiveCredentials;
   readonly limits: Limits;
   /** How often the server is asked to send a PING (HBT-003). */
   readonly pingIntervalMs?: number;
@@ -179,14 +180,25 @@ export class Connections {
       this.outputs.push({ kind: "drop", link: id });
       return;
     }
+    const credentials = ask(this.#options.auth);
+    if ("problem" in credentials) return this.#giveUp(link, credentials.problem);
     if (this.session.begun !== null) {
       this.session.attach += 1;
       link.resumes = true;
       link.strict = this.#current !== null && this.#leaving === null;
     }
+    const message = this.#encoding.encode(this.#hello(link, credentials.auth));
+    const size = sizeOf(message);
+    if (size > HELLO_BYTES) {
+      const reason = `a HELLO of ${size} bytes, where a server takes ${HELLO_BYTES}`;
+      this.#giveUp(link, reason);
+      // It would be as long the next time.
+      if (this.#current === null) this.#finish(FRAME_TOO_LARGE, reason);
+      return;
+    }
     link.role = "greeting";
     link.since = now;
-    this.#write(link, this.#hello(link));
+    this.outputs.push({ kind: "send", link: link.id, message });
   }
 
   /** The transport ended, or could not be opened. With a code of its own it is a CLOSE (TRN-017), else a cut. */
@@ -304,8 +316,8 @@ export class Connections {
       case "GOAWAY":
         return this.#onGoAway(link, frame, now);
       case "AUTH":
-        if (!frame.wanted || link.role !== "current") return;
-        return this.#write(link, { kind: "AUTH", auth: this.#options.auth(), wanted: false, expires: null });
+        if (frame.wanted && link.role === "current") this.#refresh(link);
+        return;
       case "DATAGRAM":
       case "LATEST":
         return this.#onBestEffort(link, frame);
@@ -482,13 +494,28 @@ export class Connections {
     this.#dial(0);
   }
 
-  #hello(link: Link): Frame {
+  /** SES-065. Without an answer the session ends with its credentials, and the next HELLO tells what is wrong. */
+  #refresh(link: Link): void {
+    const credentials = ask(this.#options.auth);
+    if ("problem" in credentials) return;
+    const message = this.#encoding.encode({ kind: "AUTH", auth: credentials.auth, wanted: false, expires: null });
+    if (sizeOf(message) <= HELLO_BYTES) this.outputs.push({ kind: "send", link: link.id, message });
+  }
+
+  /** An attempt comes to nothing before HELLO. */
+  #giveUp(link: Link, cause: string): void {
+    this.#attempt = null;
+    this.#forget(link);
+    this.#attemptFailed(cause);
+  }
+
+  #hello(link: Link, auth: Value): Frame {
     const { begun, attach } = this.session;
     const resume = begun && link.resumes
       ? { session: begun.id, secret: begun.secret, attach, received: begun.inbound.receipt, strict: link.strict }
       : null;
-    const { agent, auth, limits, pingIntervalMs = null } = this.#options;
-    return { kind: "HELLO", v: VERSION, agent, auth: auth(), resume, features: [], limits, ping_interval: pingIntervalMs };
+    const { agent, limits, pingIntervalMs = null } = this.#options;
+    return { kind: "HELLO", v: VERSION, agent, auth, resume, features: [], limits, ping_interval: pingIntervalMs };
   }
 
   #dial(delayMs: number, retryAfterMs: number | null = null, over: TransportKind | null = null): void {

@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS } from "../src/limits.js";
 import type { Notice, Output } from "../src/notices.js";
 import { QueueFull, QueueLong } from "../src/outbound.js";
 import { Offline, type Queueing, Session } from "../src/session.js";
+import type { Value } from "../src/value.js";
 import { closeWith, ModelServer } from "./model_server.js";
 
 type Wire = { readonly link: number; readonly message: Message; readonly toServer: boolean };
@@ -24,8 +25,8 @@ class World {
   readonly server = new ModelServer((link, message) => this.wires.push({ link, message, toServer: false }));
   readonly client: Connections;
 
-  constructor(random = () => 0.5) {
-    this.client = new Connections(MESSAGE_PACK, { url: "ws://host/trunkline", agent: "test", auth: () => "me", limits: DEFAULT_LIMITS, random });
+  constructor(random = () => 0.5, auth: () => Value = () => "me") {
+    this.client = new Connections(MESSAGE_PACK, { url: "ws://host/trunkline", agent: "test", auth, limits: DEFAULT_LIMITS, random });
     this.client.start();
     this.client.session.connect("/", null);
     this.act();
@@ -372,6 +373,38 @@ test("an AUTH that is wanted is answered with the credentials", () => {
   world.server.write(world.server.current, { kind: "AUTH", auth: null, wanted: true, expires: 1 });
   world.settle();
   assert.deepEqual(MESSAGE_PACK.decode(world.sent.at(-1) ?? ""), { kind: "AUTH", auth: "me", wanted: false, expires: null });
+});
+
+test("credentials that cannot be had are an attempt that failed, and those that no server reads end the client", (context) => {
+  const complaints = context.mock.method(console, "error", () => {});
+  let give = (): Value => "me";
+  const world = new World(() => 1, () => give());
+  world.settle();
+  world.opens = false;
+  world.cut(world.client.currentLink);
+  give = () => {
+    throw new Error("logged out");
+  };
+  const open = () => {
+    world.client.opened(world.dials.at(-1)?.link ?? 0, world.now);
+    world.act();
+    world.settle();
+  };
+  open();
+  assert.deepEqual(world.dials.map(({ delayMs }) => delayMs), [0, 0, 500]);
+  assert.deepEqual([world.server.hellos.length, complaints.mock.callCount()], [1, 1]);
+  give = () => "me";
+  open();
+  assert.deepEqual(world.kinds(), ["began", "connected", "detached", "resumed"]);
+  give = () => "x".repeat(8_192);
+  world.server.write(world.server.current, { kind: "AUTH", auth: null, wanted: true, expires: 1_000 });
+  world.settle();
+  assert.equal(world.client.currentLink, world.server.current, "what the server would not read is not sent");
+  world.cut(world.client.currentLink);
+  open();
+  const stopped = world.notices.at(-1);
+  assert.ok(stopped?.kind === "stopped" && stopped.code === 3205);
+  assert.match(stopped.reason, /HELLO of 8\d+ bytes, where a server takes 8192/);
 });
 
 test("from GOAWAY on events wait, and the client leaves at the slot and not before it", () => {
