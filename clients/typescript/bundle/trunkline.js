@@ -1660,6 +1660,12 @@ var LatestVersions = class {
 };
 
 // src/link.ts
+var GO_AWAY_MAX_MS = 36e5;
+function leavingOf({ slot, deadline, url }, former, now) {
+  const since = former?.since ?? now;
+  const latest = Math.min(now + deadline, since + GO_AWAY_MAX_MS);
+  return { slot: Math.min(now + slot, latest), deadline: latest, url, since };
+}
 function newLink(id, over, limits) {
   const versions = new LatestVersions(limits.latest_keys);
   return { id, role: "dialling", resumes: false, strict: false, over, since: 0, watchdog: null, pinged: null, versions, welcome: null };
@@ -1993,6 +1999,7 @@ var Connections = class {
   #isIdle = false;
   /** The page is kept without a connection. */
   #isPaused = false;
+  /** Where the next dial goes. */
   #target;
   /** Best-effort frames of the server that were dropped, by cause (BEF-002). */
   dropped = { notConnected: 0, stale: 0, malformed: 0 };
@@ -2017,10 +2024,6 @@ var Connections = class {
   get attemptLink() {
     return this.#attempt?.id ?? null;
   }
-  /** Where the client dials next. */
-  get target() {
-    return this.#target;
-  }
   /** Attempts since a connection last stood. */
   get attempts() {
     return this.#backOff.attempts;
@@ -2037,7 +2040,6 @@ var Connections = class {
     if (!this.#isStopped) return;
     this.#isStopped = this.#isIdle = false;
     this.#backOff.reset();
-    this.#target = this.#options.url;
     if (!this.#isPaused) this.#dial(0);
   }
   /**
@@ -2243,6 +2245,7 @@ var Connections = class {
       throw new Violation(PROTOCOL_ERROR, "no secret, or a fresh session for a strict resume");
     }
     const old = this.#current;
+    this.#noteLife(now);
     if (welcome.resumed) {
       session.outbound.resume(welcome.received);
       session.begun?.inbound.told();
@@ -2266,9 +2269,9 @@ var Connections = class {
     this.#ping(link, now);
   }
   /** SES-057, SES-061. */
-  #onGoAway(link, { slot, deadline, url }, now) {
+  #onGoAway(link, goAway, now) {
     if (link.role !== "current") return;
-    this.#leaving = { slot: now + slot, deadline: now + deadline, url };
+    this.#leaving = leavingOf(goAway, this.#leaving, now);
     this.#giveUpSwitch("the server is going away");
   }
   /** The code decides (SES-052). */
@@ -2336,7 +2339,6 @@ var Connections = class {
   #dialFailed(link, cause) {
     if (link !== this.#attempt) return;
     this.#attempt = null;
-    this.#target = this.#options.url;
     this.#attemptFailed(cause);
   }
   #attemptFailed(cause) {
@@ -2367,13 +2369,17 @@ var Connections = class {
     this.outputs.push({ kind: "detached", code: PING_TIMEOUT, reason: "ping-timeout" });
     this.#act(closeOf(CUT, "ping-timeout"));
   }
-  /** SES-058: not before the slot; then as soon as all is settled; at the latest at the deadline. */
+  /**
+   * SES-058: not before the slot; then as soon as all is settled; at the latest at the deadline. A server that asks
+   * each connection to leave is dialled no faster than one that closes each (LIM-016).
+   */
   #leaveWhenAsked(now) {
     const leaving = this.#leaving;
     if (leaving === null || this.#attempt !== null) return;
     if (now < leaving.deadline && (now < leaving.slot || !this.session.isSettled)) return;
     this.#target = followed(this.#options.url, leaving.url);
-    this.#dial(0);
+    this.#noteLife(now);
+    this.#redial("at once", null);
   }
   /** SES-065. Without an answer the session ends with its credentials, and the next HELLO tells what is wrong. */
   #refresh(link) {
@@ -2400,6 +2406,7 @@ var Connections = class {
     this.#links.set(link.id, link);
     this.#attempt = link;
     this.outputs.push({ kind: "dial", link: link.id, url: this.#target, delayMs, leastMs: asked(retryAfterMs), over });
+    this.#target = this.#options.url;
   }
   /** Dials again, unless an attempt is under way, or nothing asks for one. */
   #redial(retry, retryAfterMs) {
@@ -2414,10 +2421,14 @@ var Connections = class {
   }
   /** The session has no connection any more. */
   #leaveCurrent(now) {
-    if (this.#current !== null && now - this.#current.since > LIVED_MS) this.#backOff.reset();
+    this.#noteLife(now);
     this.#current = null;
     this.#leaving = null;
     this.#giveUpSwitch("the connection ended");
+  }
+  /** LIM-008: a connection that has stood makes the attempts before it forgotten. */
+  #noteLife(now) {
+    if (this.#current !== null && now - this.#current.since > LIVED_MS) this.#backOff.reset();
   }
   /** CLOSE wherever HELLO was sent; other connections are shut, and dials given up. */
   #closeAll(code2, reason) {
@@ -3564,7 +3575,7 @@ var Client = class {
     this.#tickTimer = setTimeout(() => {
       this.#run.tick(performance.now());
       this.#act();
-    }, Math.max(0, deadline - performance.now()));
+    }, Math.min(Math.max(0, deadline - performance.now()), LONGEST_TIMER_MS));
   }
   #do(output) {
     switch (output.kind) {

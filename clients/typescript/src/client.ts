@@ -14,6 +14,7 @@ import type { Queueing } from "./session.js";
 import { Socket } from "./socket.js";
 import { type Stats, statsOf } from "./stats.js";
 import { SwitchError } from "./switch.js";
+import { LONGEST_TIMER_MS } from "./timer.js";
 import type { Dialers, Transport, TransportKind } from "./transport/transport.js";
 import { openWebSocket } from "./transport/websocket.js";
 import { openWebTransport } from "./transport/webtransport.js";
@@ -251,7 +252,7 @@ export class Client {
     this.#tickTimer = setTimeout(() => {
       this.#run.tick(performance.now());
       this.#act();
-    }, Math.max(0, deadline - performance.now()));
+    }, Math.min(Math.max(0, deadline - performance.now()), LONGEST_TIMER_MS));
   }
 
   #do(output: DialOrder | RunNotice): void {

@@ -11,7 +11,7 @@ import { type Close, type Datagram, type Frame, type GoAway, isSequenced, type L
 import { HeaderError } from "./header_error.js";
 import { Heartbeat, Patience } from "./heartbeat.js";
 import type { Limits } from "./limits.js";
-import { type Leaving, type Link, newLink } from "./link.js";
+import { type Leaving, leavingOf, type Link, newLink } from "./link.js";
 import type { Output } from "./notices.js";
 import { type Queueing, Session } from "./session.js";
 import type { TransportKind } from "./transport/transport.js";
@@ -68,6 +68,7 @@ export class Connections {
   #isIdle = false;
   /** The page is kept without a connection. */
   #isPaused = false;
+  /** Where the next dial goes. */
   #target: string;
   /** Best-effort frames of the server that were dropped, by cause (BEF-002). */
   readonly dropped = { notConnected: 0, stale: 0, malformed: 0 };
@@ -97,11 +98,6 @@ export class Connections {
     return this.#attempt?.id ?? null;
   }
 
-  /** Where the client dials next. */
-  get target(): string {
-    return this.#target;
-  }
-
   /** Attempts since a connection last stood. */
   get attempts(): number {
     return this.#backOff.attempts;
@@ -121,7 +117,6 @@ export class Connections {
     if (!this.#isStopped) return;
     this.#isStopped = this.#isIdle = false;
     this.#backOff.reset();
-    this.#target = this.#options.url;
     if (!this.#isPaused) this.#dial(0);
   }
 
@@ -346,6 +341,7 @@ export class Connections {
       throw new Violation(PROTOCOL_ERROR, "no secret, or a fresh session for a strict resume");
     }
     const old = this.#current;
+    this.#noteLife(now);
     if (welcome.resumed) {
       session.outbound.resume(welcome.received);
       session.begun?.inbound.told();
@@ -371,9 +367,9 @@ export class Connections {
   }
 
   /** SES-057, SES-061. */
-  #onGoAway(link: Link, { slot, deadline, url }: GoAway, now: number): void {
+  #onGoAway(link: Link, goAway: GoAway, now: number): void {
     if (link.role !== "current") return;
-    this.#leaving = { slot: now + slot, deadline: now + deadline, url };
+    this.#leaving = leavingOf(goAway, this.#leaving, now);
     this.#giveUpSwitch("the server is going away");
   }
 
@@ -449,7 +445,6 @@ export class Connections {
   #dialFailed(link: Link, cause: string): void {
     if (link !== this.#attempt) return;
     this.#attempt = null;
-    this.#target = this.#options.url;
     this.#attemptFailed(cause);
   }
 
@@ -485,13 +480,17 @@ export class Connections {
     this.#act(closeOf(CUT, "ping-timeout"));
   }
 
-  /** SES-058: not before the slot; then as soon as all is settled; at the latest at the deadline. */
+  /**
+   * SES-058: not before the slot; then as soon as all is settled; at the latest at the deadline. A server that asks
+   * each connection to leave is dialled no faster than one that closes each (LIM-016).
+   */
   #leaveWhenAsked(now: number): void {
     const leaving = this.#leaving;
     if (leaving === null || this.#attempt !== null) return;
     if (now < leaving.deadline && (now < leaving.slot || !this.session.isSettled)) return;
     this.#target = followed(this.#options.url, leaving.url);
-    this.#dial(0);
+    this.#noteLife(now);
+    this.#redial("at once", null);
   }
 
   /** SES-065. Without an answer the session ends with its credentials, and the next HELLO tells what is wrong. */
@@ -524,6 +523,8 @@ export class Connections {
     this.#links.set(link.id, link);
     this.#attempt = link;
     this.outputs.push({ kind: "dial", link: link.id, url: this.#target, delayMs, leastMs: asked(retryAfterMs), over });
+    // What a server told holds for one dial, whatever becomes of it (FRM-017).
+    this.#target = this.#options.url;
   }
 
   /** Dials again, unless an attempt is under way, or nothing asks for one. */
@@ -540,10 +541,15 @@ export class Connections {
 
   /** The session has no connection any more. */
   #leaveCurrent(now: number): void {
-    if (this.#current !== null && now - this.#current.since > LIVED_MS) this.#backOff.reset();
+    this.#noteLife(now);
     this.#current = null;
     this.#leaving = null;
     this.#giveUpSwitch("the connection ended");
+  }
+
+  /** LIM-008: a connection that has stood makes the attempts before it forgotten. */
+  #noteLife(now: number): void {
+    if (this.#current !== null && now - this.#current.since > LIVED_MS) this.#backOff.reset();
   }
 
   /** CLOSE wherever HELLO was sent; other connections are shut, and dials given up. */

@@ -1,6 +1,6 @@
 // One connection, as the session on the client sees it (session.md, "A connection, on the client").
 
-import type { Welcome } from "./frame.js";
+import type { GoAway, Welcome } from "./frame.js";
 import type { Heartbeat } from "./heartbeat.js";
 import { LatestVersions } from "./latest.js";
 import type { Limits } from "./limits.js";
@@ -24,9 +24,23 @@ export interface Link {
 
 /** A GOAWAY that was read, its times as moments of the clock. */
 export interface Leaving {
+  /** From then on as soon as all is settled; never before, since slots spread the clients. */
   readonly slot: number;
+  /** Then in any case. */
   readonly deadline: number;
   readonly url: string | null;
+  /** When the first one of the connection came. */
+  readonly since: number;
+}
+
+/** LIM-016: a later slot or deadline is taken for this, counted from the first GOAWAY of the connection. */
+const GO_AWAY_MAX_MS = 3_600_000;
+
+/** What a GOAWAY asks for, in place of the `former` one (SES-061). */
+export function leavingOf({ slot, deadline, url }: GoAway, former: Leaving | null, now: number): Leaving {
+  const since = former?.since ?? now;
+  const latest = Math.min(now + deadline, since + GO_AWAY_MAX_MS);
+  return { slot: Math.min(now + slot, latest), deadline: latest, url, since };
 }
 
 /** One that is to be dialled. */

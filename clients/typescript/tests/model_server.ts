@@ -27,6 +27,7 @@ export class ModelServer {
   /** PING is answered. */
   answers = true;
   alternatives: readonly Alternative[] = [];
+  pingInterval = 25_000;
 
   constructor(readonly send: (link: number, message: Message) => void) {}
 
@@ -76,7 +77,7 @@ export class ModelServer {
   #welcome(resumed: boolean, wanted: boolean): Welcome {
     return {
       kind: "WELCOME", v: 1, session: `s${this.#sessions}`, secret: resumed ? null : "k", resumed,
-      reason: wanted && !resumed ? "unknown" : null, received: this.#inbound.receipt, ping_interval: 25_000,
+      reason: wanted && !resumed ? "unknown" : null, received: this.#inbound.receipt, ping_interval: this.pingInterval,
       ping_timeout: 20_000, resume_window: 60_000, limits: DEFAULT_LIMITS, features: [], datagrams: "emulated", alternatives: this.alternatives,
     };
   }

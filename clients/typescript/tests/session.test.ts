@@ -426,6 +426,57 @@ test("from GOAWAY on events wait, and the client leaves at the slot and not befo
   assert.deepEqual(world.server.said, [1]);
 });
 
+test("a server that asks each connection to leave is dialled no faster than one that closes each", () => {
+  const world = new World(() => 1);
+  world.settle();
+  for (let times = 0; times < 3; times += 1) {
+    world.server.write(world.server.current, { kind: "GOAWAY", reason: "", slot: 0, deadline: 0, url: null });
+    world.settle();
+    world.client.tick(world.now);
+    world.act();
+    world.settle();
+  }
+  assert.deepEqual(world.dials.map(({ delayMs }) => delayMs), [0, 0, 500, 1_000]);
+  world.now += 10_001;
+  world.server.write(world.server.current, { kind: "GOAWAY", reason: "", slot: 0, deadline: 0, url: null });
+  world.settle();
+  world.client.tick(world.now);
+  world.act();
+  assert.equal(world.dials.at(-1)?.delayMs, 0, "the connection had stood");
+});
+
+test("a server that asks to be left in a thousand years is left within an hour of its first word", () => {
+  const world = new World();
+  world.settle();
+  const end = world.now + 3_600_000;
+  for (const _ of [1, 2]) {
+    world.server.write(world.server.current, { kind: "GOAWAY", reason: "", slot: Number.MAX_SAFE_INTEGER, deadline: Number.MAX_SAFE_INTEGER, url: null });
+    world.settle();
+    world.now += 1_000;
+  }
+  world.now = end - 1;
+  world.client.tick(world.now);
+  world.act();
+  world.settle();
+  assert.equal(world.dials.length, 1);
+  world.client.tick(end);
+  world.act();
+  assert.equal(world.dials.length, 2);
+});
+
+test("the URL of a CLOSE holds for the next dial alone, whatever becomes of it", () => {
+  const world = new World();
+  world.settle();
+  world.opens = false;
+  world.server.write(world.server.current, { ...closeWith(3600), url: "ws://host/elsewhere" });
+  world.settle();
+  const link = world.dials.at(-1)?.link ?? 0;
+  world.client.opened(link, world.now);
+  world.act();
+  world.cut(link);
+  assert.deepEqual(world.dials.map(({ url }) => url), ["ws://host/trunkline", "ws://host/elsewhere", "ws://host/trunkline"]);
+});
+
 test("a code that ends the session for good stops the client, and ends its sockets", () => {
   const world = new World();
   world.settle();

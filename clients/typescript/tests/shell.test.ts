@@ -169,3 +169,24 @@ test("names, keys and codes that would end the session are refused here", async 
   assert.equal(complaints.mock.callCount(), 3);
   client.close();
 });
+
+test("what a server says of its heartbeat, and a long patience with an answer, fit the timers of the platform", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const net = new Net();
+  net.server.pingInterval = Number.MAX_SAFE_INTEGER;
+  const client = net.connect();
+  const socket = client.socket();
+  await socket.ready;
+  net.server.refuses = true;
+  const delays: unknown[] = [];
+  const original = globalThis.setTimeout;
+  context.mock.method(globalThis, "setTimeout", (then: () => void, delay: number) => {
+    delays.push(delay);
+    return original(then, delay);
+  });
+  const ended = socket.emitWithAck(2 ** 31, "say", 1).catch(() => {});
+  client.probe();
+  assert.ok(delays.length > 0 && delays.every((delay) => typeof delay === "number" && delay < 2 ** 31), `${delays}`);
+  client.close();
+  await ended;
+});
