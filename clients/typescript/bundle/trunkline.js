@@ -671,6 +671,9 @@ var KINDS = {
 function isSequenced(frame) {
   return "seq" in frame;
 }
+function closeOf(code2, reason) {
+  return { kind: "CLOSE", code: code2, reason, retry_after: null, url: null, attach: null, data: null };
+}
 
 // src/message_pack.ts
 var Truncated = class extends Error {
@@ -1625,16 +1628,20 @@ var Heartbeat = class {
 };
 var Patience = class {
   #times = 1;
-  get times() {
+  #hasCounted = false;
+  /** A connection begins that waits so many times over. */
+  begin() {
+    this.#hasCounted = false;
     return this.#times;
   }
-  /** The watchdog ended a connection on which no new sequenced frame was counted. */
+  /** The watchdog ended the connection. */
   ranOut() {
-    this.#times = Math.min(2 * this.#times, MOST_PATIENCE);
+    if (!this.#hasCounted) this.#times = Math.min(2 * this.#times, MOST_PATIENCE);
   }
   /** A new sequenced frame was counted. */
   counted() {
     this.#times = 1;
+    this.#hasCounted = true;
   }
 };
 
@@ -2265,7 +2272,7 @@ var Connections = class {
     link.role = "current";
     link.since = now;
     link.welcome = welcome;
-    link.watchdog = new Heartbeat(welcome.ping_interval, welcome.ping_timeout, this.#patience.times, now);
+    link.watchdog = new Heartbeat(welcome.ping_interval, welcome.ping_timeout, this.#patience.begin(), now);
     this.#ping(link, now);
   }
   /** SES-057, SES-061. */
@@ -2448,6 +2455,7 @@ var Connections = class {
   }
   #stop(code2, reason, data) {
     this.#isStopped = true;
+    this.#isPaused = false;
     this.outputs.push({ kind: "stopped", code: code2, reason, data });
   }
   #close(link, code2, reason) {
@@ -2478,9 +2486,6 @@ var Connections = class {
     this.outputs.push({ kind: "send", link: link.id, message: this.#encoding.encode(frame) });
   }
 };
-function closeOf(code2, reason) {
-  return { kind: "CLOSE", code: code2, reason, retry_after: null, url: null, attach: null, data: null };
-}
 
 // src/dial.ts
 var HEAD_START_MS = 300;
@@ -2982,9 +2987,9 @@ var Socket = class {
   #answers;
   #ready;
   #onReattach = null;
-  /** The public id, once the socket is connected; it changes with the session. */
+  /** The public id while the socket is connected; it changes with the session. */
   id = null;
-  /** The id of the socket when it is connected. Rejects with `SocketEnded`. */
+  /** The id of the socket when it is connected, in the next session if its last one was lost. Rejects with `SocketEnded`. */
   get ready() {
     return this.#ready.promise;
   }
@@ -3051,6 +3056,12 @@ var Socket = class {
   connected(id) {
     this.id = id;
     this.#ready.resolve(id);
+  }
+  /** For the client: its session was lost. It is connected again in the next one, unless it is told that it has ended. */
+  sessionLost() {
+    if (this.id === null) return;
+    this.id = null;
+    this.#ready = deferred();
   }
   /** For the client: the socket is connected again, in this session. Ends when its hook has. */
   async reattached(session) {
@@ -3436,6 +3447,8 @@ var Client = class {
   #state = new Watched("connecting");
   #transport = new Watched(null);
   #roundTrip = new Watched(null);
+  #nextAttempt = new Watched(null);
+  #closed = null;
   #lostListeners = /* @__PURE__ */ new Set();
   #droppedListeners = /* @__PURE__ */ new Set();
   /** What the listeners of lost sessions are still doing. */
@@ -3471,6 +3484,18 @@ var Client = class {
   /** Calls `watcher` at every change of the state; what is returned ends that. */
   watch(watcher) {
     return this.#state.watch(watcher);
+  }
+  /** Why the client was closed, the last time it was; null before. */
+  get closed() {
+    return this.#closed;
+  }
+  /** The next attempt to connect, while the client waits for it; null while it does not. */
+  get nextAttempt() {
+    return this.#nextAttempt.value;
+  }
+  /** As `watch`, for `nextAttempt`. */
+  watchNextAttempt(watcher) {
+    return this.#nextAttempt.watch(watcher);
   }
   /** What the client is connected over; null while it has no connection. */
   get transport() {
@@ -3640,17 +3665,17 @@ var Client = class {
     switch (notice.kind) {
       case "began":
       case "resumed":
+        this.#nextAttempt.set(null);
         return this.#state.set("connected");
       case "detached":
         return this.#state.set("reconnecting");
       case "idle":
         return this.#state.set("idle");
       case "waiting":
+        this.#nextAttempt.set({ attempt: notice.attempt, delayMs: notice.delayMs, cause: notice.cause });
         return this.#state.set(this.#run.core.counts.connections > 0 ? "reconnecting" : "connecting");
       case "stopped":
-        this.#endWakes?.();
-        this.#endWakes = null;
-        return this.#state.set("closed");
+        return this.#stopped(notice);
       case "moved":
         this.#bestEffort.queue.clear();
         return this.#show();
@@ -3670,6 +3695,18 @@ var Client = class {
       default:
         return this.#hearSocket(notice);
     }
+  }
+  /** A handler may have begun anew what it has closed, before this is heard. */
+  #stopped({ code: code2, reason, data }) {
+    const { core } = this.#run;
+    if (core.isStopped) {
+      this.#endWakes?.();
+      this.#endWakes = null;
+    }
+    this.#nextAttempt.set(null);
+    this.#closed = { code: code2, reason, data };
+    this.#state.set("closed");
+    if (!core.isStopped && this.state === "closed") this.#state.set("connecting");
   }
   #hearSocket(notice) {
     switch (notice.kind) {
@@ -3694,6 +3731,7 @@ var Client = class {
     }
   }
   #lost(lost) {
+    for (const socket of this.#sockets.values()) socket.sessionLost();
     for (const ended of tell(this.#lostListeners, lost)) {
       if (!(ended instanceof Promise)) continue;
       const hook = ended.catch((error) => console.error("a listener failed", error)).finally(() => this.#hooks.delete(hook));

@@ -45,6 +45,25 @@ export interface CurrentTransport {
   readonly passedOver: string | null;
 }
 
+/** Why a client is closed. Text and data may be the server's: they are no markup (SEC-011). */
+export interface Closed {
+  /** 1000 if the application has closed it, 1001 if its page was left. */
+  readonly code: number;
+  readonly reason: string;
+  /** What the server's CLOSE brought along. */
+  readonly data: Value;
+}
+
+/** An attempt to connect that comes after a while. */
+export interface Attempt {
+  /** Since a connection last stood, from 1. */
+  readonly attempt: number;
+  /** How long after it was told the attempt begins. */
+  readonly delayMs: number;
+  /** What ended the last attempt or connection, for people. */
+  readonly cause: string;
+}
+
 /** A session was lost, with its events that may not have arrived. */
 export type SessionLost = Extract<Notice, { kind: "lost" }>;
 
@@ -97,6 +116,8 @@ export class Client {
   readonly #state = new Watched<State>("connecting");
   readonly #transport = new Watched<CurrentTransport | null>(null);
   readonly #roundTrip = new Watched<number | null>(null);
+  readonly #nextAttempt = new Watched<Attempt | null>(null);
+  #closed: Closed | null = null;
   readonly #lostListeners = new Set<(lost: SessionLost) => unknown>();
   readonly #droppedListeners = new Set<(dropped: EventsDropped) => unknown>();
   /** What the listeners of lost sessions are still doing. */
@@ -135,6 +156,21 @@ export class Client {
   /** Calls `watcher` at every change of the state; what is returned ends that. */
   watch(watcher: (state: State) => void): () => void {
     return this.#state.watch(watcher);
+  }
+
+  /** Why the client was closed, the last time it was; null before. */
+  get closed(): Closed | null {
+    return this.#closed;
+  }
+
+  /** The next attempt to connect, while the client waits for it; null while it does not. */
+  get nextAttempt(): Attempt | null {
+    return this.#nextAttempt.value;
+  }
+
+  /** As `watch`, for `nextAttempt`. */
+  watchNextAttempt(watcher: (attempt: Attempt | null) => void): () => void {
+    return this.#nextAttempt.watch(watcher);
   }
 
   /** What the client is connected over; null while it has no connection. */
@@ -322,17 +358,17 @@ export class Client {
     switch (notice.kind) {
       case "began":
       case "resumed":
+        this.#nextAttempt.set(null);
         return this.#state.set("connected");
       case "detached":
         return this.#state.set("reconnecting");
       case "idle":
         return this.#state.set("idle");
       case "waiting":
+        this.#nextAttempt.set({ attempt: notice.attempt, delayMs: notice.delayMs, cause: notice.cause });
         return this.#state.set(this.#run.core.counts.connections > 0 ? "reconnecting" : "connecting");
       case "stopped":
-        this.#endWakes?.();
-        this.#endWakes = null;
-        return this.#state.set("closed");
+        return this.#stopped(notice);
       case "moved":
         this.#bestEffort.queue.clear();
         return this.#show();
@@ -352,6 +388,19 @@ export class Client {
       default:
         return this.#hearSocket(notice);
     }
+  }
+
+  /** A handler may have begun anew what it has closed, before this is heard. */
+  #stopped({ code, reason, data }: Extract<Notice, { kind: "stopped" }>): void {
+    const { core } = this.#run;
+    if (core.isStopped) {
+      this.#endWakes?.();
+      this.#endWakes = null;
+    }
+    this.#nextAttempt.set(null);
+    this.#closed = { code, reason, data };
+    this.#state.set("closed");
+    if (!core.isStopped && this.state === "closed") this.#state.set("connecting");
   }
 
   #hearSocket(notice: Exclude<Notice, { kind: "began" | "resumed" | "idle" | "detached" | "stopped" | "round trip" | "switch failed" | "lost" | "dropped" }>): void {
@@ -378,6 +427,7 @@ export class Client {
   }
 
   #lost(lost: SessionLost): void {
+    for (const socket of this.#sockets.values()) socket.sessionLost();
     for (const ended of tell(this.#lostListeners, lost)) {
       if (!(ended instanceof Promise)) continue;
       const hook: Promise<unknown> = ended.catch((error: unknown) => console.error("a listener failed", error)).finally(() => this.#hooks.delete(hook));

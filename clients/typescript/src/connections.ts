@@ -7,7 +7,7 @@ import { asked, BackOff } from "./back_off.js";
 import { dispositionOf } from "./code.js";
 import { ask, type GiveCredentials, HELLO_BYTES } from "./credentials.js";
 import { type Encoding, type Message, sizeOf } from "./encoding.js";
-import { type Close, type Datagram, type Frame, type GoAway, isSequenced, type Latest, type Welcome } from "./frame.js";
+import { type Close, closeOf, type Datagram, type Frame, type GoAway, isSequenced, type Latest, type Welcome } from "./frame.js";
 import { HeaderError } from "./header_error.js";
 import { Heartbeat, Patience } from "./heartbeat.js";
 import type { Limits } from "./limits.js";
@@ -361,7 +361,7 @@ export class Connections {
     link.role = "current";
     link.since = now;
     link.welcome = welcome;
-    link.watchdog = new Heartbeat(welcome.ping_interval, welcome.ping_timeout, this.#patience.times, now);
+    link.watchdog = new Heartbeat(welcome.ping_interval, welcome.ping_timeout, this.#patience.begin(), now);
     // Measures the round trip.
     this.#ping(link, now);
   }
@@ -572,6 +572,8 @@ export class Connections {
 
   #stop(code: number, reason: string, data: Value): void {
     this.#isStopped = true;
+    // Nobody listens for the page's return any more, and whoever begins anew means it.
+    this.#isPaused = false;
     this.outputs.push({ kind: "stopped", code, reason, data });
   }
 
@@ -607,8 +609,4 @@ export class Connections {
   #write(link: Link, frame: Frame): void {
     this.outputs.push({ kind: "send", link: link.id, message: this.#encoding.encode(frame) });
   }
-}
-
-function closeOf(code: number, reason: string): Close {
-  return { kind: "CLOSE", code, reason, retry_after: null, url: null, attach: null, data: null };
 }

@@ -238,3 +238,8 @@ export const KINDS = {
 export function isSequenced(frame: Frame): frame is Sequenced {
   return "seq" in frame;
 }
+
+/** A CLOSE that says no more. */
+export function closeOf(code: number, reason: string): Close {
+  return { kind: "CLOSE", code, reason, retry_after: null, url: null, attach: null, data: null };
+}

@@ -56,18 +56,22 @@ export class Heartbeat {
 /** HBT-008: how many times over the watchdog waits, since a browser does not see parts of messages. */
 export class Patience {
   #times = 1;
+  #hasCounted = false;
 
-  get times(): number {
+  /** A connection begins that waits so many times over. */
+  begin(): number {
+    this.#hasCounted = false;
     return this.#times;
   }
 
-  /** The watchdog ended a connection on which no new sequenced frame was counted. */
+  /** The watchdog ended the connection. */
   ranOut(): void {
-    this.#times = Math.min(2 * this.#times, MOST_PATIENCE);
+    if (!this.#hasCounted) this.#times = Math.min(2 * this.#times, MOST_PATIENCE);
   }
 
   /** A new sequenced frame was counted. */
   counted(): void {
     this.#times = 1;
+    this.#hasCounted = true;
   }
 }

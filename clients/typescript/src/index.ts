@@ -4,7 +4,7 @@ export { TooManyAcks } from "./acks.js";
 export { fetchAlternatives } from "./alternatives.js";
 export { EventFailed, NoAnswer } from "./answers.js";
 export { type Drops, NoDatagrams } from "./best_effort.js";
-export { Client, type ClientOptions, connect, type CurrentTransport, type EventsDropped, type SessionLost, type State } from "./client.js";
+export { type Attempt, Client, type ClientOptions, type Closed, connect, type CurrentTransport, type EventsDropped, type SessionLost, type State } from "./client.js";
 export { type Encoding, JSON_ENCODING, MESSAGE_PACK, type Message } from "./encoding.js";
 export type { Alternative } from "./frame.js";
 export { DEFAULT_LIMITS, type Limits } from "./limits.js";

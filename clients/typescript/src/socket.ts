@@ -50,7 +50,7 @@ export class Socket implements Emitter, BestEffortEmitter {
   readonly #answers: Answers;
   #ready: { promise: Promise<string>; resolve: (id: string) => void; reject: (error: Error) => void };
   #onReattach: ReattachHook | null = null;
-  /** The public id, once the socket is connected; it changes with the session. */
+  /** The public id while the socket is connected; it changes with the session. */
   id: string | null = null;
 
   /** Use `Client.socket`. */
@@ -62,7 +62,7 @@ export class Socket implements Emitter, BestEffortEmitter {
     this.#ready = deferred();
   }
 
-  /** The id of the socket when it is connected. Rejects with `SocketEnded`. */
+  /** The id of the socket when it is connected, in the next session if its last one was lost. Rejects with `SocketEnded`. */
   get ready(): Promise<string> {
     return this.#ready.promise;
   }
@@ -141,6 +141,13 @@ export class Socket implements Emitter, BestEffortEmitter {
   connected(id: string): void {
     this.id = id;
     this.#ready.resolve(id);
+  }
+
+  /** For the client: its session was lost. It is connected again in the next one, unless it is told that it has ended. */
+  sessionLost(): void {
+    if (this.id === null) return;
+    this.id = null;
+    this.#ready = deferred();
   }
 
   /** For the client: the socket is connected again, in this session. Ends when its hook has. */

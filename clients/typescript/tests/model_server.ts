@@ -1,13 +1,13 @@
 // A server of one session at a time, for tests: it resumes, attaches `/`, and answers what asks for an ack.
 
 import { MESSAGE_PACK, type Message, sizeOf } from "../src/encoding.js";
-import { type Alternative, type Close, type Frame, type Hello, isSequenced, type Sequenced, type Welcome } from "../src/frame.js";
+import { type Alternative, type Close, closeOf, type Frame, type Hello, isSequenced, type Sequenced, type Welcome } from "../src/frame.js";
 import { Inbound } from "../src/inbound.js";
 import { DEFAULT_LIMITS } from "../src/limits.js";
 import { Outbound } from "../src/outbound.js";
 
 export function closeWith(code: number, attach: number | null = null): Close {
-  return { kind: "CLOSE", code, reason: "", retry_after: null, url: null, attach, data: null };
+  return { ...closeOf(code, ""), attach };
 }
 
 export class ModelServer {

@@ -76,8 +76,14 @@ test("a doubt asks once, and life ends it", () => {
 
 test("patience doubles with each connection that brought nothing, eightfold at most", () => {
   const patience = new Patience();
-  const times = Array.from({ length: 4 }, () => (patience.ranOut(), patience.times));
-  assert.deepEqual(times, [2, 4, 8, 8]);
+  const times = Array.from({ length: 5 }, () => {
+    const begun = patience.begin();
+    patience.ranOut();
+    return begun;
+  });
+  assert.deepEqual(times, [1, 2, 4, 8, 8]);
+  patience.begin();
   patience.counted();
-  assert.equal(patience.times, 1);
+  patience.ranOut();
+  assert.equal(patience.begin(), 1, "that connection had brought something");
 });

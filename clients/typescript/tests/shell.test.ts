@@ -8,7 +8,7 @@ import type { Message } from "../src/encoding.js";
 import { SwitchError } from "../src/switch.js";
 import type { Listener, Open } from "../src/transport/transport.js";
 import type { WakeEvent } from "../src/wake.js";
-import { ModelServer } from "./model_server.js";
+import { closeWith, ModelServer } from "./model_server.js";
 
 /** A server, and dialers that reach it at once. */
 class Net {
@@ -31,6 +31,18 @@ class Net {
   connect(options: ClientOptions = {}) {
     return connect("https://host.example", { dialers: { webtransport: this.open, websocket: this.open }, ...options });
   }
+}
+
+/** A client, and the events of its page. */
+function withPage(net: Net) {
+  const ears = new Set<(event: WakeEvent) => void>();
+  const client = net.connect({
+    wakes(listener) {
+      ears.add(listener);
+      return () => ears.delete(listener);
+    },
+  });
+  return { client, ears, hear: (event: WakeEvent) => ears.forEach((listener) => listener(event)) };
 }
 
 test("a transport that cannot even be begun is passed over", async () => {
@@ -73,14 +85,7 @@ test("a watcher or a listener that fails harms neither the client nor the others
 
 test("the events of a page reach the client, until it is closed and again after it was begun anew", async () => {
   const net = new Net();
-  const ears = new Set<(event: WakeEvent) => void>();
-  const client = net.connect({
-    wakes(listener) {
-      ears.add(listener);
-      return () => ears.delete(listener);
-    },
-  });
-  const hear = (event: WakeEvent) => ears.forEach((listener) => listener(event));
+  const { client, ears, hear } = withPage(net);
   await client.socket().ready;
   hear("put away");
   assert.deepEqual([client.state, client.transport, net.closed], ["reconnecting", null, ["abort"]]);
@@ -189,4 +194,62 @@ test("what a server says of its heartbeat, and a long patience with an answer, f
   assert.ok(delays.length > 0 && delays.every((delay) => typeof delay === "number" && delay < 2 ** 31), `${delays}`);
   client.close();
   await ended;
+});
+
+test("a client that is closed while its page is put away can begin again", async () => {
+  const net = new Net();
+  const { client, hear } = withPage(net);
+  await client.socket().ready;
+  hear("put away");
+  client.close();
+  client.start();
+  assert.notEqual(await client.socket().ready, "");
+  client.close();
+});
+
+test("a client that a handler closes and begins anew is not closed, and hears of its page", async () => {
+  const net = new Net();
+  const { client, ears } = withPage(net);
+  const socket = client.socket();
+  await socket.ready;
+  const again = new Promise((resolve) => socket.on("again", () => {
+    client.close();
+    client.start();
+    resolve(client.socket().ready);
+  }));
+  net.server.outbound.push({ kind: "EVENT", ns: "/", ack_id: null, event: "again", args: [] });
+  net.server.flush();
+  await again;
+  assert.deepEqual([client.state, ears.size], ["connected", 1]);
+  client.close();
+});
+
+test("why the client is closed is told, and so is why it waits", async () => {
+  const net = new Net();
+  const client = net.connect();
+  const causes: (string | undefined)[] = [];
+  client.watchNextAttempt((attempt) => causes.push(attempt?.cause));
+  await client.socket().ready;
+  net.server.write(net.server.current, { ...closeWith(3600), reason: "too slow" });
+  await new Promise<void>((resolve) => client.watch((state) => state === "reconnecting" && resolve()));
+  client.probe();
+  await new Promise<void>((resolve) => client.watch((state) => state === "connected" && resolve()));
+  net.server.write(net.server.current, { ...closeWith(3002), reason: "unauthorized", data: { needs: "token" } });
+  await new Promise<void>((resolve) => client.watch((state) => state === "closed" && resolve()));
+  assert.deepEqual(causes, ["too slow", undefined]);
+  assert.deepEqual(client.closed, { code: 3002, reason: "unauthorized", data: { needs: "token" } });
+});
+
+test("a socket whose session was lost has no id until it is connected in the next one", async () => {
+  const net = new Net();
+  const client = net.connect();
+  const socket = client.socket();
+  const first = socket.ready;
+  await first;
+  const next = new Promise((resolve) => client.onLost(() => resolve([socket.id, socket.ready === first, socket.ready])));
+  net.server.forgets = true;
+  net.listeners.at(-1)?.onClosed(null, "");
+  const [id, isSame, ready] = await next as [unknown, boolean, Promise<string>];
+  assert.deepEqual([id, isSame, await ready], [null, false, socket.id]);
+  client.close();
 });
