@@ -77,6 +77,78 @@ function followed(current, told2) {
   return (told2 === null ? null : movedTo(current, told2)) ?? current;
 }
 
+// src/dial.ts
+var HEAD_START_MS = 300;
+var DIAL_TIMEOUT_MS = 1e4;
+var Race = class {
+  orders = [];
+  #runners;
+  #timeoutMs;
+  outcome = null;
+  constructor(candidates, timeoutMs, now) {
+    this.#timeoutMs = timeoutMs;
+    this.#runners = candidates.map((candidate) => ({ candidate, state: "waiting", since: now, cause: "" }));
+    if (candidates.length === 0) this.outcome = { kind: "lost", cause: "no transport to dial with" };
+    else this.#begin(0, now);
+  }
+  /** When `tick` is to be called next. */
+  get deadline() {
+    if (this.outcome !== null) return null;
+    const dialling = this.#runners.filter(({ state }) => state === "dialling").map(({ since }) => since);
+    const times = dialling.map((since) => since + this.#timeoutMs);
+    if (this.#runners.some(({ state }) => state === "waiting")) times.push(Math.max(...dialling) + HEAD_START_MS);
+    return Math.min(...times);
+  }
+  tick(now) {
+    for (const [at, runner] of this.#runners.entries()) {
+      if (this.outcome !== null) return;
+      if (runner.state !== "dialling" || now < runner.since + this.#timeoutMs) continue;
+      this.orders.push({ kind: "give up", runner: at });
+      this.failed(at, `no connection within ${this.#timeoutMs} ms`, now);
+    }
+    const newest = Math.max(...this.#runners.filter(({ state }) => state === "dialling").map(({ since }) => since));
+    if (this.outcome === null && now >= newest + HEAD_START_MS) this.#beginNext(now);
+  }
+  /** A transport is open. The others are given up without a word. */
+  opened(at) {
+    const runner = this.#runners[at];
+    if (this.outcome !== null || runner?.state !== "dialling") return;
+    this.giveUp(at);
+    const [first] = this.#runners;
+    const passedOver = first === runner || first === void 0 ? null : told(first, first.state === "failed" ? first.cause : `no connection within ${HEAD_START_MS} ms`);
+    this.outcome = { kind: "won", runner: at, candidate: runner.candidate, passedOver };
+  }
+  /** A transport could not be opened. */
+  failed(at, cause, now) {
+    const runner = this.#runners[at];
+    if (this.outcome !== null || runner?.state !== "dialling") return;
+    Object.assign(runner, { state: "failed", cause });
+    if (this.#runners.some(({ state }) => state === "dialling") || this.#beginNext(now)) return;
+    this.outcome = { kind: "lost", cause: this.#runners.map((each) => told(each, each.cause)).join("; ") };
+  }
+  /** All dials are given up, but this one. */
+  giveUp(but = -1) {
+    for (const [at, { state }] of this.#runners.entries()) {
+      if (at !== but && state === "dialling") this.orders.push({ kind: "give up", runner: at });
+    }
+  }
+  /** Whether there was one to begin. */
+  #beginNext(now) {
+    const next = this.#runners.findIndex(({ state }) => state === "waiting");
+    if (next >= 0) this.#begin(next, now);
+    return next >= 0;
+  }
+  #begin(at, now) {
+    const runner = this.#runners[at];
+    if (runner === void 0) return;
+    Object.assign(runner, { state: "dialling", since: now });
+    this.orders.push({ kind: "open", runner: at, candidate: runner.candidate });
+  }
+};
+function told({ candidate }, cause) {
+  return cause === "" ? `${candidate.transport}: no connection` : `${candidate.transport}: ${cause}`;
+}
+
 // src/header_error.ts
 var HeaderError = class extends Error {
   constructor(headerCause) {
@@ -580,10 +652,29 @@ function inner(map) {
 }
 
 // src/alternatives.ts
+var ANSWER_BYTES = 65536;
 async function fetchAlternatives(url) {
-  const answer = await fetch(webSocketUrl(url).replace(/^ws/, "http"), { cache: "no-store" });
+  const asked2 = webSocketUrl(url).replace(/^ws/, "http");
+  const answer = await fetch(asked2, { cache: "no-store", redirect: "error", signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) });
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-  return readAlternatives(await answer.text());
+  return readAlternatives(await textOf(answer));
+}
+async function textOf({ body }) {
+  if (body === null) return "";
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let text2 = "";
+  let size = 0;
+  for (; ; ) {
+    const { done, value } = await reader.read();
+    if (done) return text2;
+    size += value.length;
+    if (size > ANSWER_BYTES) {
+      await reader.cancel();
+      throw new Error(`the server's answer has more than ${ANSWER_BYTES} bytes`);
+    }
+    text2 += decoder.decode(value, { stream: true });
+  }
 }
 
 // src/timer.ts
@@ -2487,78 +2578,6 @@ var Connections = class {
   }
 };
 
-// src/dial.ts
-var HEAD_START_MS = 300;
-var DIAL_TIMEOUT_MS = 1e4;
-var Race = class {
-  orders = [];
-  #runners;
-  #timeoutMs;
-  outcome = null;
-  constructor(candidates, timeoutMs, now) {
-    this.#timeoutMs = timeoutMs;
-    this.#runners = candidates.map((candidate) => ({ candidate, state: "waiting", since: now, cause: "" }));
-    if (candidates.length === 0) this.outcome = { kind: "lost", cause: "no transport to dial with" };
-    else this.#begin(0, now);
-  }
-  /** When `tick` is to be called next. */
-  get deadline() {
-    if (this.outcome !== null) return null;
-    const dialling = this.#runners.filter(({ state }) => state === "dialling").map(({ since }) => since);
-    const times = dialling.map((since) => since + this.#timeoutMs);
-    if (this.#runners.some(({ state }) => state === "waiting")) times.push(Math.max(...dialling) + HEAD_START_MS);
-    return Math.min(...times);
-  }
-  tick(now) {
-    for (const [at, runner] of this.#runners.entries()) {
-      if (this.outcome !== null) return;
-      if (runner.state !== "dialling" || now < runner.since + this.#timeoutMs) continue;
-      this.orders.push({ kind: "give up", runner: at });
-      this.failed(at, `no connection within ${this.#timeoutMs} ms`, now);
-    }
-    const newest = Math.max(...this.#runners.filter(({ state }) => state === "dialling").map(({ since }) => since));
-    if (this.outcome === null && now >= newest + HEAD_START_MS) this.#beginNext(now);
-  }
-  /** A transport is open. The others are given up without a word. */
-  opened(at) {
-    const runner = this.#runners[at];
-    if (this.outcome !== null || runner?.state !== "dialling") return;
-    this.giveUp(at);
-    const [first] = this.#runners;
-    const passedOver = first === runner || first === void 0 ? null : told(first, first.state === "failed" ? first.cause : `no connection within ${HEAD_START_MS} ms`);
-    this.outcome = { kind: "won", runner: at, candidate: runner.candidate, passedOver };
-  }
-  /** A transport could not be opened. */
-  failed(at, cause, now) {
-    const runner = this.#runners[at];
-    if (this.outcome !== null || runner?.state !== "dialling") return;
-    Object.assign(runner, { state: "failed", cause });
-    if (this.#runners.some(({ state }) => state === "dialling") || this.#beginNext(now)) return;
-    this.outcome = { kind: "lost", cause: this.#runners.map((each) => told(each, each.cause)).join("; ") };
-  }
-  /** All dials are given up, but this one. */
-  giveUp(but = -1) {
-    for (const [at, { state }] of this.#runners.entries()) {
-      if (at !== but && state === "dialling") this.orders.push({ kind: "give up", runner: at });
-    }
-  }
-  /** Whether there was one to begin. */
-  #beginNext(now) {
-    const next = this.#runners.findIndex(({ state }) => state === "waiting");
-    if (next >= 0) this.#begin(next, now);
-    return next >= 0;
-  }
-  #begin(at, now) {
-    const runner = this.#runners[at];
-    if (runner === void 0) return;
-    Object.assign(runner, { state: "dialling", since: now });
-    this.orders.push({ kind: "open", runner: at, candidate: runner.candidate });
-  }
-};
-function told({ candidate }, cause) {
-  return cause === "" ? `${candidate.transport}: no connection` : `${candidate.transport}: ${cause}`;
-}
-
 // src/switch.ts
 var UPGRADE_BASE_MS = 1e3;
 var UPGRADE_CAP_MS = 3e5;
@@ -3201,6 +3220,7 @@ var Connection = class {
   #listener;
   #writer = null;
   #isOver = false;
+  #closeCode = 0;
   datagrams = null;
   buffered = 0;
   constructor({ url, hashes }, listener) {
@@ -3222,12 +3242,18 @@ var Connection = class {
   }
   /** After what was sent has left the stream. CLOSE in band is what counts (TRN-024), if it is not overtaken. */
   close(code2) {
-    const end = () => this.#transport.close({ closeCode: code2, reason: "" });
+    this.#closeCode = code2;
+    const end = () => this.#end();
     if (this.#writer === null) end();
     else this.#writer.close().then(end, end);
   }
   abort() {
-    this.#transport.close();
+    this.#closeCode = 0;
+    this.#end();
+  }
+  /** Nothing happens to one that has ended already. */
+  #end() {
+    this.#transport.close({ closeCode: this.#closeCode, reason: "" });
   }
   async #run() {
     await this.#transport.ready;
@@ -3250,10 +3276,11 @@ var Connection = class {
       return !messages.isTooLarge;
     });
   }
-  /** TRN-023: the end of the channel is a cut, whatever the stack says. */
+  /** TRN-023: the end of the channel is a cut, whatever the stack says. The rest of the connection ends with it. */
   #over(cause) {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#end();
     this.#listener.onClosed(null, cause instanceof Error ? cause.message : "");
   }
 };

@@ -13,6 +13,7 @@ class Connection implements Transport {
   readonly #listener: Listener;
   #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
   #isOver = false;
+  #closeCode = 0;
   datagrams: DatagramChannel | null = null;
   buffered = 0;
 
@@ -37,14 +38,21 @@ class Connection implements Transport {
 
   /** After what was sent has left the stream. CLOSE in band is what counts (TRN-024), if it is not overtaken. */
   close(code: number): void {
-    const end = () => this.#transport.close({ closeCode: code, reason: "" });
+    this.#closeCode = code;
+    const end = () => this.#end();
     if (this.#writer === null) end();
     else this.#writer.close().then(end, end);
   }
 
   abort(): void {
     // Without a code of ours: a server may take one for CLOSE.
-    this.#transport.close();
+    this.#closeCode = 0;
+    this.#end();
+  }
+
+  /** Nothing happens to one that has ended already. */
+  #end(): void {
+    this.#transport.close({ closeCode: this.#closeCode, reason: "" });
   }
 
   async #run(): Promise<void> {
@@ -70,10 +78,11 @@ class Connection implements Transport {
     });
   }
 
-  /** TRN-023: the end of the channel is a cut, whatever the stack says. */
+  /** TRN-023: the end of the channel is a cut, whatever the stack says. The rest of the connection ends with it. */
   #over(cause: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#end();
     this.#listener.onClosed(null, cause instanceof Error ? cause.message : "");
   }
 }
