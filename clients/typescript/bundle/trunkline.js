@@ -332,7 +332,6 @@ function readNamespace(text2) {
 var NotJson = class extends Error {
 };
 var NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
-var STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 var SPACE = /[ \t\n\r]*/y;
 var LITERALS = /* @__PURE__ */ new Map([["true", true], ["false", false], ["null", null]]);
 function read(text2) {
@@ -399,12 +398,25 @@ var Parser = class {
     this.#position = NUMBER.lastIndex;
     return number(found[0], found[1] === void 0 && found[2] === void 0);
   }
+  /** Not by a regular expression, whose stack a very long text overflows. */
   #string() {
-    STRING.lastIndex = this.#position;
-    const found = STRING.exec(this.#text);
-    if (found === null) return void 0;
-    this.#position = STRING.lastIndex;
-    return JSON.parse(found[0]);
+    const start = this.#position;
+    if (!this.#text.startsWith('"', start)) return void 0;
+    let end = this.#text.indexOf('"', start + 1);
+    while (end >= 0 && this.#isEscaped(end)) end = this.#text.indexOf('"', end + 1);
+    if (end < 0) throw new NotJson();
+    this.#position = end + 1;
+    try {
+      return JSON.parse(this.#text.slice(start, end + 1));
+    } catch {
+      throw new NotJson();
+    }
+  }
+  /** Whether an odd number of backslashes stands ahead. */
+  #isEscaped(at) {
+    let first = at;
+    while (this.#text[first - 1] === "\\") first -= 1;
+    return (at - first) % 2 === 1;
   }
   #skip(token) {
     if (!this.#text.startsWith(token, this.#position)) return false;

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JSON_ENCODING, MESSAGE_PACK } from "../src/encoding.js";
 import type { Event } from "../src/frame.js";
+import { HeaderError } from "../src/header_error.js";
 import { copied, type Value } from "../src/value.js";
 
 const ENCODINGS = [MESSAGE_PACK, JSON_ENCODING];
@@ -57,4 +58,13 @@ test("what is sent does not change with what the application does to it afterwar
   original.list.push(2);
   bytes[0] = 9;
   assert.deepEqual(copy, { list: [1, { key: "a" }], bytes: Uint8Array.of(1) });
+});
+
+test("a text of 16 MiB is read, and one that does not end is not JSON", () => {
+  const long = "x".repeat(16 * 1_048_576);
+  const frame = JSON_ENCODING.decode(`[20,1,null,null,"e",["${long}"]]`) as Event;
+  assert.equal(frame.args[0], long);
+  for (const text of ['["a', '["a\\"]', '["a\\\\"b"]', '["\n"]', '["\\x"]']) {
+    assert.throws(() => JSON_ENCODING.decode(text), (error) => error instanceof HeaderError && error.headerCause === "not-json");
+  }
 });
