@@ -485,11 +485,23 @@ var LEAST = {
   latest_keys: 1
 };
 var MOST = 4294967295;
+var DEEPEST = 1e3;
 var LIMIT_KEYS = Object.keys(DEFAULT_LIMITS);
 function bounded(limits) {
-  const within = { ...limits };
-  for (const key of LIMIT_KEYS) within[key] = Math.min(Math.max(limits[key], LEAST[key]), MOST);
-  return within;
+  const within2 = { ...limits };
+  for (const key of LIMIT_KEYS) within2[key] = Math.min(Math.max(limits[key], LEAST[key]), MOST);
+  return within2;
+}
+function ownLimits(told2 = {}) {
+  const limits = { ...DEFAULT_LIMITS };
+  for (const key of LIMIT_KEYS) {
+    limits[key] = within(`limits.${key}`, told2[key] ?? DEFAULT_LIMITS[key], LEAST[key], key === "depth" ? DEEPEST : MOST);
+  }
+  return limits;
+}
+function within(name, value, least, most) {
+  if (!Number.isInteger(value) || value < least || value > most) throw new RangeError(`${name} is ${value}, and may be ${least} to ${most}`);
+  return value;
 }
 
 // src/map.ts
@@ -3505,9 +3517,11 @@ var Client = class {
     this.#bestEffort = new BestEffort(encoding);
     this.#dialers = options.dialers ?? platformDialers();
     this.#wakes = options.wakes ?? pageWakes;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#limits = ownLimits(options.limits);
     this.#run = new Run(encoding, {
       ...options,
+      queueEvents: within("queueEvents", options.queueEvents ?? QUEUE_EVENTS, 0, Number.MAX_SAFE_INTEGER),
+      dialTimeoutMs: within("dialTimeoutMs", options.dialTimeoutMs ?? DIAL_TIMEOUT_MS, 1, LONGEST_TIMER_MS),
       url: webSocketUrl(url),
       agent,
       auth: credentialsOf(auth),

@@ -4,11 +4,13 @@ import { webSocketUrl } from "./address.js";
 import { Answers } from "./answers.js";
 import { BestEffort, type Delivery, datagramBytes } from "./best_effort.js";
 import { credentialsOf } from "./credentials.js";
+import { DIAL_TIMEOUT_MS } from "./dial.js";
 import { type Encoding, MESSAGE_PACK } from "./encoding.js";
 import { isName } from "./fields.js";
 import type { Alternative, Datagram, Datagrams, Latest } from "./frame.js";
-import { DEFAULT_LIMITS, type Limits } from "./limits.js";
+import { type Limits, ownLimits, within } from "./limits.js";
 import type { Notice } from "./notices.js";
+import { QUEUE_EVENTS } from "./outbound.js";
 import { type DialOrder, Run, type RunNotice } from "./run.js";
 import type { Queueing } from "./session.js";
 import { Socket } from "./socket.js";
@@ -81,7 +83,7 @@ export interface ClientOptions extends Queueing {
   readonly auth?: Value | (() => Value);
   /** MessagePack by default. JSON is for WebSocket alone. */
   readonly encoding?: Encoding;
-  /** What differs from the default limits. */
+  /** What differs from the default limits: see protocol/limits.md for the least of each; `depth` is 1,000 at most. */
   readonly limits?: Partial<Limits>;
   /** How often the server is asked to send a PING, milliseconds; it keeps to its own bounds. Default: as the server likes. */
   readonly pingIntervalMs?: number;
@@ -89,7 +91,7 @@ export interface ClientOptions extends Queueing {
   readonly agent?: string;
   /** Where the server's other transports are, known before it tells: see `fetchAlternatives`. */
   readonly alternatives?: readonly Alternative[];
-  /** How long one dial may take, milliseconds. Default: 10,000. */
+  /** How long one dial may take, whole milliseconds from 1 on. Default: 10,000. */
   readonly dialTimeoutMs?: number;
   /** What opens connections. Default: what the platform has. */
   readonly dialers?: Dialers;
@@ -97,7 +99,7 @@ export interface ClientOptions extends Queueing {
   readonly wakes?: Wakes;
 }
 
-/** Begins a session with the server at `url` (ws, wss, http or https). Throws `TypeError` for another URL, and for `auth` that is no value. */
+/** Begins a session with the server at `url` (ws, wss, http or https). Throws `TypeError` for another URL, and for `auth` that is no value; `RangeError` for a setting out of its range. */
 export function connect(url: string, options: ClientOptions = {}): Client {
   return new Client(url, options);
 }
@@ -136,9 +138,11 @@ export class Client {
     this.#bestEffort = new BestEffort(encoding);
     this.#dialers = options.dialers ?? platformDialers();
     this.#wakes = options.wakes ?? pageWakes;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#limits = ownLimits(options.limits);
     this.#run = new Run(encoding, {
       ...options,
+      queueEvents: within("queueEvents", options.queueEvents ?? QUEUE_EVENTS, 0, Number.MAX_SAFE_INTEGER),
+      dialTimeoutMs: within("dialTimeoutMs", options.dialTimeoutMs ?? DIAL_TIMEOUT_MS, 1, LONGEST_TIMER_MS),
       url: webSocketUrl(url),
       agent,
       auth: credentialsOf(auth),

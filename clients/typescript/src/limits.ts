@@ -45,6 +45,8 @@ export const LEAST: Limits = {
 };
 
 const MOST = 4_294_967_295;
+/** Values are read and copied by functions that call themselves: a client takes no deeper ones, whatever it is told. */
+const DEEPEST = 1_000;
 
 export const LIMIT_KEYS = Object.keys(DEFAULT_LIMITS) as readonly (keyof Limits)[];
 
@@ -53,4 +55,19 @@ export function bounded(limits: Limits): Limits {
   const within: Record<keyof Limits, number> = { ...limits };
   for (const key of LIMIT_KEYS) within[key] = Math.min(Math.max(limits[key], LEAST[key]), MOST);
   return within;
+}
+
+/** What a client takes and keeps: the defaults, and what differs. Throws `RangeError` for what no peer may tell (LIM-001). */
+export function ownLimits(told: Partial<Limits> = {}): Limits {
+  const limits: Record<keyof Limits, number> = { ...DEFAULT_LIMITS };
+  for (const key of LIMIT_KEYS) {
+    limits[key] = within(`limits.${key}`, told[key] ?? DEFAULT_LIMITS[key], LEAST[key], key === "depth" ? DEEPEST : MOST);
+  }
+  return limits;
+}
+
+/** A setting that is a whole number. Throws `RangeError`. */
+export function within(name: string, value: number, least: number, most: number): number {
+  if (!Number.isInteger(value) || value < least || value > most) throw new RangeError(`${name} is ${value}, and may be ${least} to ${most}`);
+  return value;
 }

@@ -253,3 +253,11 @@ test("a socket whose session was lost has no id until it is connected in the nex
   assert.deepEqual([id, isSame, await ready], [null, false, socket.id]);
   client.close();
 });
+
+test("settings out of their range are refused, with the range", () => {
+  const net = new Net();
+  assert.throws(() => net.connect({ limits: { inbound: 1_000 } }), /limits.inbound is 1000, and may be 16384 to 4294967295/);
+  assert.throws(() => net.connect({ limits: { depth: 1_001 } }), RangeError);
+  assert.throws(() => net.connect({ dialTimeoutMs: Number.NaN }), RangeError);
+  assert.throws(() => net.connect({ queueEvents: -1 }), RangeError);
+});
