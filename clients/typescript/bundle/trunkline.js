@@ -1792,6 +1792,10 @@ function newLink(id, over, limits) {
   const versions = new LatestVersions(limits.latest_keys);
   return { id, role: "dialling", resumes: false, strict: false, over, since: 0, watchdog: null, pinged: null, versions, welcome: null };
 }
+var REFUSALS = ["unknown", "expired", "overflow", "encoding", "moved"];
+function refusalOf({ reason }) {
+  return reason !== null && REFUSALS.includes(reason) ? reason : "unknown";
+}
 
 // src/session.ts
 var NOT_CONNECTED = 3010;
@@ -2375,7 +2379,7 @@ var Connections = class {
       this.outputs.push({ kind: "resumed", session: welcome.session });
     } else {
       if (old !== null) this.#close(old, NORMAL, "");
-      if (link.resumes) session.lose(null, welcome.reason ?? "unknown", true);
+      if (link.resumes) session.lose(null, refusalOf(welcome), true);
       session.begin(welcome, secret ?? "");
       this.outputs.push({ kind: "began", session: welcome.session, reason: welcome.reason });
     }
@@ -3026,6 +3030,7 @@ var Socket = class {
   #session;
   #act;
   #sendBestEffort;
+  /** By event, with whether it is for the next one alone. */
   #handlers = /* @__PURE__ */ new Map();
   #answers;
   #ready;
@@ -3036,20 +3041,18 @@ var Socket = class {
   get ready() {
     return this.#ready.promise;
   }
-  /** Calls `handler` for every such event, the best-effort ones too. */
+  /**
+   * Calls `handler` for every such event, the best-effort ones too. Handlers begin in the order in which events came,
+   * and none waits for the one before it to end: what must wait, waits for itself. A handler counts once for an event.
+   */
   on(event, handler) {
-    const handlers = this.#handlers.get(event) ?? /* @__PURE__ */ new Set();
-    this.#handlers.set(event, handlers.add(handler));
-    return this;
+    return this.#listen(event, handler, false);
   }
   /** As `on`, for the next such event alone. */
   once(event, handler) {
-    const only = (...args) => {
-      this.off(event, only);
-      return handler(...args);
-    };
-    return this.on(event, only);
+    return this.#listen(event, handler, true);
   }
+  /** Ends `on` and `once`. */
   off(event, handler) {
     const handlers = this.#handlers.get(event);
     handlers?.delete(handler);
@@ -3129,7 +3132,15 @@ var Socket = class {
   take(event, args, due) {
     const handlers = [...this.#handlers.get(event) ?? []];
     if (handlers.length === 0 && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
-    for (const handler of handlers) void this.#run(handler, args, due);
+    for (const [handler, isOnce] of handlers) {
+      if (isOnce) this.off(event, handler);
+      void this.#run(handler, args, due);
+    }
+  }
+  #listen(event, handler, isOnce) {
+    const handlers = this.#handlers.get(event) ?? /* @__PURE__ */ new Map();
+    this.#handlers.set(event, handlers.set(handler, isOnce));
+    return this;
   }
   /** The first handler that ends gives the answer. An error that is not meant for the server stays here. */
   async #run(handler, args, due) {
@@ -3627,7 +3638,10 @@ var Client = class {
     this.#run.start(performance.now());
     this.#act();
   }
-  /** Ends the session. */
+  /**
+   * Ends the session at once. What has not left is not sent any more; `onLost` has it. Whoever waits for an answer is
+   * told that the session is lost.
+   */
   close() {
     this.#run.end(performance.now());
     this.#act();
@@ -3660,10 +3674,11 @@ var Client = class {
       case "open":
         return this.#open(output.dial, output.candidate);
       case "send":
-        return this.#transports.get(output.dial)?.send(output.message);
+        return this.#send(output.dial, output.message);
       case "shut":
+        if (!this.#transports.has(output.dial)) return;
         this.#transports.get(output.dial)?.close(output.code, output.reason);
-        this.#closing.set(output.dial, setTimeout(() => this.#gone(output.dial), CLOSING_MS2));
+        this.#closing.set(output.dial, setTimeout(() => this.#cut(output.dial, "it did not close in time"), CLOSING_MS2));
         return;
       case "drop":
         this.#transports.get(output.dial)?.abort();
@@ -3701,11 +3716,19 @@ var Client = class {
       queueMicrotask(closed2(null, error instanceof Error ? error.message : String(error)));
     }
   }
-  /** It did not end in time. */
-  #gone(dial) {
+  /** A connection that nobody reads must not keep what is answered to its PINGs, for one, without bound (LIM-006). */
+  #send(dial, message) {
+    const transport = this.#transports.get(dial);
+    transport?.send(message);
+    const { replay, frame } = this.#limits;
+    const most = 4 * replay + frame;
+    if (transport !== void 0 && transport.buffered > most) this.#cut(dial, `the server does not read: more than ${most} bytes wait for it`);
+  }
+  /** Given up, as if it had been cut. */
+  #cut(dial, cause) {
     this.#transports.get(dial)?.abort();
     this.#forget(dial);
-    this.#run.closed(dial, null, "", performance.now());
+    this.#run.closed(dial, null, cause, performance.now());
     this.#act();
   }
   /** Its timer goes with it, and nothing that it tells is heard. */

@@ -5,7 +5,7 @@ import { Answers } from "./answers.js";
 import { BestEffort, type Delivery, datagramBytes } from "./best_effort.js";
 import { credentialsOf } from "./credentials.js";
 import { DIAL_TIMEOUT_MS } from "./dial.js";
-import { type Encoding, MESSAGE_PACK } from "./encoding.js";
+import { type Encoding, MESSAGE_PACK, type Message } from "./encoding.js";
 import { isName } from "./fields.js";
 import type { Alternative, Datagram, Datagrams, Latest } from "./frame.js";
 import { type Limits, ownLimits, within } from "./limits.js";
@@ -265,7 +265,10 @@ export class Client {
     this.#act();
   }
 
-  /** Ends the session. */
+  /**
+   * Ends the session at once. What has not left is not sent any more; `onLost` has it. Whoever waits for an answer is
+   * told that the session is lost.
+   */
   close(): void {
     this.#run.end(performance.now());
     this.#act();
@@ -300,10 +303,11 @@ export class Client {
       case "open":
         return this.#open(output.dial, output.candidate);
       case "send":
-        return this.#transports.get(output.dial)?.send(output.message);
+        return this.#send(output.dial, output.message);
       case "shut":
+        if (!this.#transports.has(output.dial)) return;
         this.#transports.get(output.dial)?.close(output.code, output.reason);
-        this.#closing.set(output.dial, setTimeout(() => this.#gone(output.dial), CLOSING_MS));
+        this.#closing.set(output.dial, setTimeout(() => this.#cut(output.dial, "it did not close in time"), CLOSING_MS));
         return;
       case "drop":
         this.#transports.get(output.dial)?.abort();
@@ -343,11 +347,21 @@ export class Client {
     }
   }
 
-  /** It did not end in time. */
-  #gone(dial: number): void {
+  /** A connection that nobody reads must not keep what is answered to its PINGs, for one, without bound (LIM-006). */
+  #send(dial: number, message: Message): void {
+    const transport = this.#transports.get(dial);
+    transport?.send(message);
+    const { replay, frame } = this.#limits;
+    // What is replayed at once, answers beyond the window, and as much again for what has no number.
+    const most = 4 * replay + frame;
+    if (transport !== undefined && transport.buffered > most) this.#cut(dial, `the server does not read: more than ${most} bytes wait for it`);
+  }
+
+  /** Given up, as if it had been cut. */
+  #cut(dial: number, cause: string): void {
     this.#transports.get(dial)?.abort();
     this.#forget(dial);
-    this.#run.closed(dial, null, "", performance.now());
+    this.#run.closed(dial, null, cause, performance.now());
     this.#act();
   }
 

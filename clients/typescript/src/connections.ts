@@ -11,7 +11,7 @@ import { type Close, closeOf, type Datagram, type Frame, type GoAway, isSequence
 import { HeaderError } from "./header_error.js";
 import { Heartbeat, Patience } from "./heartbeat.js";
 import type { Limits } from "./limits.js";
-import { type Leaving, leavingOf, type Link, newLink } from "./link.js";
+import { type Leaving, leavingOf, type Link, newLink, refusalOf } from "./link.js";
 import type { Output } from "./notices.js";
 import { type Queueing, Session } from "./session.js";
 import type { TransportKind } from "./transport/transport.js";
@@ -349,7 +349,7 @@ export class Connections {
       this.outputs.push({ kind: "resumed", session: welcome.session });
     } else {
       if (old !== null) this.#close(old, NORMAL, "");
-      if (link.resumes) session.lose(null, welcome.reason ?? "unknown", true);
+      if (link.resumes) session.lose(null, refusalOf(welcome), true);
       session.begin(welcome, secret ?? "");
       this.outputs.push({ kind: "began", session: welcome.session, reason: welcome.reason });
     }

@@ -48,3 +48,11 @@ export function newLink(id: number, over: TransportKind | null, limits: Limits):
   const versions = new LatestVersions(limits.latest_keys);
   return { id, role: "dialling", resumes: false, strict: false, over, since: 0, watchdog: null, pinged: null, versions, welcome: null };
 }
+
+/** SES-033. */
+const REFUSALS: readonly string[] = ["unknown", "expired", "overflow", "encoding", "moved"];
+
+/** Why a resume was refused; a word that is not known reads as `unknown`. */
+export function refusalOf({ reason }: Welcome): string {
+  return reason !== null && REFUSALS.includes(reason) ? reason : "unknown";
+}

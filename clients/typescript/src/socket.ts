@@ -46,7 +46,8 @@ export class Socket implements Emitter, BestEffortEmitter {
   readonly #session: Session;
   readonly #act: () => void;
   readonly #sendBestEffort: SendBestEffort;
-  readonly #handlers = new Map<string, Set<Handler>>();
+  /** By event, with whether it is for the next one alone. */
+  readonly #handlers = new Map<string, Map<Handler, boolean>>();
   readonly #answers: Answers;
   #ready: { promise: Promise<string>; resolve: (id: string) => void; reject: (error: Error) => void };
   #onReattach: ReattachHook | null = null;
@@ -67,22 +68,20 @@ export class Socket implements Emitter, BestEffortEmitter {
     return this.#ready.promise;
   }
 
-  /** Calls `handler` for every such event, the best-effort ones too. */
+  /**
+   * Calls `handler` for every such event, the best-effort ones too. Handlers begin in the order in which events came,
+   * and none waits for the one before it to end: what must wait, waits for itself. A handler counts once for an event.
+   */
   on(event: string, handler: Handler): this {
-    const handlers = this.#handlers.get(event) ?? new Set();
-    this.#handlers.set(event, handlers.add(handler));
-    return this;
+    return this.#listen(event, handler, false);
   }
 
   /** As `on`, for the next such event alone. */
   once(event: string, handler: Handler): this {
-    const only: Handler = (...args) => {
-      this.off(event, only);
-      return handler(...args);
-    };
-    return this.on(event, only);
+    return this.#listen(event, handler, true);
   }
 
+  /** Ends `on` and `once`. */
   off(event: string, handler: Handler): this {
     const handlers = this.#handlers.get(event);
     handlers?.delete(handler);
@@ -176,7 +175,16 @@ export class Socket implements Emitter, BestEffortEmitter {
   take(event: string, args: readonly Value[], due: AnswerDue | null): void {
     const handlers = [...(this.#handlers.get(event) ?? [])];
     if (handlers.length === 0 && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
-    for (const handler of handlers) void this.#run(handler, args, due);
+    for (const [handler, isOnce] of handlers) {
+      if (isOnce) this.off(event, handler);
+      void this.#run(handler, args, due);
+    }
+  }
+
+  #listen(event: string, handler: Handler, isOnce: boolean): this {
+    const handlers = this.#handlers.get(event) ?? new Map<Handler, boolean>();
+    this.#handlers.set(event, handlers.set(handler, isOnce));
+    return this;
   }
 
   /** The first handler that ends gives the answer. An error that is not meant for the server stays here. */

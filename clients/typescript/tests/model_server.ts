@@ -22,6 +22,8 @@ export class ModelServer {
   readonly hellos: Hello[] = [];
   /** Whether the session is to be unknown at the next HELLO. */
   forgets = false;
+  /** What it says then. */
+  refusal = "unknown";
   /** CONNECT is answered with REFUSED, and nobody is attached. */
   refuses = false;
   /** PING is answered. */
@@ -77,7 +79,7 @@ export class ModelServer {
   #welcome(resumed: boolean, wanted: boolean): Welcome {
     return {
       kind: "WELCOME", v: 1, session: `s${this.#sessions}`, secret: resumed ? null : "k", resumed,
-      reason: wanted && !resumed ? "unknown" : null, received: this.#inbound.receipt, ping_interval: this.pingInterval,
+      reason: wanted && !resumed ? this.refusal : null, received: this.#inbound.receipt, ping_interval: this.pingInterval,
       ping_timeout: 20_000, resume_window: 60_000, limits: DEFAULT_LIMITS, features: [], datagrams: "emulated", alternatives: this.alternatives,
     };
   }

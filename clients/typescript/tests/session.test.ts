@@ -169,6 +169,19 @@ test("a session that the server forgot is told as lost, with what is unknown, an
   assert.deepEqual(world.server.said, []);
 });
 
+test("a resume that is refused with a word that nobody knows is refused as unknown", () => {
+  for (const [told, heard] of [["expired", "expired"], ["weather", "unknown"]] as const) {
+    const world = new World();
+    world.settle();
+    world.server.forgets = true;
+    world.server.refusal = told;
+    world.cut(world.client.currentLink);
+    world.settle();
+    const lost = world.notices.find((notice) => notice.kind === "lost");
+    assert.equal(lost?.reason, heard);
+  }
+});
+
 test("what never left waits for the next session, and leaves behind what the application puts ahead of it", () => {
   const world = new World();
   world.settle();

@@ -14,14 +14,19 @@ import { closeWith, ModelServer } from "./model_server.js";
 class Net {
   readonly listeners: Listener[] = [];
   readonly closed: string[] = [];
+  /** Bytes that wait for whoever reads a connection. */
+  buffered = 0;
   readonly server = new ModelServer((dial, message) => queueMicrotask(() => this.listeners[dial - 1]?.onMessage(message)));
 
   readonly open: Open = (_request, listener) => {
     const dial = this.listeners.push(listener);
     queueMicrotask(() => listener.onOpen());
+    const net = this;
     return {
       datagrams: null,
-      buffered: 0,
+      get buffered() {
+        return net.buffered;
+      },
       send: (message: Message) => this.server.receive(dial, message),
       close: (code) => void this.closed.push(`close ${code}`),
       abort: () => void this.closed.push("abort"),
@@ -260,4 +265,38 @@ test("settings out of their range are refused, with the range", () => {
   assert.throws(() => net.connect({ limits: { depth: 1_001 } }), RangeError);
   assert.throws(() => net.connect({ dialTimeoutMs: Number.NaN }), RangeError);
   assert.throws(() => net.connect({ queueEvents: -1 }), RangeError);
+});
+
+test("a connection that nobody reads is given up, and the session goes on over another one", async () => {
+  const net = new Net();
+  const client = net.connect();
+  const socket = client.socket();
+  await socket.ready;
+  net.buffered = 4 * 1_048_576 + 1_048_576 + 1;
+  net.server.current = 0;
+  const states: State[] = [];
+  client.watch((state) => {
+    if (state === "reconnecting") net.buffered = 0;
+    states.push(state);
+  });
+  client.probe();
+  assert.deepEqual(await socket.emitWithAck(Infinity, "say", 1), [1]);
+  assert.deepEqual([states, net.closed], [["reconnecting", "connected"], ["abort"]]);
+  client.close();
+});
+
+test("a handler of one event alone can be taken back, and is gone when the event has come", async () => {
+  const net = new Net();
+  const client = net.connect();
+  const socket = client.socket();
+  await socket.ready;
+  const heard: string[] = [];
+  const takenBack = () => void heard.push("taken back");
+  socket.once("said", takenBack).off("said", takenBack);
+  socket.once("said", () => void heard.push("once")).on("said", () => void heard.push("always"));
+  for (const _ of [1, 2]) net.server.outbound.push({ kind: "EVENT", ns: "/", ack_id: null, event: "said", args: [] });
+  net.server.flush();
+  await socket.emitWithAck(Infinity, "say", 1);
+  assert.deepEqual(heard, ["once", "always", "always"]);
+  client.close();
 });
