@@ -54,6 +54,7 @@ fn spawned(bound: Bound) -> SocketAddr {
 fn trusting(certificate: &Certificate) -> DialConfig {
     DialConfig {
         trust: Trust::nobody().with_certificate(certificate),
+        ..DialConfig::default()
     }
 }
 

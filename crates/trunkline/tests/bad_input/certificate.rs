@@ -61,6 +61,7 @@ async fn a_certificate_that_turns_bad_harms_neither_who_is_there_nor_who_comes()
 fn dial(url: &str, trust: &Trust) -> Client {
     let config = DialConfig {
         trust: trust.clone(),
+        ..DialConfig::default()
     };
     Client::to_with(url, config).build().unwrap()
 }
