@@ -205,7 +205,9 @@ pub(crate) fn main() -> ExitCode {
             comparison.run().and_then(|measured| {
                 print!("{measured}");
                 svg.map_or(Ok(()), |path| fs::write(path, measured.to_svg()))?;
-                json.map_or(Ok(()), |path| write_json(&path, &measured))
+                // In one line: a curve has a hundred points.
+                let figures = serde_json::to_string(&measured)?;
+                Ok(json.map_or(Ok(()), |path| fs::write(path, figures + "\n"))?)
             })
         }
         Command::LossyPlot { figures, svg } => lossy_plot(&figures, &svg),

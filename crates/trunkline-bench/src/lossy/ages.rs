@@ -117,7 +117,8 @@ pub struct Ages {
     pub max_ms: f64,
     /// How many there are.
     pub count: u64,
-    /// Share of them, and the age that none of these exceeded, for the plot.
+    /// Share of them, and the age that none of these exceeded, for the plot; none if it is not plotted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curve: Vec<(f64, f64)>,
 }
 
@@ -134,6 +135,13 @@ impl Ages {
             max_ms: at(1.0),
             count: ages.len(),
             curve: shares.map(|share| (share, at(share))).collect(),
+        }
+    }
+
+    pub(super) fn without_curve(self) -> Self {
+        Self {
+            curve: Vec::new(),
+            ..self
         }
     }
 }

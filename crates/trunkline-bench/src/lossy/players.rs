@@ -104,7 +104,7 @@ impl Play {
         let sent = players * (players - 1.0) * rate * seconds;
         Ok(Played {
             ages: Ages::of(&ages),
-            on_arrival: Ages::of(&arrivals.ages),
+            on_arrival: Ages::of(&arrivals.ages).without_curve(),
             arrived: arrivals.count as f64 / sent,
             load,
         })

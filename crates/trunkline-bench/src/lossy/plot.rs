@@ -171,8 +171,7 @@ mod tests {
             format!(
                 r#"{{"ages": {{"median_ms": 70.0, "p99_ms": {p99}, "max_ms": 500.0, "count": 9,
                     "curve": [[0.0, 60.0], [0.5, 70.0], [0.99, {p99}], [1.0, 5000.0]]}},
-                    "on_arrival": {{"median_ms": 60.0, "p99_ms": 61.0, "max_ms": 62.0, "count": 9,
-                    "curve": []}},
+                    "on_arrival": {{"median_ms": 60.0, "p99_ms": 61.0, "max_ms": 62.0, "count": 9}},
                     "arrived": 1.0, "load": 0.1, "server_load": 0.1,
                     "packets_to_server": 1, "packets_to_players": 1}}"#
             )
