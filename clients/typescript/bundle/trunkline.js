@@ -3529,6 +3529,7 @@ var Client = class {
     this.#dialers = options.dialers ?? platformDialers();
     this.#wakes = options.wakes ?? pageWakes;
     this.#limits = ownLimits(options.limits);
+    within("pingIntervalMs", options.pingIntervalMs ?? 1, 1, Number.MAX_SAFE_INTEGER);
     this.#run = new Run(encoding, {
       ...options,
       queueEvents: within("queueEvents", options.queueEvents ?? QUEUE_EVENTS, 0, Number.MAX_SAFE_INTEGER),
@@ -3688,6 +3689,7 @@ var Client = class {
     }
   }
   #open(dial, { transport: kind, url, hashes }) {
+    this.#nextAttempt.set(null);
     const ifKnown = (then) => () => {
       if (!this.#transports.has(dial)) return;
       then(performance.now());
@@ -3741,11 +3743,11 @@ var Client = class {
     switch (notice.kind) {
       case "began":
       case "resumed":
-        this.#nextAttempt.set(null);
         return this.#state.set("connected");
       case "detached":
         return this.#state.set("reconnecting");
       case "idle":
+        this.#nextAttempt.set(null);
         return this.#state.set("idle");
       case "waiting":
         this.#nextAttempt.set({ attempt: notice.attempt, delayMs: notice.delayMs, cause: notice.cause });

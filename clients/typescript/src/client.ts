@@ -139,6 +139,7 @@ export class Client {
     this.#dialers = options.dialers ?? platformDialers();
     this.#wakes = options.wakes ?? pageWakes;
     this.#limits = ownLimits(options.limits);
+    within("pingIntervalMs", options.pingIntervalMs ?? 1, 1, Number.MAX_SAFE_INTEGER);
     this.#run = new Run(encoding, {
       ...options,
       queueEvents: within("queueEvents", options.queueEvents ?? QUEUE_EVENTS, 0, Number.MAX_SAFE_INTEGER),
@@ -318,6 +319,7 @@ export class Client {
   }
 
   #open(dial: number, { transport: kind, url, hashes }: Candidate): void {
+    this.#nextAttempt.set(null);
     const ifKnown = (then: (now: number) => void) => () => {
       if (!this.#transports.has(dial)) return;
       then(performance.now());
@@ -376,11 +378,11 @@ export class Client {
     switch (notice.kind) {
       case "began":
       case "resumed":
-        this.#nextAttempt.set(null);
         return this.#state.set("connected");
       case "detached":
         return this.#state.set("reconnecting");
       case "idle":
+        this.#nextAttempt.set(null);
         return this.#state.set("idle");
       case "waiting":
         this.#nextAttempt.set({ attempt: notice.attempt, delayMs: notice.delayMs, cause: notice.cause });

@@ -5,15 +5,15 @@
 import { followed } from "./address.js";
 import { asked, BackOff } from "./back_off.js";
 import { dispositionOf } from "./code.js";
-import { ask, type GiveCredentials, HELLO_BYTES } from "./credentials.js";
+import { ask, HELLO_BYTES } from "./credentials.js";
 import { type Encoding, type Message, sizeOf } from "./encoding.js";
 import { type Close, closeOf, type Datagram, type Frame, type GoAway, isSequenced, type Latest, type Welcome } from "./frame.js";
 import { HeaderError } from "./header_error.js";
 import { Heartbeat, Patience } from "./heartbeat.js";
-import type { Limits } from "./limits.js";
 import { type Leaving, leavingOf, type Link, newLink, refusalOf } from "./link.js";
 import type { Output } from "./notices.js";
-import { type Queueing, Session } from "./session.js";
+import type { Options } from "./options.js";
+import { Session } from "./session.js";
 import type { TransportKind } from "./transport/transport.js";
 import type { Value } from "./value.js";
 import { PROTOCOL_ERROR, Violation } from "./violation.js";
@@ -35,19 +35,6 @@ const LIVED_MS = 10_000;
 const CLOSING_MS = 1_000;
 /** The codes that WebSocket APIs report for a connection that ended without one (TRN-017). */
 const CUTS: readonly number[] = [1005, 1006, 1015];
-
-/** What a client is made with. */
-export interface Options extends Queueing {
-  readonly url: string;
-  readonly agent: string;
-  /** The credentials of the moment, asked for at every HELLO and AUTH. */
-  readonly auth: GiveCredentials;
-  readonly limits: Limits;
-  /** How often the server is asked to send a PING (HBT-003). */
-  readonly pingIntervalMs?: number;
-  /** From 0 to 1. */
-  readonly random: () => number;
-}
 
 /** The client's core. `now` is any clock in milliseconds that does not jump. */
 export class Connections {

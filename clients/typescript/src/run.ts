@@ -2,11 +2,12 @@
 // transports, which it may leave for another one. Time, randomness and transports are arguments: every input is a
 // method, and what is to be done about it is left in `outputs`, in order.
 
-import { Connections, type Options } from "./connections.js";
+import { Connections } from "./connections.js";
 import { DIAL_TIMEOUT_MS, Race } from "./dial.js";
 import type { Encoding, Message } from "./encoding.js";
 import type { Alternative } from "./frame.js";
 import type { Notice, Output } from "./notices.js";
+import type { Options } from "./options.js";
 import { SwitchError, type SwitchFailure, Upgrades } from "./switch.js";
 import type { TransportKind } from "./transport/transport.js";
 import { type Candidate, Hosts, type Transports } from "./transports.js";

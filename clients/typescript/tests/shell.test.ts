@@ -265,6 +265,7 @@ test("settings out of their range are refused, with the range", () => {
   assert.throws(() => net.connect({ limits: { depth: 1_001 } }), RangeError);
   assert.throws(() => net.connect({ dialTimeoutMs: Number.NaN }), RangeError);
   assert.throws(() => net.connect({ queueEvents: -1 }), RangeError);
+  assert.throws(() => net.connect({ pingIntervalMs: 0.5 }), RangeError);
 });
 
 test("a connection that nobody reads is given up, and the session goes on over another one", async () => {
