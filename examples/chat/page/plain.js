@@ -8,6 +8,8 @@ const KIND = {
 };
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 30_000;
+const STOOD_MS = 10_000;
+const LONGEST_ASKED_MS = 3_600_000;
 const CONNECT_LIMIT_MS = 10_000;
 const RECEIPT_DELAY_MS = 10_000;
 const QUEUE_BYTES = 1 << 20;
@@ -55,7 +57,8 @@ class Trunkline {
   #url; #auth; #ws = null; #handlers = new Map(); #acks = new Map(); #timers = {};
   #session = null;      // { id, secret }, once WELCOME has come
   #attach = 0;          // raised at every attempt to resume
-  #attempt = 0;
+  #attempt = 0;         // dials since a connection stood for longer than 10 s
+  #welcomedAt = 0;
   #received = 0;        // the highest number counted
   #confirmed = 0;       // the highest number told to the server
   #unconfirmedBytes = 0;
@@ -144,7 +147,7 @@ class Trunkline {
 
   #welcome(welcome) {
     clearTimeout(this.#timers.connect);
-    this.#attempt = 0;
+    this.#welcomedAt = Date.now();
     this.#leaving = null;
     this.#heartbeat = { interval: welcome.ping_interval, timeout: welcome.ping_timeout };
     const left = this.#left;
@@ -306,12 +309,24 @@ class Trunkline {
   // in any case.
   #leave({ slot, deadline }) {
     const now = Date.now();
-    this.#leaving = { slot: now + slot, deadline: now + deadline };
+    const wait = this.#wait();
+    const [soonest, latest] = [slot, deadline].map((asked) => Math.max(wait, Math.min(asked, LONGEST_ASKED_MS)));
+    this.#leaving = { slot: now + soonest, deadline: now + latest };
     this.#confirm();
     clearTimeout(this.#timers.slot);
     clearTimeout(this.#timers.deadline);
-    this.#timers.slot = setTimeout(() => this.#move(), slot);
-    this.#timers.deadline = setTimeout(() => this.#move(), deadline);
+    this.#timers.slot = setTimeout(() => this.#move(), soonest);
+    this.#timers.deadline = setTimeout(() => this.#move(), latest);
+  }
+
+  // How long to wait before the next dial: not at all the first time, then up to twice as long each time; what the
+  // server asked for comes before that.
+  #wait(retryAfter = null) {
+    if (this.#welcomedAt && Date.now() - this.#welcomedAt > STOOD_MS) this.#attempt = 0;
+    const attempt = this.#attempt++;
+    if (attempt === 0 && retryAfter === null) return 0;
+    const atMost = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.max(0, attempt - 1));
+    return Math.min(retryAfter ?? 0, LONGEST_ASKED_MS) + Math.random() * atMost;
   }
 
   // To another connection, while this one is still there: nobody sees this page go away.
@@ -374,8 +389,9 @@ class Trunkline {
     ws.onclose = ws.onmessage = ws.onopen = null;
     ws.close();
     if (this.#over || this.#timers.retry) return;
-    const backoff = this.#attempt++ === 0 ? 0 : Math.random() * Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#attempt);
+    const wait = this.#wait(retryAfter);
+    this.#welcomedAt = 0;
     this.onstate("reconnecting");
-    this.#timers.retry = setTimeout(() => { this.#timers.retry = null; this.connect(); }, retryAfter ?? backoff);
+    this.#timers.retry = setTimeout(() => { this.#timers.retry = null; this.connect(); }, wait);
   }
 }
