@@ -1810,6 +1810,7 @@ var Offline = class extends Error {
     super("the socket has no connection, and the client does not queue");
   }
 };
+var AHEAD_EVENTS = 64;
 var Session = class {
   constructor(encoding, limits, outputs, queueing = {}) {
     this.encoding = encoding;
@@ -1893,12 +1894,14 @@ var Session = class {
     const asked2 = { kind: "CONNECT", ns, auth: copied(auth, this.#depth) };
     this.outbound.push(asked2);
     this.outbound.release(ns);
-    this.#attachments.set(ns, { asked: asked2, state: "pending", connect: null, isAgain: false });
+    this.#attachments.set(ns, { asked: asked2, state: "pending", connect: null, isAgain: false, ahead: [] });
   }
   /** NSP-009. Events that were emitted before go ahead, save those that wait for a fresh session's hooks. */
   disconnect(ns) {
-    if (!this.#attachments.has(ns)) return;
-    if (this.outbound.isHeld(ns)) for (const frame of this.outbound.withdrawEvents(ns)) this.#endUnsent(frame);
+    const attachment = this.#attachments.get(ns);
+    if (attachment === void 0) return;
+    if (attachment.isAgain && this.outbound.isHeld(ns)) for (const frame of this.outbound.withdrawEvents(ns)) this.#endUnsent(frame);
+    this.outbound.release(ns);
     this.outbound.push({ kind: "DISCONNECT", ns, code: DISCONNECTED, reason: "" });
     this.#end(ns, DISCONNECTED, "");
     this.#endAcks(ns);
@@ -1972,11 +1975,16 @@ var Session = class {
   /** Until WELCOME has come, the peer is taken to take the least that every peer takes. */
   #freshOutbound() {
     const outbound = new Outbound(this.encoding, this.limits, LEAST, this.queueing.queueEvents ?? QUEUE_EVENTS);
-    outbound.onNumbered = (frame, pushed) => {
-      const attachment = frame.kind === "CONNECT" ? this.#attachments.get(frame.ns) : void 0;
-      if (attachment?.asked === pushed) attachment.connect = frame.seq;
-    };
+    outbound.onNumbered = (frame, pushed) => this.#onNumbered(frame, pushed);
     return outbound;
+  }
+  #onNumbered(frame, pushed) {
+    const attachment = "ns" in frame ? this.#attachments.get(frame.ns) : void 0;
+    if (attachment === void 0 || attachment.state === "connected") return;
+    if (attachment.asked === pushed) attachment.connect = frame.seq;
+    if (frame.kind !== "EVENT" || frame.ack_id !== null) return;
+    attachment.ahead.push(frame);
+    if (attachment.ahead.length >= AHEAD_EVENTS) this.outbound.hold(frame.ns);
   }
   /** SES-048. */
   #renew(attachment) {
@@ -1984,6 +1992,7 @@ var Session = class {
     attachment.isAgain ||= attachment.connect !== null;
     attachment.state = "pending";
     attachment.connect = null;
+    attachment.ahead = [];
     try {
       this.outbound.push(attachment.asked);
       this.outbound.hold(ns);
@@ -1996,7 +2005,9 @@ var Session = class {
     const attachment = this.#attachments.get(frame.ns);
     if (attachment?.state !== "pending" || attachment.connect !== frame.connect) return;
     attachment.state = "connected";
+    attachment.ahead = [];
     const { isAgain } = attachment;
+    if (!isAgain) this.outbound.release(frame.ns);
     this.outputs.push({ kind: "connected", ns: frame.ns, socketId: frame.socket_id, data: frame.data, session: this.begun?.id ?? "", isAgain });
   }
   /** The server answers the events that were sent ahead (NSP-008); those that wait are not sent (NSP-017). */
@@ -2004,7 +2015,7 @@ var Session = class {
     const attachment = this.#attachments.get(ns);
     if (attachment?.state !== "pending" || attachment.connect !== connect2) return;
     this.#attachments.delete(ns);
-    this.#withdraw(ns, "refused");
+    this.#withdraw(ns, "refused", attachment.ahead);
     this.outputs.push({ kind: "refused", ns, code: code2, message, data });
   }
   /** NSP-009. While pending it is of an earlier socket. */
@@ -2049,11 +2060,12 @@ var Session = class {
   #endAcks(ns) {
     for (const ackId of this.acks.takeAll((_, owner) => owner === ns)) this.#settle(ackId, { kind: "ended", why: "disconnected" });
   }
-  /** The events that the socket had, or has not had; those that left before CONNECTED the server answers itself. */
-  #withdraw(ns, reason) {
-    const unknown = reason === "disconnected" ? this.outbound.takeUnknown(ns) : [];
+  /** The events that the socket had, or has not had. Those that left `ahead` of a refusal and ask for an ack are answered. */
+  #withdraw(ns, reason, ahead = []) {
+    const unknown = this.outbound.takeUnknown(ns);
+    const left = reason === "disconnected" ? unknown : ahead;
     const withdrawn = this.outbound.withdrawEvents(ns);
-    this.#drop(reason, [...unknown.map(sent), ...withdrawn.map(unsent)]);
+    this.#drop(reason, [...left.map(sent), ...withdrawn.map(unsent)]);
     for (const frame of withdrawn) this.#endUnsent(frame);
   }
   /** Events that waited for this session turn out not to be for it. */

@@ -36,6 +36,9 @@ export interface Queueing {
   readonly queueOffline?: boolean;
 }
 
+/** How many events without an ack may leave ahead of CONNECTED; what comes behind them waits for it. */
+const AHEAD_EVENTS = 64;
+
 type UnnumberedEvent = Unnumbered & { readonly kind: "EVENT" };
 
 /** One attachment; `connect` is the number of its newest CONNECT `asked`, once it has one (NSP-014). */
@@ -45,6 +48,8 @@ interface Attachment {
   connect: number | null;
   /** It was connected, or asked for, in an earlier session. */
   isAgain: boolean;
+  /** Events without an ack that left ahead of CONNECTED (NSP-008): nobody but this client tells of them if it is refused. */
+  ahead: Sequenced[];
 }
 
 /** A session that WELCOME began. */
@@ -138,13 +143,15 @@ export class Session {
     const asked = { kind: "CONNECT", ns, auth: copied(auth, this.#depth) } as const;
     this.outbound.push(asked);
     this.outbound.release(ns);
-    this.#attachments.set(ns, { asked, state: "pending", connect: null, isAgain: false });
+    this.#attachments.set(ns, { asked, state: "pending", connect: null, isAgain: false, ahead: [] });
   }
 
   /** NSP-009. Events that were emitted before go ahead, save those that wait for a fresh session's hooks. */
   disconnect(ns: string): void {
-    if (!this.#attachments.has(ns)) return;
-    if (this.outbound.isHeld(ns)) for (const frame of this.outbound.withdrawEvents(ns)) this.#endUnsent(frame);
+    const attachment = this.#attachments.get(ns);
+    if (attachment === undefined) return;
+    if (attachment.isAgain && this.outbound.isHeld(ns)) for (const frame of this.outbound.withdrawEvents(ns)) this.#endUnsent(frame);
+    this.outbound.release(ns);
     this.outbound.push({ kind: "DISCONNECT", ns, code: DISCONNECTED, reason: "" });
     this.#end(ns, DISCONNECTED, "");
     this.#endAcks(ns);
@@ -225,11 +232,17 @@ export class Session {
   /** Until WELCOME has come, the peer is taken to take the least that every peer takes. */
   #freshOutbound(): Outbound {
     const outbound = new Outbound(this.encoding, this.limits, LEAST, this.queueing.queueEvents ?? QUEUE_EVENTS);
-    outbound.onNumbered = (frame, pushed) => {
-      const attachment = frame.kind === "CONNECT" ? this.#attachments.get(frame.ns) : undefined;
-      if (attachment?.asked === pushed) attachment.connect = frame.seq;
-    };
+    outbound.onNumbered = (frame, pushed) => this.#onNumbered(frame, pushed);
     return outbound;
+  }
+
+  #onNumbered(frame: Sequenced, pushed: Unnumbered): void {
+    const attachment = "ns" in frame ? this.#attachments.get(frame.ns) : undefined;
+    if (attachment === undefined || attachment.state === "connected") return;
+    if (attachment.asked === pushed) attachment.connect = frame.seq;
+    if (frame.kind !== "EVENT" || frame.ack_id !== null) return;
+    attachment.ahead.push(frame);
+    if (attachment.ahead.length >= AHEAD_EVENTS) this.outbound.hold(frame.ns);
   }
 
   /** SES-048. */
@@ -239,6 +252,7 @@ export class Session {
     attachment.isAgain ||= attachment.connect !== null;
     attachment.state = "pending";
     attachment.connect = null;
+    attachment.ahead = [];
     try {
       this.outbound.push(attachment.asked);
       this.outbound.hold(ns);
@@ -253,7 +267,9 @@ export class Session {
     const attachment = this.#attachments.get(frame.ns);
     if (attachment?.state !== "pending" || attachment.connect !== frame.connect) return;
     attachment.state = "connected";
+    attachment.ahead = [];
     const { isAgain } = attachment;
+    if (!isAgain) this.outbound.release(frame.ns);
     this.outputs.push({ kind: "connected", ns: frame.ns, socketId: frame.socket_id, data: frame.data, session: this.begun?.id ?? "", isAgain });
   }
 
@@ -262,7 +278,7 @@ export class Session {
     const attachment = this.#attachments.get(ns);
     if (attachment?.state !== "pending" || attachment.connect !== connect) return;
     this.#attachments.delete(ns);
-    this.#withdraw(ns, "refused");
+    this.#withdraw(ns, "refused", attachment.ahead);
     this.outputs.push({ kind: "refused", ns, code, message, data });
   }
 
@@ -316,11 +332,12 @@ export class Session {
     for (const ackId of this.acks.takeAll((_, owner) => owner === ns)) this.#settle(ackId, { kind: "ended", why: "disconnected" });
   }
 
-  /** The events that the socket had, or has not had; those that left before CONNECTED the server answers itself. */
-  #withdraw(ns: string, reason: "refused" | "disconnected"): void {
-    const unknown = reason === "disconnected" ? this.outbound.takeUnknown(ns) : [];
+  /** The events that the socket had, or has not had. Those that left `ahead` of a refusal and ask for an ack are answered. */
+  #withdraw(ns: string, reason: "refused" | "disconnected", ahead: readonly Sequenced[] = []): void {
+    const unknown = this.outbound.takeUnknown(ns);
+    const left = reason === "disconnected" ? unknown : ahead;
     const withdrawn = this.outbound.withdrawEvents(ns);
-    this.#drop(reason, [...unknown.map(sent), ...withdrawn.map(unsent)]);
+    this.#drop(reason, [...left.map(sent), ...withdrawn.map(unsent)]);
     for (const frame of withdrawn) this.#endUnsent(frame);
   }
 

@@ -325,6 +325,47 @@ test("a namespace whose credentials are too large to be sent ahead of WELCOME en
   assert.deepEqual(world.kinds().slice(-2), ["began", "connected"]);
 });
 
+test("events that left ahead of a refusal are told, and no more of them leave than can be", () => {
+  const world = new World();
+  world.server.refuses = true;
+  for (let at = 0; at < 70; at += 1) world.client.session.emit("/", "say", [at], false);
+  world.act();
+  // HELLO, WELCOME, and what leaves then.
+  world.step();
+  world.step();
+  assert.equal(world.client.session.outbound.queued.frames, 6);
+  world.settle();
+  const dropped = world.notices.find((notice) => notice.kind === "dropped");
+  assert.ok(dropped?.kind === "dropped");
+  assert.deepEqual(dropped.events.map(({ args }) => args[0]), Array.from({ length: 70 }, (_, at) => at));
+  assert.deepEqual(dropped.events.map(({ sent }) => sent), Array.from({ length: 70 }, (_, at) => at < 64));
+  assert.equal(world.client.session.counts.dropped, 70);
+});
+
+test("what waits behind the events that left ahead of CONNECTED follows it, in order", () => {
+  const world = new World();
+  const values = Array.from({ length: 70 }, (_, at) => at);
+  for (const at of values) world.client.session.emit("/", "say", [at], false);
+  world.act();
+  world.settle();
+  assert.deepEqual(world.server.said, values);
+});
+
+test("a socket that is left before it is connected takes all with it that was emitted to it", () => {
+  const world = new World();
+  for (let at = 0; at < 70; at += 1) world.client.session.emit("/", "say", [at], false);
+  world.act();
+  world.step();
+  world.step();
+  world.client.session.disconnect("/");
+  world.client.session.connect("/", null);
+  world.client.session.emit("/", "say", ["of the next socket"], false);
+  world.act();
+  assert.equal(world.client.session.outbound.queued.frames, 0);
+  world.settle();
+  assert.equal(world.server.said.at(-1), "of the next socket");
+});
+
 test("a refused namespace is told, and can be connected again", () => {
   const world = new World();
   world.server.refuses = true;
