@@ -3023,7 +3023,7 @@ var UNKNOWN_EVENT = { code: 3009, message: "unknown-event", data: null };
 var INTERNAL = { code: 3011, message: "internal", data: null };
 var SocketEnded = class extends Error {
   constructor(code2, reason) {
-    super(reason);
+    super(reason === "" ? `the socket ended with code ${code2}` : reason);
     this.code = code2;
   }
   code;

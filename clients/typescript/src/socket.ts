@@ -16,7 +16,7 @@ export type Handler = (...args: Value[]) => Value | undefined | void | Promise<V
 /** The socket was refused, or ended. */
 export class SocketEnded extends Error {
   constructor(readonly code: number, reason: string) {
-    super(reason);
+    super(reason === "" ? `the socket ended with code ${code}` : reason);
   }
 }
 

@@ -245,6 +245,15 @@ test("why the client is closed is told, and so is why it waits", async () => {
   assert.deepEqual(client.closed, { code: 3002, reason: "unauthorized", data: { needs: "token" } });
 });
 
+test("a socket that is left says so, where nobody gave a reason", async () => {
+  const client = new Net().connect();
+  const socket = client.socket();
+  await socket.ready;
+  socket.disconnect();
+  await assert.rejects(socket.ready, /the socket ended with code 3013/);
+  client.close();
+});
+
 test("a socket whose session was lost has no id until it is connected in the next one", async () => {
   const net = new Net();
   const client = net.connect();
