@@ -7,6 +7,7 @@ var TooManyAcks = class extends Error {
     this.limit = limit;
   }
   limit;
+  name = "TooManyAcks";
 };
 var PendingAcks = class {
   #limit;
@@ -713,6 +714,7 @@ var EventFailed = class extends Error {
   }
   code;
   data;
+  name = "EventFailed";
 };
 var NoAnswer = class extends Error {
   constructor(why) {
@@ -720,6 +722,7 @@ var NoAnswer = class extends Error {
     this.why = why;
   }
   why;
+  name = "NoAnswer";
 };
 var Answers = class {
   #waiting = /* @__PURE__ */ new Map();
@@ -1323,6 +1326,7 @@ var QueueFull = class extends Error {
   size;
   queued;
   limit;
+  name = "QueueFull";
 };
 var QueueLong = class extends Error {
   constructor(queued, limit) {
@@ -1332,6 +1336,7 @@ var QueueLong = class extends Error {
   }
   queued;
   limit;
+  name = "QueueLong";
 };
 var TooLarge = class extends Error {
   constructor(size, limit) {
@@ -1341,6 +1346,7 @@ var TooLarge = class extends Error {
   }
   size;
   limit;
+  name = "TooLarge";
 };
 var NUMBER_BYTES = 15;
 var QUEUE_EVENTS = 1e4;
@@ -1527,6 +1533,7 @@ function isAnswer(frame) {
 // src/best_effort.ts
 var QUEUE_FRAMES = 256;
 var NoDatagrams = class extends Error {
+  name = "NoDatagrams";
   constructor() {
     super("the server takes no best-effort events");
   }
@@ -1804,8 +1811,10 @@ var DISCONNECTED = 3013;
 var LOWEST_CODE = 1e3;
 var HIGHEST_CODE2 = 4999;
 var NamespaceError = class extends Error {
+  name = "NamespaceError";
 };
 var Offline = class extends Error {
+  name = "Offline";
   constructor() {
     super("the socket has no connection, and the client does not queue");
   }
@@ -2630,6 +2639,7 @@ var SwitchError = class extends Error {
   }
   transport;
   why;
+  name = "SwitchError";
 };
 var Upgrades = class {
   #backOff = new BackOff(UPGRADE_BASE_MS, UPGRADE_CAP_MS);
@@ -3027,6 +3037,7 @@ var SocketEnded = class extends Error {
     this.code = code2;
   }
   code;
+  name = "SocketEnded";
 };
 var Socket = class {
   /** Use `Client.socket`. */

@@ -2,6 +2,8 @@
 
 /** As many answers are awaited as `limits.pending_acks` allows: the event was not taken (ACK-008). */
 export class TooManyAcks extends Error {
+  override readonly name = "TooManyAcks";
+
   constructor(readonly limit: number) {
     super(`${limit} acks are pending, as many as limits.pending_acks allows`);
   }

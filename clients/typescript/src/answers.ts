@@ -7,6 +7,8 @@ import type { Value } from "./value.js";
 
 /** The server answered with FAILED; a handler that throws it answers so itself. */
 export class EventFailed extends Error {
+  override readonly name = "EventFailed";
+
   constructor(readonly code: number, message: string, readonly data: Value = null) {
     super(message);
   }
@@ -14,6 +16,8 @@ export class EventFailed extends Error {
 
 /** There will be no answer. Unless `why` is `not sent`, the event may have run. */
 export class NoAnswer extends Error {
+  override readonly name = "NoAnswer";
+
   constructor(readonly why: "disconnected" | "session lost" | "not sent" | "timeout" | "unreadable") {
     super(`no answer: ${why}`);
   }

@@ -29,6 +29,8 @@ export type Delivery = "volatile" | { readonly maxAgeMs: number };
 
 /** The server takes no best-effort events. */
 export class NoDatagrams extends Error {
+  override readonly name = "NoDatagrams";
+
   constructor() {
     super("the server takes no best-effort events");
   }

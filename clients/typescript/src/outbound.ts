@@ -11,6 +11,8 @@ export type Unnumbered = Sequenced extends infer F ? (F extends Sequenced ? Omit
 
 /** Too many bytes wait for the server: the frame was not taken, and nothing else happened. */
 export class QueueFull extends Error {
+  override readonly name = "QueueFull";
+
   constructor(readonly size: number, readonly queued: number, readonly limit: number) {
     super(`a frame of ${size} bytes, where ${queued} of ${limit} wait already`);
   }
@@ -18,6 +20,8 @@ export class QueueFull extends Error {
 
 /** Too many events wait for the server: this one was not taken. */
 export class QueueLong extends Error {
+  override readonly name = "QueueLong";
+
   constructor(readonly queued: number, readonly limit: number) {
     super(`${queued} events wait, as many as may`);
   }
@@ -25,6 +29,8 @@ export class QueueLong extends Error {
 
 /** The peer takes no frame as large as that: it was not taken (LIM-003). */
 export class TooLarge extends Error {
+  override readonly name = "TooLarge";
+
   constructor(readonly size: number, readonly limit: number) {
     super(`a frame of ${size} bytes, where the peer takes ${limit}`);
   }

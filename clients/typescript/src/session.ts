@@ -19,10 +19,14 @@ const LOWEST_CODE = 1_000;
 const HIGHEST_CODE = 4_999;
 
 /** The application used a namespace that it has not connected, or connected one twice. */
-export class NamespaceError extends Error {}
+export class NamespaceError extends Error {
+  override readonly name = "NamespaceError";
+}
 
 /** There is no connection to have the event, and the client was told not to queue (`queueOffline`). */
 export class Offline extends Error {
+  override readonly name = "Offline";
+
   constructor() {
     super("the socket has no connection, and the client does not queue");
   }

@@ -15,6 +15,8 @@ export type Handler = (...args: Value[]) => Value | undefined | void | Promise<V
 
 /** The socket was refused, or ended. */
 export class SocketEnded extends Error {
+  override readonly name = "SocketEnded";
+
   constructor(readonly code: number, reason: string) {
     super(reason === "" ? `the socket ended with code ${code}` : reason);
   }

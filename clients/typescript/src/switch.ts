@@ -18,6 +18,8 @@ export type SwitchFailure = "not connected" | "unavailable" | "replaced" | "fail
 
 /** The session did not move to another transport. */
 export class SwitchError extends Error {
+  override readonly name = "SwitchError";
+
   constructor(readonly transport: TransportKind, readonly why: SwitchFailure, cause: string) {
     super(cause === "" ? `no switch to ${transport}: ${why}` : `no switch to ${transport}: ${cause}`);
   }

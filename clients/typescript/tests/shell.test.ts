@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { EventFailed, NoAnswer } from "../src/answers.js";
 import { type ClientOptions, connect, type State } from "../src/client.js";
 import type { Message } from "../src/encoding.js";
+import * as entry from "../src/index.js";
 import { SwitchError } from "../src/switch.js";
 import type { Listener, Open } from "../src/transport/transport.js";
 import type { WakeEvent } from "../src/wake.js";
@@ -309,4 +310,13 @@ test("a handler of one event alone can be taken back, and is gone when the event
   await socket.emitWithAck(Infinity, "say", 1);
   assert.deepEqual(heard, ["once", "always", "always"]);
   client.close();
+});
+
+test("every error has the name of its class, in a log too", () => {
+  const errors = Object.entries(entry).flatMap(([name, exported]) => {
+    const isError = typeof exported === "function" && exported.prototype instanceof Error;
+    return isError ? [[name, (Reflect.construct(exported, []) as Error).name]] : [];
+  });
+  assert.ok(errors.length >= 10);
+  for (const [exported, name] of errors) assert.equal(name, exported);
 });
