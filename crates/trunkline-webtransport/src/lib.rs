@@ -4,8 +4,8 @@
 //! What is not this library's own is in [`trunkline_quic`]. A page learns the code and the reason of a
 //! close, and so does the server of a page's.
 //!
-//! web-transport-quinn tells requests with their queries to the crate `tracing` at level `debug`: keep
-//! the target `web_transport_quinn` at `info` or above wherever credentials travel.
+//! web-transport-quinn tells requests with their headers and queries to the crate `tracing` at level
+//! `debug`; since credentials travel in them, this crate keeps that out of every log.
 //!
 //! | file | what it holds |
 //! |---|---|

@@ -64,7 +64,7 @@ impl Field {
     }
 
     /// Where a ship is a little later, if it is driven by `thrust`, whose length counts up to 1.
-    /// `page/motion.js` does the same.
+    /// `page/game.js` does the same.
     pub(crate) fn fly(&self, ship: &Pose, thrust: (f32, f32), seconds: f32) -> Pose {
         let strength = thrust.0.hypot(thrust.1).max(1.0);
         let gained = ACCELERATION * seconds / strength;
