@@ -141,7 +141,11 @@ impl Uploads {
                 let (server, client) = (spread(|it| it.1, 2), spread(|it| it.0.load, 2));
                 let columns = [rate, server, client].map(Option::unwrap_or_default);
                 let [rate, server, client] = columns;
-                let (name, control) = (carrier.name(), control.name());
+                let control = match carrier {
+                    Carrier::WebSocket => "-",
+                    _ => control.name(),
+                };
+                let name = carrier.name();
                 writeln!(
                     table,
                     "| {name} | {control} | {rate} | {server}, {client} |"
