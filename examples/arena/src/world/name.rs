@@ -12,7 +12,11 @@ impl Name {
     /// # Errors
     /// It is empty, too long, or not to be shown.
     pub(crate) fn parse(text: &str) -> Result<Self, BadText> {
-        shown(text, NAME_MAX).map(Self)
+        let name = shown(text, NAME_MAX)?;
+        if name.chars().any(is_variation_selector) {
+            return Err(BadText::Invisible);
+        }
+        Ok(Self(name))
     }
 }
 
@@ -55,15 +59,27 @@ fn shown(text: &str, max: usize) -> Result<String, BadText> {
     Ok(text.to_owned())
 }
 
-/// Controls, and what turns the direction of the text around it or takes no place: with these one player
-/// could look like another.
+/// Controls, what turns the direction of the text around it, and what is drawn as nothing or as a blank
+/// without being white space: with these one player could look like another.
+///
+/// These are Unicode's default ignorable code points, except the variation selectors (see
+/// [`is_variation_selector`]), and the separators, the annotations and the empty Braille pattern.
 fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
-            '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
         )
+}
+
+/// Behind most characters it changes nothing, so that two names could look the same. Lines may have it: it is
+/// part of what phones write for a heart.
+fn is_variation_selector(character: char) -> bool {
+    matches!(character, '\u{fe00}'..='\u{fe0f}')
 }
 
 /// Characters of a name.
@@ -98,9 +114,21 @@ mod tests {
             "A\u{202e}da",
             "Ada\u{200b}.",
             "\u{feff}Ada.",
+            "Ada\u{34f}",
+            "\u{115f}",
+            "Ada\u{180e}",
+            "\u{2800}",
+            "Ada\u{3164}",
+            "\u{ffa0}",
+            "A\u{e0041}da",
         ] {
             assert_eq!(Name::parse(text), Err(BadText::Invisible), "{text:?}");
             assert_eq!(line(text), Err(BadText::Invisible), "{text:?}");
         }
+    }
+    #[test]
+    fn a_variation_selector_is_in_no_name_and_may_be_in_a_line() {
+        assert_eq!(Name::parse("Ada\u{fe0f}"), Err(BadText::Invisible));
+        assert_eq!(line("\u{2764}\u{fe0f}").unwrap(), "\u{2764}\u{fe0f}");
     }
 }
