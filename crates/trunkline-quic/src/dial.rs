@@ -1,13 +1,12 @@
 //! Dialling, whatever the backend.
 
 use std::fmt;
-use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 use trunkline_tls::Trust;
-use trunkline_transport::{Connection, DialError, DialRequest, Dialer, TransportKind};
+use trunkline_transport::{Connection, DialError, DialRequest, Dialer, TransportKind, addresses};
 
 use crate::endpoint::{client_config, pinned_client_config, socket};
 use crate::{Backend, Opened, Settings, Target, connection};
@@ -63,6 +62,21 @@ impl<B: Backend> WebTransportDialer<B> {
         let socket = socket(any(peer), self.settings.socket_buffer)?;
         Ok(B::client(socket.into(), config)?)
     }
+
+    async fn open(
+        &self,
+        peer: SocketAddr,
+        target: &Target,
+        request: &DialRequest,
+    ) -> Result<Opened<B>, DialError> {
+        if request.certificate_hashes.is_empty() {
+            let client = self.client(peer, target).await?;
+            B::dial(client, peer, target, request).await
+        } else {
+            let client = self.pinned(peer, target, &request.certificate_hashes)?;
+            B::dial(&client, peer, target, request).await
+        }
+    }
 }
 
 #[async_trait]
@@ -71,7 +85,6 @@ impl<B: Backend> Dialer for WebTransportDialer<B> {
         TransportKind::WebTransport
     }
 
-    /// The host's addresses are tried one after the other: whoever races transports has a limit.
     async fn dial(&self, request: &DialRequest) -> Result<Connection, DialError> {
         let target = Target::parse(&request.url)?;
         if request
@@ -88,23 +101,11 @@ impl<B: Backend> Dialer for WebTransportDialer<B> {
                 retry_after_s: None,
             });
         }
-        let addresses = tokio::net::lookup_host((target.host.as_str(), target.port)).await?;
-        let none = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-        let mut failed = DialError::from(none);
-        for peer in addresses.take(ADDRESSES_MAX) {
-            let dialled = if request.certificate_hashes.is_empty() {
-                let client = self.client(peer, &target).await?;
-                B::dial(client, peer, &target, request).await
-            } else {
-                let client = self.pinned(peer, &target, &request.certificate_hashes)?;
-                B::dial(&client, peer, &target, request).await
-            };
-            match dialled {
-                Ok(opened) => return connected(opened, request),
-                Err(error) => failed = error,
-            }
-        }
-        Err(failed)
+        let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await?;
+        let open = |peer| self.open(peer, &target, request);
+        let wait = || tokio::time::sleep(addresses::HEAD_START);
+        let opened = addresses::first(addresses::alternating(found), open, wait).await?;
+        connected(opened, request)
     }
 }
 
@@ -154,6 +155,3 @@ impl<B: Backend> fmt::Debug for WebTransportDialer<B> {
 
 /// What is spoken where a stack has no application protocols (specification, "Encoding").
 pub(crate) const DEFAULT_PROTOCOL: &str = "trunkline.v1.msgpack";
-
-/// Addresses of one host that are tried.
-const ADDRESSES_MAX: usize = 8;

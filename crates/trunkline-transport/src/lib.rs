@@ -11,10 +11,13 @@
 //! | `datagram.rs` | [`DatagramSent`], [`DatagramError`] |
 //! | `error.rs` | [`ConnectionEnd`], [`DialError`] |
 //! | `dial.rs` | [`Dialer`], [`DialRequest`] |
+//! | `addresses.rs` | `addresses`: which of a host's addresses answers (feature `addresses`) |
 //! | `proxy.rs` | [`Proxy`]: what a connection may go through |
 //! | `buffer.rs` | [`WriteBuffer`]: pooled, so that an idle connection holds none |
 //! | `memory.rs`, `memory/` | [`memory`]: an in-process pair |
 
+#[cfg(feature = "addresses")]
+pub mod addresses;
 mod buffer;
 mod connection;
 mod datagram;

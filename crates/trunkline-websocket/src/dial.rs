@@ -11,7 +11,6 @@ use crate::connection;
 use crate::frame::Role;
 use crate::tcp;
 
-mod addresses;
 mod exchange;
 mod retry_after;
 #[cfg(feature = "tls")]

@@ -1,24 +1,24 @@
 //! The way to a server: straight, or through a proxy that is asked with CONNECT.
 
+use std::io;
 use std::time::SystemTime;
 
 use http::StatusCode;
 use http::header::{DATE, HeaderName, RETRY_AFTER};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use trunkline_transport::{DialError, Proxy};
+use tokio::net::{TcpStream, lookup_host};
+use trunkline_transport::{DialError, Proxy, addresses};
 
-use super::addresses;
 use super::retry_after;
 use super::target::Target;
 
 /// A stream to the target; what is written to it, the target gets.
 pub(super) async fn reach(target: &Target, proxy: Option<&Proxy>) -> Result<TcpStream, DialError> {
     let Some(proxy) = proxy.filter(|proxy| proxy.is_for(&target.host)) else {
-        return Ok(addresses::connect(&target.host, target.port).await?);
+        return Ok(connect(&target.host, target.port).await?);
     };
-    let problem = |cause: std::io::Error, what: &str| failed(proxy, format!("{what}: {cause}"));
-    let connected = addresses::connect(proxy.host(), proxy.port()).await;
+    let problem = |cause: io::Error, what: &str| failed(proxy, format!("{what}: {cause}"));
+    let connected = connect(proxy.host(), proxy.port()).await;
     let mut stream = connected.map_err(|cause| problem(cause, "cannot be reached"))?;
     let asked = stream.write_all(&request(target, proxy)).await;
     asked.map_err(|cause| problem(cause, "was lost"))?;
@@ -40,6 +40,13 @@ pub(super) async fn reach(target: &Target, proxy: Option<&Proxy>) -> Result<TcpS
             return Err(failed(proxy, problem));
         }
     }
+}
+
+/// Connects to the first address of a host that answers.
+async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    let found = addresses::alternating(lookup_host((host, port)).await?);
+    let wait = || tokio::time::sleep(addresses::HEAD_START);
+    addresses::first(found, TcpStream::connect, wait).await
 }
 
 /// What asks the proxy for the way: RFC 9110 section 9.3.6.
