@@ -62,6 +62,15 @@ pub enum WireError {
     Over,
 }
 
+/// The code with which a session was closed, if it is one that counts. Specification: transports.md,
+/// TRN-023.
+#[must_use]
+pub fn close_code(code: u32) -> Option<u16> {
+    u16::try_from(code)
+        .ok()
+        .filter(|code| (1_000..5_000).contains(code))
+}
+
 /// What the loss of a QUIC connection means, where no WebTransport code was told.
 ///
 /// One that was closed at this side is a cut too: the halves know by themselves when it was they who
@@ -74,4 +83,19 @@ pub fn ended(error: &ConnectionError) -> ConnectionEnd {
         _ => io::ErrorKind::ConnectionAborted,
     };
     ConnectionEnd::cut(io::Error::new(kind, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_count_where_the_specification_has_them() {
+        for code in [0, 1, 999, 5_000, 65_535, 65_536 + 1_000, u32::MAX] {
+            assert_eq!(close_code(code), None, "{code}");
+        }
+        for code in [1_000, 3_400, 4_999] {
+            assert_eq!(close_code(u32::from(code)), Some(code));
+        }
+    }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::unfold;
 use quinn::{ConnectionError, SendDatagramError};
 use tokio::io::AsyncWrite;
-use trunkline_quic::{BoxFuture, DatagramStream, Wire, WireError, WireStream, ended};
+use trunkline_quic::{BoxFuture, DatagramStream, Wire, WireError, WireStream, close_code, ended};
 use trunkline_transport::ConnectionEnd;
 use web_transport_quinn::{SendStream, SessionError, WebTransportError};
 
@@ -95,8 +95,7 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// How a session ended. Code 0 is what ends without a word: a page that was left, a handle that was
-/// dropped.
+/// How a session ended.
 fn end(session: &quinn::Connection, error: &SessionError) -> ConnectionEnd {
     match error {
         // The library says so of every end that its own task notices first. QUIC knows better.
@@ -105,12 +104,12 @@ fn end(session: &quinn::Connection, error: &SessionError) -> ConnectionEnd {
             ended(&reason.unwrap_or(ConnectionError::LocallyClosed))
         }
         SessionError::WebTransportError(WebTransportError::Closed(code, reason)) => {
-            match u16::try_from(*code) {
-                Ok(code) if code > 0 => ConnectionEnd::Closed {
+            match close_code(*code) {
+                Some(code) => ConnectionEnd::Closed {
                     code: Some(code),
                     reason: reason.clone(),
                 },
-                _ => aborted(&format!("closed with code {code}: {reason}")),
+                None => aborted(&format!("closed with code {code}: {reason}")),
             }
         }
         SessionError::ConnectionError(error)

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use tokio::io::AsyncWrite;
-use trunkline_quic::{BoxFuture, DatagramStream, Wire, WireError, WireStream, ended};
+use trunkline_quic::{BoxFuture, DatagramStream, Wire, WireError, WireStream, close_code, ended};
 use trunkline_transport::ConnectionEnd;
 use wtransport::error::{ConnectionError, SendDatagramError};
 use wtransport::{SendStream, VarInt};
@@ -106,11 +106,7 @@ fn end(session: &wtransport::Connection, error: &ConnectionError) -> ConnectionE
         let code = close.code().into_inner();
         let code = from_http3(code).or(u32::try_from(code).ok());
         let reason = String::from_utf8_lossy(close.reason()).into_owned();
-        // Code 0 is what ends without a word; beyond 16 bits there is none of ours, and below 1000
-        // there are HTTP/3's own.
-        if let Some(code) = code.and_then(|code| u16::try_from(code).ok())
-            && code >= LEAST_CODE
-        {
+        if let Some(code) = code.and_then(close_code) {
             let code = Some(code);
             return ConnectionEnd::Closed { code, reason };
         }
@@ -123,6 +119,3 @@ fn end(session: &wtransport::Connection, error: &ConnectionError) -> ConnectionE
         }
     }
 }
-
-/// The least close code there is (RFC 6455, section 7.4.2, whose ranges the specification keeps).
-const LEAST_CODE: u16 = 1000;
