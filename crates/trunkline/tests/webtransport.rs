@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use trunkline::client::{Client, Socket as ClientSocket, Trust};
 use trunkline::protocol::{Alternative, Datagrams, Encoding, Frame, Hello, Limits, Value, Welcome};
 use trunkline::server::{
-    Ack, Admission, Args, Bind as _, BindConfig, Certificate, Credentials, Data, Failure,
+    Ack, Admission, Args, Bind as _, BindConfig, Bound, Certificate, Credentials, Data, Failure,
     FloodLimits, HttpRefusal, ListenerConfig, Server, Socket,
 };
 use trunkline::transport::{Connection, DialError, DialRequest, Dialer, TransportKind};
@@ -177,12 +177,9 @@ async fn each_transport_says_what_becomes_of_datagrams_and_where_the_other_is() 
     assert_eq!(told.alternatives, [webtransport]);
 }
 
-#[tokio::test]
-async fn without_a_certificate_one_is_made_whose_hash_a_plain_get_tells() {
-    let server = Server::new();
-    let bound = server.bind("127.0.0.1:0").await.unwrap();
+/// The answer to a plain GET of the endpoint: its head in small letters, its body, and the host asked for.
+async fn asked_plainly(bound: Bound) -> (String, serde_json::Value, String) {
     let address = bound.local_addr();
-    assert!(bound.has_webtransport());
     tokio::spawn(bound.serve());
     let mut plain = TcpStream::connect(address).await.unwrap();
     let host = format!("localhost:{}", address.port());
@@ -192,12 +189,32 @@ async fn without_a_certificate_one_is_made_whose_hash_a_plain_get_tells() {
     let mut answer = String::new();
     soon(plain.read_to_string(&mut answer)).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let head = head.to_lowercase();
+    let told = serde_json::from_str(body).unwrap();
+    (head.to_lowercase(), told, host)
+}
+
+#[tokio::test]
+async fn a_server_whose_port_is_mapped_tells_the_port_that_clients_reach() {
+    let mut config = BindConfig::default();
+    config.announced_port = Some(443);
+    let bound = Server::new()
+        .bind_with("127.0.0.1:0", config)
+        .await
+        .unwrap();
+    let (_, told, _) = asked_plainly(bound).await;
+    let url = &told["alternatives"][0]["url"];
+    assert_eq!(url, "https://localhost:443/trunkline");
+}
+
+#[tokio::test]
+async fn without_a_certificate_one_is_made_whose_hash_a_plain_get_tells() {
+    let bound = Server::new().bind("127.0.0.1:0").await.unwrap();
+    assert!(bound.has_webtransport());
+    let (head, told, host) = asked_plainly(bound).await;
     assert!(head.starts_with("http/1.1 200"), "{head}");
     assert!(head.contains("cache-control: no-store"), "{head}");
     let allowed = format!("access-control-allow-origin: http://{host}");
     assert!(head.contains(&allowed), "{head}");
-    let told: serde_json::Value = serde_json::from_str(body).unwrap();
     let webtransport = &told["alternatives"][0];
     assert_eq!(webtransport["transport"], "webtransport");
     assert_eq!(webtransport["url"], format!("https://{host}/trunkline"));

@@ -75,6 +75,10 @@ pub struct BindConfig {
     /// WebTransport, on UDP with the same port number; `None` opens none. Its path is ignored.
     #[cfg(feature = "webtransport")]
     pub webtransport: Option<WebTransportConfig>,
+    /// The UDP port that clients on WebSocket are told of. Default: the one that was opened. For a
+    /// server whose clients reach it on another, through a port that is mapped.
+    #[cfg(feature = "webtransport")]
+    pub announced_port: Option<u16>,
 }
 
 impl Default for BindConfig {
@@ -89,6 +93,8 @@ impl From<ListenerConfig> for BindConfig {
             websocket,
             #[cfg(feature = "webtransport")]
             webtransport: Some(WebTransportConfig::default()),
+            #[cfg(feature = "webtransport")]
+            announced_port: None,
         }
     }
 }
@@ -180,7 +186,11 @@ impl Bound {
             };
             let path = config.websocket.path.clone();
             match bound.open_beside(webtransport, certificate, path) {
-                Ok(()) => return Ok(bound),
+                Ok(announced) => {
+                    let port = config.announced_port.unwrap_or(announced.port);
+                    bound.accepting.webtransport = Some(Announcement { port, ..announced });
+                    return Ok(bound);
+                }
                 Err(error) if tries == 0 && is_given => return Err(error),
                 Err(error) if tries == 0 => {
                     tracing::warn!(%error, "WebTransport is left out: WebSocket alone is served");
@@ -191,26 +201,25 @@ impl Bound {
         }
     }
 
-    /// Opens UDP on the port of TCP, and has WebSocket clients told of it.
+    /// Opens UDP on the port of TCP; gives what WebSocket clients are to be told of it.
     #[cfg(feature = "webtransport")]
     fn open_beside(
         &mut self,
         config: WebTransportConfig,
         certificate: Certificate,
         path: String,
-    ) -> io::Result<()> {
+    ) -> io::Result<Announcement> {
         let config = WebTransportConfig {
             path: path.clone(),
             ..config
         };
         let address = self.listener.local_addr();
         self.datagrams = Some(Datagrams::bind(address, &certificate, config)?);
-        self.accepting.webtransport = Some(Announcement {
+        Ok(Announcement {
             port: address.port(),
             path,
             certificate,
-        });
-        Ok(())
+        })
     }
 
     /// The address listened on: the place to learn the port after binding to port 0.
