@@ -2719,6 +2719,13 @@ var Hosts = class {
       host.told = [...host.told.filter(({ transport }) => transport !== told2.transport), told2];
     }
   }
+  /**
+   * Forgets where servers said that their other transports are: who asks to be left told it, and behind a load
+   * balancer that leads back to the very same server.
+   */
+  forgetTold() {
+    for (const host of this.#hosts) host.told = [];
+  }
   #host(url) {
     const name = hostOf(url);
     return this.#hosts.find((host) => host.name === name);
@@ -2918,6 +2925,7 @@ var Run = class {
     if (attempt.race === null) {
       if (now < attempt.startAt) return;
       const { url, over } = attempt;
+      if (this.core.isLeaving) this.#hosts.forgetTold();
       const candidates = over === null ? this.#hosts.candidates(url, now) : [this.#hosts.candidate(url, over)].filter((known) => known !== null);
       attempt.race = new Race(candidates, this.#options.dialTimeoutMs ?? DIAL_TIMEOUT_MS, now);
     }

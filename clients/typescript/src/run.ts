@@ -282,6 +282,7 @@ export class Run {
     if (attempt.race === null) {
       if (now < attempt.startAt) return;
       const { url, over } = attempt;
+      if (this.core.isLeaving) this.#hosts.forgetTold();
       const candidates = over === null ? this.#hosts.candidates(url, now) : [this.#hosts.candidate(url, over)].filter((known) => known !== null);
       attempt.race = new Race(candidates, this.#options.dialTimeoutMs ?? DIAL_TIMEOUT_MS, now);
     }

@@ -105,6 +105,14 @@ export class Hosts {
     }
   }
 
+  /**
+   * Forgets where servers said that their other transports are: who asks to be left told it, and behind a load
+   * balancer that leads back to the very same server.
+   */
+  forgetTold(): void {
+    for (const host of this.#hosts) host.told = [];
+  }
+
   #host(url: string): Host | undefined {
     const name = hostOf(url);
     return this.#hosts.find((host) => host.name === name);

@@ -246,6 +246,16 @@ test("a server that goes away is left over whichever transport connects, and a c
   assert.equal(world.over, "webtransport");
 });
 
+test("who is asked to leave does not go where that server said that its other transports are", () => {
+  const world = new RunWorld({ url: "ws://host.example/trunkline", alternatives: ALTERNATIVES }).start();
+  assert.equal(world.over, "webtransport");
+  const dials = world.dials.length;
+  world.server.write(world.server.current, { kind: "GOAWAY", reason: "", slot: 0, deadline: 5_000, url: null });
+  world.pass(5_000);
+  assert.equal(world.over, "websocket");
+  assert.deepEqual(dialled(world, dials), [["websocket", 0]]);
+});
+
 test("a switch that is being dialled when the server goes away is given up for that", () => {
   const world = new RunWorld().start();
   world.reach.websocket = "silent";

@@ -336,6 +336,7 @@ impl Task {
     /// faster than one that closes each: the back-off begins anew only once a connection has stood.
     async fn switch(&mut self, drive: &mut Drive) -> Result<Attached, Ended> {
         drive.leave();
+        self.hosts.forget_told();
         let notice = self.shared.book.lock().go_away.clone();
         self.moved = notice.and_then(|notice| self.moved_to(notice.url.as_deref()));
         if drive.since.elapsed() >= STANDING {

@@ -162,6 +162,14 @@ impl Hosts {
         }
     }
 
+    /// Forgets where servers said that their other transports are: who asks to be left told it, and
+    /// behind a load balancer that leads back to the very same server.
+    pub(crate) fn forget_told(&mut self) {
+        for host in &mut self.0 {
+            host.told.clear();
+        }
+    }
+
     fn host(&self, address: &Address) -> Option<&Host> {
         self.0.iter().find(|host| host.name == address.host())
     }

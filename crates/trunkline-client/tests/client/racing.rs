@@ -10,7 +10,7 @@ use trunkline_client::{
     BuildError, Client, ConnectError, Credentials, Datagrams, EmitError, Encoding, HEAD_START,
     State, TransportKind, Transports, WINNER_REMEMBERED,
 };
-use trunkline_protocol::{Alternative, Welcome};
+use trunkline_protocol::{Alternative, GoAway, Welcome};
 use trunkline_transport::DialError;
 
 const START: u128 = HEAD_START.as_millis();
@@ -81,6 +81,40 @@ async fn dialled_where_told(url: &str, welcome: Welcome) -> Option<(String, usiz
     }
     let request = server.accept().await.request;
     Some((request.url, request.certificate_hashes.len()))
+}
+
+/// Behind a load balancer that is where the very server is that asks to be left.
+#[tokio::test(start_paused = true)]
+async fn who_is_asked_to_leave_does_not_go_where_that_server_said_that_webtransport_is() {
+    let (mut server, quic, client) = both_with(Transports::Auto, "http://server.example");
+    let socket = client.socket("/");
+    let welcome = told("https://server.example:8443/trunkline", vec![vec![7; 32]]);
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.hello().await;
+        peer.welcome(welcome).await;
+        peer.attach("/").await;
+        peer
+    };
+    let (connected, mut old) = tokio::join!(socket.connect(), script);
+    connected.unwrap();
+    let mut new = server.accept().await;
+    assert_eq!(new.connection.transport, TransportKind::WebTransport);
+    new.hello().await;
+    new.next_seq = old.next_seq;
+    new.welcome(resumed("session-1", 1)).await;
+    assert!(matches!(old.next().await, Got::Close(_)));
+    new.go_away(GoAway {
+        reason: "another takes over".to_owned(),
+        slot: 0,
+        deadline: 1_000,
+        url: None,
+    })
+    .await;
+    let mut next = server.accept().await;
+    assert_eq!(next.connection.transport, TransportKind::WebSocket);
+    next.hello().await;
+    assert_eq!((quic.dials(), server.dialer.dials()), (1, 2));
 }
 
 #[tokio::test(start_paused = true)]
