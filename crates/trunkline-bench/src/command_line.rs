@@ -231,10 +231,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("trunkline-bench: {error}");
-            match error.downcast_ref() {
-                Some(TunLinkError::NotPermitted(_)) => ExitCode::from(NOT_PERMITTED),
-                _ => ExitCode::FAILURE,
-            }
+            TunLinkError::exit_code(&*error)
         }
     }
 }
@@ -291,7 +288,3 @@ fn warn_of_debug_build() {
         eprintln!("trunkline-bench: this is a debug build; its figures mean nothing");
     }
 }
-
-/// How a script learns that this machine lets it make no network namespaces: automake's code for a
-/// test that is skipped.
-const NOT_PERMITTED: u8 = 77;

@@ -97,6 +97,12 @@ impl Drop for ServerProcess {
     }
 }
 
+/// A value as it is written on the command line of the program that is started.
+pub(crate) fn option(value: impl clap::ValueEnum) -> String {
+    let value = value.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
 /// Reads standard output on a thread of its own, to its end, so that the server never blocks on it.
 fn wait_for_address(stdout: ChildStdout) -> Option<SocketAddr> {
     let (sender, receiver) = mpsc::sync_channel(1);

@@ -1,10 +1,11 @@
 //! Two network namespaces joined by a seeded link, under the kernel's own TCP and UDP. Linux only.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitCode};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -96,7 +97,19 @@ impl fmt::Display for TunLinkError {
     }
 }
 
-impl std::error::Error for TunLinkError {}
+impl Error for TunLinkError {}
+
+impl TunLinkError {
+    /// What a program exits with that failed with `error`: 77 where it may make no link, which is
+    /// automake's code for a test that is skipped; else 1.
+    #[must_use]
+    pub fn exit_code(error: &(dyn Error + 'static)) -> ExitCode {
+        match error.downcast_ref() {
+            Some(Self::NotPermitted(_)) => ExitCode::from(77),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
 
 /// What has passed a link, and what has not: packets of IP.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

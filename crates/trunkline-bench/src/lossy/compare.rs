@@ -12,9 +12,9 @@ use trunkline_testkit::{LinkOptions, TunLinkConfig};
 use super::{
     Control, Way,
     players::{Game, Played},
-    process::{Stage, option},
+    process::Stage,
 };
-use crate::{machine::Machine, report::Spread};
+use crate::{machine::Machine, report::Spread, server_process::option};
 
 /// How it is measured.
 #[derive(Debug, Clone, clap::Args)]

@@ -12,10 +12,10 @@ use trunkline_testkit::TunLinkConfig;
 
 use super::{
     Carrier, Control, Reach,
-    process::{self, Stage, option},
+    process::{self, Stage},
     server::TAKE,
 };
-use crate::{peer_room::RuntimeKind, report::Spread};
+use crate::{report::Spread, server_process::option};
 
 /// Clients that connect, one after the other.
 #[derive(Debug, clap::Args)]
@@ -49,14 +49,11 @@ impl Dial {
     /// # Errors
     /// A client cannot connect, or its event fails.
     pub fn run(self) -> Result<(), Box<dyn Error>> {
-        process::end_with_parent()?;
-        println!("measuring");
-        let dialled = RuntimeKind::MultiThread.build()?.block_on(self.dial())?;
-        println!("{}", serde_json::to_string(&dialled)?);
-        Ok(())
+        process::answer(self.dial())
     }
 
     async fn dial(self) -> Result<Vec<FirstEvent>, Box<dyn Error>> {
+        println!("measuring");
         let milliseconds = |since: Instant| since.elapsed().as_secs_f64() * 1e3;
         let mut found = Vec::new();
         for _ in 0..self.times {

@@ -15,7 +15,7 @@ use super::{
     process,
     server::{MOVE, MOVE_RELIABLY, MOVED},
 };
-use crate::{machine::CpuClock, peer_room::RuntimeKind};
+use crate::machine::CpuClock;
 
 /// Who, the moment of sending, and where: two coordinates.
 type Position = (u32, u64, f32, f32);
@@ -65,10 +65,7 @@ impl Play {
     /// # Errors
     /// A player cannot connect, or none sees the others.
     pub fn run(self) -> Result<(), Box<dyn Error>> {
-        process::end_with_parent()?;
-        let played = RuntimeKind::MultiThread.build()?.block_on(self.play())?;
-        println!("{}", serde_json::to_string(&played)?);
-        Ok(())
+        process::answer(self.play())
     }
 
     async fn play(self) -> Result<Played, Box<dyn Error>> {

@@ -11,15 +11,30 @@ use std::{
 };
 
 use nix::sys::{prctl, signal::Signal};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use trunkline_testkit::{TunLink, TunLinkConfig, TunSide};
 
 use super::{Carrier, Control};
-use crate::{identity::Identity, machine::CpuClock, server_process::ServerProcess};
+use crate::{
+    identity::Identity,
+    machine::CpuClock,
+    peer_room::RuntimeKind,
+    server_process::{ServerProcess, option},
+};
 
 /// Makes this process end with the thread that started it, however that ends.
 pub(super) fn end_with_parent() -> nix::Result<()> {
     prctl::set_pdeathsig(Signal::SIGKILL)
+}
+
+/// Works as what [`Stage::run`] has started: prints what comes of it, in a line of JSON.
+pub(super) fn answer<T: Serialize>(
+    work: impl Future<Output = Result<T, Box<dyn Error>>>,
+) -> Result<(), Box<dyn Error>> {
+    end_with_parent()?;
+    let found = RuntimeKind::MultiThread.build()?.block_on(work)?;
+    println!("{}", serde_json::to_string(&found)?);
+    Ok(())
 }
 
 /// A link with a server on its far side.
@@ -130,12 +145,6 @@ fn lines(program: &mut Child) -> mpsc::Receiver<String> {
         });
     }
     receiver
-}
-
-/// A value as it is written on the command line.
-pub(super) fn option(value: impl clap::ValueEnum) -> String {
-    let value = value.to_possible_value();
-    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// Any port will do: the far side has an address of its own.

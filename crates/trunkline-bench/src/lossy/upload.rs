@@ -18,10 +18,10 @@ use trunkline_testkit::{LinkOptions, TunLinkConfig};
 
 use super::{
     Carrier, Control, Reach,
-    process::{self, Stage, option},
+    process::{self, Stage},
     server::TAKE,
 };
-use crate::{machine::CpuClock, peer_room::RuntimeKind, report::Spread};
+use crate::{machine::CpuClock, report::Spread, server_process::option};
 
 /// One client that uploads.
 #[derive(Debug, clap::Args)]
@@ -51,10 +51,7 @@ impl Upload {
     /// # Errors
     /// The client cannot connect, or an event fails.
     pub fn run(self) -> Result<(), Box<dyn Error>> {
-        process::end_with_parent()?;
-        let uploaded = RuntimeKind::MultiThread.build()?.block_on(self.upload())?;
-        println!("{}", serde_json::to_string(&uploaded)?);
-        Ok(())
+        process::answer(self.upload())
     }
 
     async fn upload(self) -> Result<Uploaded, Box<dyn Error>> {

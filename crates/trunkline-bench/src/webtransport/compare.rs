@@ -4,7 +4,6 @@ use std::{
     env, error::Error, fmt::Write as _, process::Command, sync::atomic::Ordering, time::Duration,
 };
 
-use clap::ValueEnum as _;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
@@ -15,7 +14,8 @@ use super::{
 use crate::{
     identity::Identity,
     machine::{self, CpuClock},
-    server_process::ServerProcess,
+    report::Spread,
+    server_process::{ServerProcess, option},
 };
 
 /// How the comparison is made.
@@ -207,7 +207,7 @@ impl Echoes {
 impl Measured {
     fn new(peer: Peer) -> Self {
         Self {
-            peer: name(peer),
+            peer: option(peer),
             rounds: Vec::new(),
         }
     }
@@ -226,16 +226,10 @@ impl Figures {
 
 fn command(peer: Peer, identity: &Identity) -> Result<Command, Box<dyn Error>> {
     let mut command = Command::new(env::current_exe()?);
-    command.args(["peer-webtransport", "--peer", &name(peer)]);
+    command.args(["peer-webtransport", "--peer", &option(peer)]);
     command.arg("--certificate").arg(identity.certificate());
     command.arg("--key").arg(identity.key());
     Ok(command)
-}
-
-/// As it is written on the command line.
-fn name(peer: Peer) -> String {
-    let value = peer.to_possible_value();
-    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// A table in Markdown: medians of the rounds, and within each round the ratio to the bare library, its
@@ -249,12 +243,15 @@ pub fn table(all: &[Measured]) -> String {
     for (peer, measured) in Peer::ALL.iter().zip(all) {
         let bare = Peer::ALL.iter().position(|other| *other == peer.bare());
         let bare = &all[bare.unwrap_or(0)];
-        let figure = |of: fn(&Figures) -> f64| middle(measured.rounds.iter().map(of).collect()).1;
+        let figure = |of: fn(&Figures) -> f64| {
+            let spread = Spread::of(measured.rounds.iter().map(of).collect());
+            spread.map_or(f64::NAN, |spread| spread.median)
+        };
         let ratio = |of: fn(&Figures) -> f64| {
             let rounds = measured.rounds.iter().zip(&bare.rounds);
-            let (least, median, greatest) =
-                middle(rounds.map(|(it, bare)| of(it) / of(bare)).collect());
-            format!("{median:.2} ({least:.2} to {greatest:.2})")
+            let spread = Spread::of(rounds.map(|(it, bare)| of(it) / of(bare)).collect());
+            let shown = spread.map(|spread| spread.show(|ratio| format!("{ratio:.2}")));
+            shown.unwrap_or_default()
         };
         let _ = writeln!(
             text,
@@ -271,17 +268,6 @@ pub fn table(all: &[Measured]) -> String {
         );
     }
     text
-}
-
-/// The least, the median and the greatest.
-fn middle(mut values: Vec<f64>) -> (f64, f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
-    (
-        at(0),
-        at(values.len() / 2),
-        at(values.len().saturating_sub(1)),
-    )
 }
 
 /// Turns of each server at a figure in a round.

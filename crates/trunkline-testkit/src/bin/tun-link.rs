@@ -41,10 +41,7 @@ mod linux {
             return ExitCode::SUCCESS;
         };
         eprintln!("tun-link: {error}");
-        match error.downcast_ref() {
-            Some(TunLinkError::NotPermitted(_)) => ExitCode::from(NOT_PERMITTED),
-            _ => ExitCode::FAILURE,
-        }
+        TunLinkError::exit_code(&*error)
     }
 
     impl CommandLine {
@@ -78,7 +75,4 @@ mod linux {
         }
         Ok(())
     }
-
-    /// How a test learns that it has to skip: automake's code for it.
-    const NOT_PERMITTED: u8 = 77;
 }
