@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { JSON_ENCODING } from "../src/encoding.js";
 import { closeWith } from "./model_server.js";
 import { RunWorld } from "./run_world.js";
+import { FIRST_SEED, generator } from "./seeds.js";
 
 const HASH = new Uint8Array(32).fill(7);
 const ALTERNATIVES = [{ transport: "webtransport", url: "https://host.example/trunkline", hashes: [HASH] }];
@@ -389,16 +390,6 @@ test("a page that is left for good ends its session with 1001", () => {
   assert.deepEqual(world.shut, [{ dial: 1, code: 1001 }]);
   assert.ok(world.notices.some((notice) => notice.kind === "stopped" && notice.code === 1001));
 });
-
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-const FIRST_SEED = Number(process.env["SEED"] ?? 0);
 
 test("whatever is cut, switched, swallowed or put away, every event arrives once and in order", () => {
   for (let seed = FIRST_SEED; seed < FIRST_SEED + 100; seed += 1) {

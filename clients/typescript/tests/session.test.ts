@@ -10,6 +10,7 @@ import { QueueFull, QueueLong } from "../src/outbound.js";
 import { Offline, type Queueing, Session } from "../src/session.js";
 import type { Value } from "../src/value.js";
 import { closeWith, ModelServer } from "./model_server.js";
+import { FIRST_SEED, generator } from "./seeds.js";
 
 type Wire = { readonly link: number; readonly message: Message; readonly toServer: boolean };
 
@@ -588,16 +589,6 @@ test("a connection on which WELCOME does not come is dropped, and dialled again"
   world.act();
   assert.equal(world.dials.length, 2);
 });
-
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-const FIRST_SEED = Number(process.env["SEED"] ?? 0);
 
 test("whatever is cut or switched, every event arrives once and in order, and every ack is settled", () => {
   for (let seed = FIRST_SEED; seed < FIRST_SEED + 200; seed += 1) {
