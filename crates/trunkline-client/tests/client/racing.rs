@@ -8,7 +8,7 @@ use crate::support::*;
 use tokio::time::{Instant, sleep};
 use trunkline_client::{
     BuildError, Client, ConnectError, Credentials, Datagrams, EmitError, Encoding, HEAD_START,
-    State, TransportKind, Transports, WINNER_REMEMBERED,
+    Socket, State, TransportKind, Transports, WINNER_REMEMBERED,
 };
 use trunkline_protocol::{Alternative, GoAway, Welcome};
 use trunkline_transport::DialError;
@@ -55,13 +55,12 @@ fn told(url: &str, hashes: Vec<Vec<u8>>) -> Welcome {
     }
 }
 
-/// A connection over WebSocket on which the server says where WebTransport is; gives what is dialled
-/// there.
-async fn dialled_where_told(url: &str, welcome: Welcome) -> Option<(String, usize)> {
-    let (mut server, quic, client) = both_with(Transports::Auto, url);
-    if url.starts_with("https") {
-        quic.plan([unreachable()]);
-    }
+/// Connects a socket to the root namespace, with this WELCOME.
+async fn connected_and_told(
+    server: &mut Server,
+    client: &Client,
+    welcome: Welcome,
+) -> (Socket, Peer) {
     let socket = client.socket("/");
     let script = async {
         let mut peer = server.accept().await;
@@ -70,8 +69,19 @@ async fn dialled_where_told(url: &str, welcome: Welcome) -> Option<(String, usiz
         peer.attach("/").await;
         peer
     };
-    let (connected, mut peer) = tokio::join!(socket.connect(), script);
+    let (connected, peer) = tokio::join!(socket.connect(), script);
     connected.unwrap();
+    (socket, peer)
+}
+
+/// A connection over WebSocket on which the server says where WebTransport is; gives what is dialled
+/// there.
+async fn dialled_where_told(url: &str, welcome: Welcome) -> Option<(String, usize)> {
+    let (mut server, quic, client) = both_with(Transports::Auto, url);
+    if url.starts_with("https") {
+        quic.plan([unreachable()]);
+    }
+    let (_socket, mut peer) = connected_and_told(&mut server, &client, welcome).await;
     for t in 1..=3 {
         sleep(Duration::from_secs(1)).await;
         peer.ping(t).await;
@@ -87,17 +97,8 @@ async fn dialled_where_told(url: &str, welcome: Welcome) -> Option<(String, usiz
 #[tokio::test(start_paused = true)]
 async fn who_is_asked_to_leave_does_not_go_where_that_server_said_that_webtransport_is() {
     let (mut server, quic, client) = both_with(Transports::Auto, "http://server.example");
-    let socket = client.socket("/");
     let welcome = told("https://server.example:8443/trunkline", vec![vec![7; 32]]);
-    let script = async {
-        let mut peer = server.accept().await;
-        peer.hello().await;
-        peer.welcome(welcome).await;
-        peer.attach("/").await;
-        peer
-    };
-    let (connected, mut old) = tokio::join!(socket.connect(), script);
-    connected.unwrap();
+    let (_socket, mut old) = connected_and_told(&mut server, &client, welcome).await;
     let mut new = server.accept().await;
     assert_eq!(new.connection.transport, TransportKind::WebTransport);
     new.hello().await;

@@ -76,10 +76,6 @@ impl Cable {
         self.change();
     }
 
-    pub(super) fn heal(&self) {
-        self.change();
-    }
-
     /// Takes a receiver that nobody wants any more, unless the other end may know it.
     pub(super) fn give_up(&self, receiver: Box<dyn MessageReceiver>) {
         let is_hidden = self.conditions().is_black_hole;
@@ -89,8 +85,8 @@ impl Cable {
         }
     }
 
-    /// Has both ends look again.
-    fn change(&self) {
+    /// Has both ends look again: the conditions are others.
+    pub(super) fn change(&self) {
         let (receivers, given_up) = {
             let mut state = self.state.lock();
             let receivers = std::mem::take(&mut state.receivers);

@@ -101,7 +101,7 @@ impl Net {
         self.shared.conditions.lock().is_black_hole = false;
         self.shared.traffic.lock().refuses_dials = false;
         for cable in self.cables() {
-            cable.heal();
+            cable.change();
         }
         self.shared.changed.notify_waiters();
     }
@@ -142,7 +142,7 @@ impl Net {
         self.shared.conditions.lock().swallows_datagrams = all;
         // Those that have arrived by now are not lost.
         for cable in self.cables() {
-            cable.heal();
+            cable.change();
         }
     }
 
