@@ -8,10 +8,3 @@ cargo build --quiet --locked --release \
   --package trunkline-fixture --package trunkline-proxy-test || exit
 programs=$(cargo metadata --format-version 1 --no-deps |
   python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release
-
-# Installs a folder's packages from npm, if they are not there as its lock file says.
-npm_packages() {
-  if [ ! -e "$1/node_modules/installed" ] || [ "$1/package-lock.json" -nt "$1/node_modules/installed" ]; then
-    (cd "$1" && npm ci --silent && touch node_modules/installed)
-  fi
-}

@@ -4,5 +4,6 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 . ../programs.sh
+. ../packages.sh
 npm_packages .
 exec node chat.mjs "$programs/example-chat"

@@ -13,10 +13,8 @@ if [ ! -e .venv/installed ] || [ requirements.txt -nt .venv/installed ]; then
   .venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
   touch .venv/installed
 fi
-if [ ! -e node_modules/installed ] || [ package-lock.json -nt node_modules/installed ]; then
-  npm ci --silent
-  touch node_modules/installed
-fi
+. ../packages.sh
+npm_packages .
 
 server=
 work=$(mktemp -d)

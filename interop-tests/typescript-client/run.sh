@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 . ../programs.sh
+. ../packages.sh
 export FIXTURE="${FIXTURE:-$programs/trunkline-fixture}"
 cd ../../clients/typescript
 npm_packages .
