@@ -67,6 +67,7 @@ impl Stats {
             ("stale_best_effort", self.stale_best_effort),
             ("malformed_best_effort", self.malformed_best_effort),
             ("aborted_handlers", self.aborted_handlers),
+            ("unhandled_events", self.unhandled_events),
             ("upgrades_refused", self.upgrades_refused),
             ("authentications_refused", self.authentications_refused),
             ("authentications_failed", self.authentications_failed),
@@ -178,7 +179,7 @@ fn by_code(name: &'static str, counts: &[(Code, u64)]) -> impl Iterator<Item = F
 }
 
 /// What each figure counts.
-const HELP: [(&str, &str); 51] = [
+const HELP: [(&str, &str); 52] = [
     ("connections", "Connections, also in their handshake"),
     ("sessions", "Sessions, attached or not"),
     ("sessions_attached", "Sessions with a connection"),
@@ -231,6 +232,10 @@ const HELP: [(&str, &str); 51] = [
     (
         "aborted_handlers",
         "Handlers ended since they outlived their socket",
+    ),
+    (
+        "unhandled_events",
+        "Events that waited behind a handler which outlived their socket",
     ),
     ("upgrades_refused", "Requests refused before the upgrade"),
     ("authentications_refused", "Credentials refused"),

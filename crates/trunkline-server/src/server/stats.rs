@@ -85,6 +85,9 @@ pub struct Stats {
     /// [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT), or that what decides about a CONNECT or a room took
     /// longer than [`Builder::authentication_timeout`](crate::Builder::authentication_timeout).
     pub aborted_handlers: u64,
+    /// Events that had arrived, and whose handlers never began: they waited behind a handler that was
+    /// ended so. Their senders have receipts for them; only acks say that they came to nothing.
+    pub unhandled_events: u64,
     /// Requests that [`Builder::before_upgrade`](crate::Builder::before_upgrade) refused.
     pub upgrades_refused: u64,
     /// Credentials that [`Builder::authenticate`](crate::Builder::authenticate) refused, in a HELLO
@@ -174,6 +177,7 @@ impl Server {
             stale_best_effort: traffic.stale_best_effort,
             malformed_best_effort: traffic.malformed_best_effort,
             aborted_handlers: counters.aborted_handlers.load(Ordering::Relaxed),
+            unhandled_events: counters.unhandled_events.load(Ordering::Relaxed),
             upgrades_refused: counters.upgrades_refused.load(Ordering::Relaxed),
             authentications_refused: counters.authentications_refused.load(Ordering::Relaxed),
             authentications_failed: counters.authentications_failed.load(Ordering::Relaxed),
@@ -201,6 +205,7 @@ pub(super) struct Counters {
     discarded_events: AtomicU64,
     dropped_best_effort: AtomicU64,
     aborted_handlers: AtomicU64,
+    unhandled_events: AtomicU64,
     pub(super) upgrades_refused: AtomicU64,
     authentications_refused: AtomicU64,
     authentications_failed: AtomicU64,
@@ -242,6 +247,11 @@ impl ServerInner {
     pub(crate) fn count_aborted_handler(&self) {
         let aborted = &self.counters.aborted_handlers;
         aborted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_unhandled_events(&self, events: usize) {
+        let unhandled = &self.counters.unhandled_events;
+        unhandled.fetch_add(events as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn count_discarded_events(&self, events: usize) {

@@ -455,7 +455,10 @@ impl Socket {
         let farewell = jobs.iter().position(is_farewell);
         let farewell = farewell.map(|position| jobs.swap_remove(position));
         if !jobs.is_empty() {
-            let (namespace, socket, dropped) = (self.namespace_name(), self.id(), jobs.len());
+            let (namespace, socket) = (self.namespace_name(), self.id());
+            let events = jobs.iter().filter(|job| matches!(job, Job::Event(_)));
+            let dropped = events.count();
+            self.0.context.server.count_unhandled_events(dropped);
             tracing::warn!(%namespace, %socket, dropped, "events dropped: a handler outlived its socket");
         }
         if let Some(job) = farewell {
