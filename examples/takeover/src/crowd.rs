@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use trunkline::client::{AckError, Client, Data, Dial, Socket};
+use tokio::time::MissedTickBehavior;
+use trunkline::client::{AckError, Client, Data, Dial, SessionLost, Socket};
 
 use crate::ledger::Ledger;
 use crate::words::{Fate, Heard, Say};
@@ -59,6 +60,15 @@ impl Member {
             heard.heard(said);
             async {}
         });
+        let lost = ledger.clone();
+        client.on_session_lost(move |session: SessionLost| {
+            for event in session.events.iter().filter(|event| &*event.event == "say") {
+                if let Ok(Say { to, number: what }) = event.args.first() {
+                    lost.lost(number, to, what);
+                }
+            }
+            async {}
+        });
         // Whoever takes over does not know it yet: it says so before what waited goes out.
         socket.on_reattach(move |socket| async move {
             let _: Result<(), AckError> = socket.emit_with_ack("enter", &number).await;
@@ -76,6 +86,8 @@ impl Member {
     async fn talk(self, interval: Duration, mut stop: watch::Receiver<bool>) {
         let to = self.number ^ 1;
         let mut ticks = tokio::time::interval(interval);
+        // Whoever waited for an answer does not make up for it: its hearer may not be back yet.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for number in 0.. {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => break,
@@ -88,6 +100,7 @@ impl Member {
                 Ok(fate) => Some(fate),
                 // Nobody has said that it is lost, so it must have been heard.
                 Err(AckError::Timeout) => Some(Fate::Relayed),
+                // The call has said so itself.
                 Err(_told) => None,
             };
             self.ledger.said(self.number, to, number, fate);
@@ -98,8 +111,10 @@ impl Member {
     }
 }
 
-/// How long an answer may take.
-const LIMIT: Duration = Duration::from_secs(20);
+/// How long an answer may take: longer than a server that is left only at its deadline keeps an event
+/// waiting. The event is sent to the next server then, and may meet nobody there; an answer that nobody
+/// waits for any more would be the only word of it.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// How long each listens on after its last word.
 const AFTERMATH: Duration = Duration::from_secs(1);

@@ -16,6 +16,8 @@ struct Line {
     /// By number; none where the answer did not come, and the client says so.
     said: Vec<Option<Fate>>,
     heard: Vec<u32>,
+    /// Perhaps not delivered, as the client was told when its session was lost.
+    lost: HashSet<u32>,
     /// Certainly not delivered, as a server said.
     undelivered: HashSet<u32>,
     /// Perhaps not delivered, as a server said.
@@ -29,6 +31,7 @@ struct Sum {
     absent: usize,
     undelivered: usize,
     unknown: usize,
+    lost: usize,
     in_silence: usize,
 }
 
@@ -40,13 +43,21 @@ impl fmt::Display for Sum {
             absent,
             undelivered,
             unknown,
+            lost,
             in_silence,
         } = self;
         writeln!(f, "{said} events were said. Of these:")?;
         writeln!(f, "{heard:>8} were heard, once and in order")?;
         writeln!(f, "{absent:>8} were for somebody on the other server")?;
-        writeln!(f, "{undelivered:>8} were told to be undelivered")?;
-        writeln!(f, "{unknown:>8} were told to be unknown")?;
+        writeln!(
+            f,
+            "{undelivered:>8} were told to a server to be undelivered"
+        )?;
+        writeln!(f, "{unknown:>8} were told to a server to be unknown")?;
+        writeln!(
+            f,
+            "{lost:>8} were told to their sender to be lost or unknown"
+        )?;
         write!(f, "{in_silence:>8} were lost in silence")
     }
 }
@@ -61,6 +72,15 @@ impl Ledger {
             "each says its numbers in order"
         );
         said.push(fate);
+    }
+
+    /// The session of who said it was lost, and it with it, perhaps.
+    pub(crate) fn lost(&self, from: u32, to: u32, number: u32) {
+        self.lock()
+            .entry((from, to))
+            .or_default()
+            .lost
+            .insert(number);
     }
 
     pub(crate) fn heard(&self, Heard { from, to, number }: Heard) {
@@ -141,9 +161,10 @@ impl Line {
                 _ if heard.contains(&number) => &mut sum.heard,
                 Some(Fate::Absent) => &mut sum.absent,
                 _ if self.undelivered.contains(&number) => &mut sum.undelivered,
-                // The client's own call failed and said so, or a server does not know.
-                None => &mut sum.unknown,
                 _ if self.unknown.contains(&number) => &mut sum.unknown,
+                // The client's own call failed and said so, or the client was told with its session.
+                None => &mut sum.lost,
+                _ if self.lost.contains(&number) => &mut sum.lost,
                 Some(Fate::Relayed) => &mut sum.in_silence,
             };
             *entry += 1;
@@ -170,6 +191,29 @@ mod tests {
         ledger.read("undelivered 0 1 1");
         assert_eq!(ledger.close(1), Ok(()));
         assert!(ledger.close(2).is_err(), "a client is missing");
+    }
+
+    #[test]
+    fn what_its_sender_was_told_of_is_not_lost_in_silence() {
+        let ledger = Ledger::default();
+        for (number, fate) in [
+            (0, Some(Fate::Relayed)),
+            (1, Some(Fate::Relayed)),
+            (2, None),
+        ] {
+            ledger.said(0, 1, number, fate);
+        }
+        ledger.heard(heard(0));
+        ledger.heard(heard(1));
+        assert_eq!(
+            ledger.close(1),
+            Ok(()),
+            "the call for 2 failed, and said so"
+        );
+        ledger.said(0, 1, 3, Some(Fate::Relayed));
+        assert!(ledger.close(1).unwrap_err().contains("1 events were lost"));
+        ledger.lost(0, 1, 3);
+        assert_eq!(ledger.close(1), Ok(()));
     }
 
     #[test]

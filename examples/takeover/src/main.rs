@@ -3,7 +3,8 @@
 //! It starts nginx, a server behind it, and a crowd of clients that send each other numbered events
 //! without a pause. Then it starts a second server, leads nginx to it, and asks the first one to end.
 //! In the end it compares what was sent with what was heard: an event that was neither heard, nor told
-//! to be lost by whoever had it, would be lost in silence, and there must be none.
+//! to be lost by whoever had it, would be lost in silence, and there must be none. With `--late` nginx
+//! leads to the first server until its deadline, when it cuts all clients; none may be lost so either.
 
 mod crowd;
 mod ledger;
@@ -35,6 +36,13 @@ struct Options {
     /// Milliseconds between the events of a client.
     #[arg(long, default_value_t = 100)]
     interval: u64,
+    /// Lead nginx to the second server only when the first one has ended, which is left at its deadline
+    /// then: the clients come back to it until it cuts them.
+    #[arg(long)]
+    late: bool,
+    /// Seconds after which a server that is asked to end cuts who is still there.
+    #[arg(long, global = true, default_value_t = 30)]
+    deadline: u64,
 }
 
 #[derive(Debug, Subcommand)]
@@ -52,14 +60,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .init();
     let options = Options::parse();
     match options.command {
-        Some(Command::Serve) => server::serve().await,
+        Some(Command::Serve) => server::serve(Duration::from_secs(options.deadline)).await,
         None => take_over(&options).await,
     }
 }
 
 async fn take_over(options: &Options) -> Result<(), Box<dyn Error>> {
     let ledger = Ledger::default();
-    let old = ServerProcess::start(&ledger).await?;
+    let old = ServerProcess::start(&ledger, options.deadline).await?;
     let mut nginx = Nginx::start(old.port).await?;
     let url = format!("http://127.0.0.1:{}", nginx.port);
     let interval = Duration::from_millis(options.interval);
@@ -67,11 +75,17 @@ async fn take_over(options: &Options) -> Result<(), Box<dyn Error>> {
     println!("{} clients talk through nginx at {url}", options.clients);
     tokio::time::sleep(TALK).await;
 
-    let new = ServerProcess::start(&ledger).await?;
-    nginx.lead_to(new.port).await?;
-    println!("nginx leads to a second server; the first one is asked to end");
+    let new = ServerProcess::start(&ledger, options.deadline).await?;
+    if !options.late {
+        nginx.lead_to(new.port).await?;
+        println!("nginx leads to a second server; the first one is asked to end");
+    }
     let drained = old.end().await?;
     println!("the first server ended: {drained}");
+    if options.late {
+        nginx.lead_to(new.port).await?;
+        println!("nginx leads to a second server");
+    }
     tokio::time::sleep(TALK).await;
 
     crowd.disperse().await;

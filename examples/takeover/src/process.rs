@@ -20,10 +20,11 @@ pub(crate) struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts this program again as a server, whose losses are entered into the ledger.
-    pub(crate) async fn start(ledger: &Ledger) -> Result<Self, Box<dyn Error>> {
+    /// Starts this program again as a server, whose losses are entered into the ledger. `deadline` is
+    /// its [drain](trunkline::server::Drain)'s, in seconds.
+    pub(crate) async fn start(ledger: &Ledger, deadline: u64) -> Result<Self, Box<dyn Error>> {
         let mut child = Command::new(std::env::current_exe()?)
-            .arg("serve")
+            .args(["serve", "--deadline", &deadline.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use trunkline::server::{
     Bind, Data, DisconnectReason, Drain, Failure, FloodLimits, Server, Socket, SocketState, State,
@@ -24,7 +25,7 @@ impl Present {
 /// A socket's number.
 struct Number(u32);
 
-pub(crate) async fn serve() -> Result<(), Box<dyn Error>> {
+pub(crate) async fn serve(deadline: Duration) -> Result<(), Box<dyn Error>> {
     let server = Server::builder()
         .state(Present::default())
         // To the server, all the crowd comes from nginx's one address.
@@ -36,7 +37,8 @@ pub(crate) async fn serve() -> Result<(), Box<dyn Error>> {
     root.on_disconnect(left);
     let bound = server.bind("127.0.0.1:0").await?;
     println!("port {}", bound.local_addr().port());
-    let drained = bound.serve_until(terminated(), Drain::new()).await?;
+    let drain = Drain::new().deadline(deadline);
+    let drained = bound.serve_until(terminated(), drain).await?;
     println!("drained {} left, {} cut", drained.left, drained.cut);
     Ok(())
 }
