@@ -248,8 +248,8 @@ async fn foreign_pages_other_paths_and_what_the_hook_refuses_are_answered_with_a
     assert!(soon(dialer.dial(&at("/trunkline?token=1"))).await.is_ok());
 }
 
-#[tokio::test]
-async fn a_page_of_the_same_host_may_connect_and_its_cookies_are_believed() {
+/// Has a client with a cookie greet a server; gives what that server's hook sees of the cookie.
+async fn cookie_seen(origin: impl FnOnce(SocketAddr) -> Option<String>) -> Option<HeaderValue> {
     let (told, mut hears) = mpsc::unbounded_channel();
     let server = Server::builder()
         .authenticate(move |credentials: Credentials| {
@@ -259,20 +259,27 @@ async fn a_page_of_the_same_host_may_connect_and_its_cookies_are_believed() {
         })
         .build();
     let (address, certificate) = serving(&server).await;
-    let cookie = HeaderValue::from_static("session=7");
-    let mut page = HeaderMap::new();
-    let origin = format!("https://{address}");
-    page.insert("origin", HeaderValue::from_str(&origin).unwrap());
-    page.insert("cookie", cookie.clone());
-    let connection = dial(address, &certificate, page).await.unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("cookie", COOKIE);
+    if let Some(origin) = origin(address) {
+        headers.insert("origin", HeaderValue::from_str(&origin).unwrap());
+    }
+    let connection = dial(address, &certificate, headers).await.unwrap();
     welcome(connection, &hello()).await;
-    assert_eq!(soon(hears.recv()).await, Some(Some(cookie.clone())));
+    soon(hears.recv()).await.unwrap()
+}
 
-    let mut program = HeaderMap::new();
-    program.insert("cookie", cookie);
-    let connection = dial(address, &certificate, program).await.unwrap();
-    welcome(connection, &hello()).await;
-    assert_eq!(soon(hears.recv()).await, Some(None));
+const COOKIE: HeaderValue = HeaderValue::from_static("session=7");
+
+#[tokio::test]
+async fn a_page_of_the_same_host_may_connect_and_its_cookies_are_believed() {
+    let seen = cookie_seen(|address| Some(format!("https://{address}"))).await;
+    assert_eq!(seen, Some(COOKIE));
+}
+
+#[tokio::test]
+async fn who_sends_no_origin_is_no_browser_and_may_connect_and_its_cookies_are_ignored() {
+    assert_eq!(cookie_seen(|_| None).await, None);
 }
 
 #[tokio::test]
