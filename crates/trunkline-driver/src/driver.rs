@@ -203,7 +203,7 @@ impl Driver {
     /// encoding.md, ENC-011; frames.md, FRM-005; best-effort.md, BEF-006.
     fn handle_datagram(&mut self, datagram: &[u8], cx: &mut Context<'_>) {
         let frame = Frame::decode(self.session.encoding(), datagram);
-        let Ok(frame @ (Frame::Datagram { .. } | Frame::Latest { .. })) = frame else {
+        let Some(frame) = frame.ok().filter(is_best_effort) else {
             return self.session.count_malformed_best_effort();
         };
         if self.session.is_present(self.attach) {
@@ -284,6 +284,9 @@ impl Driver {
             Frame::GoAway(_) | Frame::Auth(_) | Frame::Datagram { .. } | Frame::Latest { .. }
                 if !session.is_present(self.attach) =>
             {
+                if is_best_effort(&frame) {
+                    session.count_stale_best_effort();
+                }
                 return Ok(Some(Ended::Superseded));
             }
             Frame::GoAway(go_away) => self.dispatch.go_away(session, *go_away),
@@ -432,15 +435,43 @@ impl Driver {
             }
             closing.told = true;
         }
-        // Unread bytes would turn the close into a reset, and take the farewell with them.
+        self.poll_unread(cx)
+    }
+
+    /// Reads to the end what nobody takes any more: unread bytes would turn the close into a reset, and
+    /// take the farewell with them.
+    fn poll_unread(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_datagrams {
+            for _ in 0..READS_MAX {
+                let Poll::Ready(Ok(datagram)) = self.receiver.poll_datagram(cx) else {
+                    break;
+                };
+                self.count_if_late(&datagram);
+            }
+        }
         for _ in 0..READS_MAX {
-            if ready!(self.receiver.poll_receive(cx)).is_err() {
-                return Poll::Ready(());
+            match ready!(self.receiver.poll_receive(cx)) {
+                Ok(message) => self.count_if_late(&message.bytes),
+                Err(_) => return Poll::Ready(()),
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+
+    /// Counts a best-effort frame that came after a newer connection had taken over: unlike all others it
+    /// is not sent again there. Specification: best-effort.md, BEF-002.
+    fn count_if_late(&self, message: &[u8]) {
+        let is_superseded = matches!(self.ending(), Some(Ended::Superseded));
+        let frame = || Frame::decode(self.session.encoding(), message);
+        if is_superseded && frame().as_ref().is_ok_and(is_best_effort) {
+            self.session.count_stale_best_effort();
+        }
+    }
+}
+
+const fn is_best_effort(frame: &Frame<'_>) -> bool {
+    matches!(frame, Frame::Datagram { .. } | Frame::Latest { .. })
 }
 
 impl Future for Driver {

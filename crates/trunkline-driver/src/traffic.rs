@@ -15,8 +15,8 @@ pub struct Traffic {
     pub dropped_events: u64,
     /// Best-effort frames for the peer that were dropped.
     pub drops: Drops,
-    /// LATEST frames received and dropped, because the connection had brought the same version or a
-    /// higher one.
+    /// Best-effort frames received and dropped, because the connection had brought the same version of a
+    /// LATEST or a higher one, or a newer connection had taken over.
     pub stale_best_effort: u64,
     /// Datagrams received and dropped, because they were no best-effort frame.
     pub malformed_best_effort: u64,

@@ -8,12 +8,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use common::{Joined, Side, event, join, join_over, latest, pair};
-use trunkline_driver::{BestEffortFrame, Delivery, TooLarge};
+use trunkline_driver::{BestEffortFrame, Delivery, Ended, TooLarge};
 use trunkline_protocol::{
     Args, Drops, Encoding, EventName, IntoArgs, Limits, NamespaceName, Payload, Prepared,
 };
 use trunkline_testkit::drive;
-use trunkline_transport::memory;
+use trunkline_transport::{Connection, MessageKind, memory};
 
 fn datagram(name: &str) -> Prepared {
     let name = EventName::try_from(name).unwrap();
@@ -46,6 +46,18 @@ fn send(side: &Side, frame: Prepared) -> Result<bool, TooLarge> {
     let frame = BestEffortFrame::datagram(frame);
     side.session
         .push_best_effort(&AtomicBool::new(false), &frame)
+}
+
+/// Sends a frame past any session, in a datagram or on the message channel.
+async fn send_by_hand(connection: &mut Connection, native: bool, frame: &Prepared) {
+    let bytes = frame.to_message(Encoding::MessagePack, 0);
+    let sender = &mut *connection.sender;
+    match native {
+        true => drop(sender.send_datagram(&[&bytes]).unwrap()),
+        false => drive::send(sender, MessageKind::Binary, &bytes)
+            .await
+            .unwrap(),
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,4 +249,41 @@ async fn without_a_connection_or_after_the_end_they_are_dropped() {
         assert_eq!(pushed, Ok(false));
     }
     assert_eq!(client.session.drops().not_connected, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_arrive_on_a_superseded_connection_are_dropped_and_counted_as_stale() {
+    for native in [true, false] {
+        let (mut client, mut server) = pair(Limits::default());
+        let (mut near, far, _link) = memory::pair(memory::Config {
+            max_datagram: native.then_some(1200),
+            ..memory::Config::default()
+        });
+        let first = server.attach(far, 0);
+        send_by_hand(&mut near, native, &datagram("in time")).await;
+        server.expect(["best-effort in time".to_owned()]).await;
+
+        let joined = join(&mut client, &mut server);
+        assert!(push(&client, datagram("newer")));
+        // Some are there when its task learns of it, and some come while it says farewell.
+        send_by_hand(&mut near, native, &datagram("late")).await;
+        send_by_hand(&mut near, native, &latest("me", 1)).await;
+        server.expect(["best-effort newer".to_owned()]).await;
+        send_by_hand(&mut near, native, &datagram("later")).await;
+        send_by_hand(&mut near, native, &latest("me", 2)).await;
+        drive::close(&mut *near.sender, 1000, "").await.unwrap();
+        assert!(matches!(first.await.unwrap(), Ended::Superseded));
+        let traffic = server.session.traffic();
+        assert_eq!(
+            (traffic.stale_best_effort, traffic.received.best_effort),
+            (4, 2),
+            "{native}"
+        );
+        assert_eq!(traffic.malformed_best_effort, 0);
+        assert!(server.events.try_recv().is_err());
+        // What was dropped is no news that was taken: the same version counts on the newer connection.
+        assert!(push(&client, latest("me", 1)));
+        server.expect(["latest me 1".to_owned()]).await;
+        drop(joined);
+    }
 }

@@ -227,7 +227,7 @@ const HELP: [(&str, &str); 52] = [
     ("discarded_events", "Events unsent when their client left"),
     (
         "stale_best_effort",
-        "LATEST frames of clients that came too late",
+        "Best-effort frames of clients that came too late",
     ),
     (
         "aborted_handlers",

@@ -78,8 +78,9 @@ impl Session {
         self.outbound.lock().machine.drops()
     }
 
-    /// LATEST frames received and dropped since the session began, because the connection had brought
-    /// the same version or a higher one. Specification: best-effort.md, BEF-007.
+    /// Best-effort frames received and dropped since the session began, because the
+    /// connection had brought the same version of a LATEST or a higher one, or a newer connection had
+    /// taken over. Specification: best-effort.md, BEF-007, BEF-002.
     #[must_use]
     pub fn stale_best_effort(&self) -> u64 {
         self.stale_best_effort.load(Ordering::Relaxed)

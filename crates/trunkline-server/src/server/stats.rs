@@ -76,8 +76,9 @@ pub struct Stats {
     /// Best-effort events to clients that were dropped, by cause: volatile ones, datagrams and latest
     /// values.
     pub unsent_best_effort: Drops,
-    /// LATEST frames of clients that were dropped, since their connection had brought the same
-    /// version or a higher one. Specification: best-effort.md, BEF-007.
+    /// Best-effort frames of clients that came too late: LATEST frames whose connection had brought the
+    /// same version or a higher one, and what arrives on a connection after a newer one has taken its
+    /// session over. Specification: best-effort.md, BEF-007, BEF-002.
     pub stale_best_effort: u64,
     /// Datagrams of clients that were dropped, since they were no best-effort frame.
     pub malformed_best_effort: u64,
