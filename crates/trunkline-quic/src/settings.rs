@@ -26,8 +26,9 @@ pub struct Settings {
     pub datagram_queue: usize,
     /// Bytes of datagrams that wait to be received; then the oldest goes. Default 64 KiB.
     pub datagram_inbox: usize,
-    /// Bytes that may be under way to this side on the stream, and so what a peer that is not read
-    /// can fill. Default 1 MiB, one message of the largest default size.
+    /// Bytes that may be under way to this side on all streams of a connection together, and so what a
+    /// peer that is not read can fill. Default 1 MiB, one message of the largest default size. A peer that
+    /// fills streams beside that of its messages takes it from these alone. Specification: TRN-022.
     pub receive_window: u32,
     /// Bytes that may wait in QUIC to be sent or acknowledged. Default 1 MiB.
     pub send_window: u64,

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "also the helpers here are tests")]
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -345,6 +347,64 @@ async fn further_streams_do_no_harm() {
     let event = Prepared::event(&NamespaceName::root(), ack, &name, &args);
     raw.send(&event.to_message(Encoding::MessagePack, 2)).await;
     assert!(matches!(raw.frame().await, Arrived::Other), "an answer");
+    house.is_unharmed().await;
+}
+
+/// Opens the further streams that the server lets be open, and writes as much on them as QUIC takes; gives
+/// how many bytes the server has then, unread.
+async fn fill_further_streams(session: &Session) -> usize {
+    let mut streams = Vec::new();
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let (sending, receiving) = soon(session.open_bi()).await.unwrap();
+        streams.push(sending);
+        held.push(receiving);
+    }
+    for _ in 0..5 {
+        streams.push(soon(session.open_uni()).await.unwrap());
+    }
+    let mut taken = 0;
+    let chunk = vec![0; 16 * 1024];
+    let last = streams.len() - 1;
+    for (number, stream) in streams.iter_mut().enumerate() {
+        let mut chunks = if number == last { usize::MAX } else { 4 };
+        // It waits for nothing but flow control: the sender's own buffer is larger.
+        while chunks > 0
+            && let Poll::Ready(written) = futures_util::poll!(pin!(stream.write(&chunk)))
+        {
+            taken += written.unwrap();
+            chunks -= 1;
+        }
+    }
+    for stream in &mut streams {
+        stream.finish().unwrap();
+        // None: the server's QUIC has confirmed all of it.
+        assert_eq!(soon(stream.stopped()).await.unwrap(), None);
+    }
+    drop(held);
+    taken
+}
+
+#[tokio::test]
+async fn who_fills_further_streams_is_held_in_a_bounded_memory_and_starves_its_own_channel_alone() {
+    let house = House::open().await;
+    let window = Settings::default().receive_window as usize;
+    let mut starved = Vec::new();
+    for _ in 0..8 {
+        let (mut raw, _) = house.connected().await;
+        let taken = fill_further_streams(&raw.session).await;
+        assert!((window / 2..=window).contains(&taken), "{taken}");
+        // All has arrived, and no credit came of it: nothing more fits, on no stream.
+        let ping = [0x40, 4, 0x93, 2, 1, 0];
+        let more = futures_util::poll!(pin!(raw.sending.write(&ping)));
+        assert!(more.is_pending(), "{more:?}");
+        house.is_unharmed().await;
+        starved.push(raw);
+    }
+    // They are there until their heartbeats run out, and so is everybody else.
+    assert_eq!(house.server.stats().sessions, 9);
+    let (mut another, _) = house.connected().await;
+    another.ping().await;
     house.is_unharmed().await;
 }
 
