@@ -8,6 +8,8 @@ const PRESETS = {
 };
 const NAMES = { websocket: "WebSocket", webtransport: "WebTransport" };
 const LINES_MAX = 60;
+/** Between two questions for another link: the server takes no more than twenty a second. */
+const LINK_PAUSE_MS = 100;
 const FEED_MAX = 5;
 const SCORES_MAX = 6;
 
@@ -38,7 +40,7 @@ export class Panel {
     });
   }
 
-  /** One question at a time; of the wishes meanwhile the last one counts. */
+  /** One question at a time, and ten a second; of the wishes meanwhile the last one counts. */
   async #setLink(quality, onLink) {
     this.showLink(quality);
     const isAsking = this.#wanted !== null;
@@ -49,6 +51,7 @@ export class Panel {
     do {
       asked = this.#wanted;
       await this.#try(onLink(asked), "#link");
+      await new Promise((resolve) => setTimeout(resolve, LINK_PAUSE_MS));
     } while (asked !== this.#wanted);
     this.#wanted = null;
     $("link").ariaBusy = "false";

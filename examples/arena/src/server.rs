@@ -1,6 +1,7 @@
 //! The handlers: what players say, judged by the rules, and told to the others.
 
 use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::words::{
     Move, Moved, PLACED, Placed, PlayerId, Pose, Receipt, SAID, SAY, SCENE, SET_LINK, SHOOT, SHOT,
     Said, Say, Scene, Shot, WATCH, Who,
 };
-use crate::world::{Flown, Name, World, line, millis};
+use crate::world::{Allowance, Flown, Name, World, line, millis};
 
 /// The program's state; all clones are the same arena.
 #[derive(Clone)]
@@ -24,7 +25,14 @@ struct Shared {
     started: Instant,
     inner: Mutex<Inner>,
     /// Known once the server has its port.
-    link: OnceLock<(Link, Mutex<Quality>)>,
+    link: OnceLock<(Link, Mutex<Knob>)>,
+}
+
+/// What the link of this machine's pages is set to, and how often that may still change: everybody is
+/// told of each change.
+struct Knob {
+    quality: Quality,
+    turns: Allowance,
 }
 
 struct Inner {
@@ -50,7 +58,10 @@ impl Arena {
     /// Gives this machine's pages their link, once.
     pub(crate) fn link(&self, link: Link, quality: Quality) {
         // A second one would have no pages: they ask for it when they are loaded.
-        let _ = self.0.link.set((link, Mutex::new(quality)));
+        let _ = self
+            .0
+            .link
+            .set((link, Mutex::new(Knob::new(quality, self.now()))));
     }
 
     /// Where this machine's pages find the relays.
@@ -60,8 +71,8 @@ impl Arena {
 
     /// How good their link is.
     fn quality(&self) -> Option<LinkQuality> {
-        let (_, quality) = self.0.link.get()?;
-        Some((*locked(quality)).into())
+        let (_, knob) = self.0.link.get()?;
+        Some(locked(knob).quality.into())
     }
 
     fn now(&self) -> Duration {
@@ -139,6 +150,7 @@ async fn enter(
     socket: Socket,
     State(arena): State<Arena>,
     me: Option<SocketState<PlayerId>>,
+    PeerAddress(peer): PeerAddress,
     Data(Enter { name, bot }): Data<Enter>,
 ) -> Result<Entered, Failure> {
     if me.is_some() {
@@ -147,7 +159,7 @@ async fn enter(
     let name =
         Name::parse(&name).map_err(|error| Failure::new(4000, format!("the name: {error}")))?;
     let mut inner = arena.lock();
-    let entered = inner.world.enter(name, bot, arena.now());
+    let entered = inner.world.enter(name, bot, home_of(peer), arena.now());
     let (player, placed) = entered.map_err(|error| Failure::new(4001, error.to_string()))?;
     socket.set(player);
     socket.join(&room_of(player))?;
@@ -254,12 +266,44 @@ async fn set_link(
     // It is theirs alone who go through the relays.
     let is_near = peer.is_some_and(|peer| peer.ip().is_loopback());
     let link = arena.0.link.get().filter(|_| is_near);
-    let (link, present) = link.ok_or_else(|| Failure::new(4005, "your link is as it is"))?;
-    let mut present = locked(present);
+    let (link, knob) = link.ok_or_else(|| Failure::new(4005, "your link is as it is"))?;
+    let mut knob = locked(knob);
+    knob.turn(quality, arena.now())?;
     link.set(quality);
-    *present = quality;
     socket.within(ARENA).emit(LINK, &wanted)?;
     Ok(wanted)
+}
+
+/// Where somebody plays from: an address, of IPv6 the network, since a household has all of one. None for
+/// this machine: its bots and pages are many.
+fn home_of(peer: Option<SocketAddr>) -> Option<IpAddr> {
+    match peer?.ip().to_canonical() {
+        ip if ip.is_loopback() => None,
+        IpAddr::V4(ip) => Some(ip.into()),
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, ..] = ip.segments();
+            Some(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
+        }
+    }
+}
+
+impl Knob {
+    const fn new(quality: Quality, now: Duration) -> Self {
+        Self {
+            quality,
+            turns: Allowance::new(TURNS_PER_SECOND, TURNS_AT_ONCE, now),
+        }
+    }
+
+    /// # Errors
+    /// It was turned too often.
+    fn turn(&mut self, quality: Quality, now: Duration) -> Result<(), Failure> {
+        if !self.turns.take(1.0, now) {
+            return Err(Failure::new(4005, "not so fast"));
+        }
+        self.quality = quality;
+        Ok(())
+    }
 }
 
 fn tell_away(socket: &Socket, arena: &Arena, me: Option<SocketState<PlayerId>>, away: bool) {
@@ -289,3 +333,48 @@ impl Inner {
 
 /// Lines kept for those who come later.
 const LINES_MAX: usize = 40;
+
+/// Changes of the link, by all pages together: a page asks for ten a second while a slider is moved.
+const TURNS_PER_SECOND: f32 = 20.0;
+const TURNS_AT_ONCE: f32 = 40.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_knob_bears_a_burst_of_turns_and_then_a_few_a_second() {
+        let start = Duration::from_secs(1);
+        let mut knob = Knob::new(Quality::default(), start);
+        for _ in 0..40 {
+            knob.turn(Quality::default(), start).unwrap();
+        }
+        let slow = Quality::try_from(LinkQuality {
+            loss_percent: 0.0,
+            delay_ms: 100.0,
+        });
+        let slow = slow.unwrap();
+        let refused = knob.turn(slow, start).unwrap_err();
+        assert_eq!(refused.code().number(), 4005);
+        assert_eq!(knob.quality, Quality::default());
+        knob.turn(slow, start + Duration::from_millis(60)).unwrap();
+        assert_eq!(knob.quality, slow);
+    }
+
+    #[test]
+    fn a_home_is_an_address_or_a_network_and_never_this_machine() {
+        let home = |peer: &str| home_of(Some(peer.parse().unwrap())).map(|home| home.to_string());
+        assert_eq!(home("192.0.2.7:4000").as_deref(), Some("192.0.2.7"));
+        assert_eq!(
+            home("[::ffff:192.0.2.7]:4000").as_deref(),
+            Some("192.0.2.7")
+        );
+        assert_eq!(
+            home("[2001:db8:1:2:3:4:5:6]:1").as_deref(),
+            Some("2001:db8:1:2::")
+        );
+        for near in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert_eq!(home(near), None, "{near}");
+        }
+    }
+}

@@ -14,8 +14,10 @@ mod name;
 mod player;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
+pub(crate) use allowance::Allowance;
 pub(crate) use field::{BEAM_LENGTH, Field, SHIP_RADIUS, SPEED_MAX};
 pub(crate) use name::{LINE_MAX, NAME_MAX, Name, line};
 use player::Player;
@@ -37,6 +39,8 @@ pub(crate) struct World {
 pub(crate) enum Refusal {
     #[error("the arena is full: {PLAYERS_MAX} play")]
     Full,
+    #[error("{PLAYERS_PER_HOME_MAX} play from where you are already")]
+    FullOfHome,
     #[error("somebody plays under that name")]
     NameTaken,
 }
@@ -81,18 +85,23 @@ impl World {
         }
     }
 
-    /// Lets somebody play.
+    /// Lets somebody play. `home` is where it plays from; none for where all may.
     ///
     /// # Errors
-    /// There is no room, or somebody has the name.
+    /// There is no room, not for one more from there, or somebody has the name.
     pub(crate) fn enter(
         &mut self,
         name: Name,
         bot: bool,
+        home: Option<IpAddr>,
         now: Duration,
     ) -> Result<(PlayerId, Placed), Refusal> {
         if self.players.len() >= PLAYERS_MAX {
             return Err(Refusal::Full);
+        }
+        let neighbours = self.players.values().filter(|player| player.home == home);
+        if home.is_some() && neighbours.count() >= PLAYERS_PER_HOME_MAX {
+            return Err(Refusal::FullOfHome);
         }
         if self.players.values().any(|player| player.name == name) {
             return Err(Refusal::NameTaken);
@@ -100,7 +109,7 @@ impl World {
         self.newest += 1;
         let id = PlayerId(self.newest);
         let (x, y) = self.free_place();
-        let mut player = Player::new(name, bot, now);
+        let mut player = Player::new(name, bot, home, now);
         let placed = player.place(x, y, now);
         self.players.insert(id, player);
         Ok((id, placed))
@@ -309,6 +318,9 @@ pub(crate) fn millis(now: Duration) -> f64 {
 
 /// Who may play at a time, bots among them.
 pub(crate) const PLAYERS_MAX: usize = 24;
+
+/// Of these from one address: as many as a household or a classroom's row may be, and not all places.
+pub(crate) const PLAYERS_PER_HOME_MAX: usize = 8;
 
 /// What a ship begins with.
 pub(crate) const HEALTH: u8 = 100;

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What fills up with time, to a limit, and is taken from. It bears bursts: what was held up on the way
 /// arrives at once, and is no fault of its sender.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     per_second: f32,
     most: f32,
     left: f32,
@@ -14,7 +14,7 @@ pub(super) struct Allowance {
 
 impl Allowance {
     /// It is full at first.
-    pub(super) const fn new(per_second: f32, most: f32, now: Duration) -> Self {
+    pub(crate) const fn new(per_second: f32, most: f32, now: Duration) -> Self {
         Self {
             per_second,
             most,
@@ -24,7 +24,7 @@ impl Allowance {
     }
 
     /// How much may be taken.
-    pub(super) fn left(&mut self, now: Duration) -> f32 {
+    pub(crate) fn left(&mut self, now: Duration) -> f32 {
         let passed = now.saturating_sub(self.since).as_secs_f32();
         self.left = self.per_second.mul_add(passed, self.left).min(self.most);
         self.since = self.since.max(now);
@@ -32,7 +32,7 @@ impl Allowance {
     }
 
     /// Takes that much, if it is there.
-    pub(super) fn take(&mut self, amount: f32, now: Duration) -> bool {
+    pub(crate) fn take(&mut self, amount: f32, now: Duration) -> bool {
         let is_there = self.left(now) >= amount;
         if is_there {
             self.left -= amount;

@@ -1,5 +1,6 @@
 //! One player: its ship, and what it may still do.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::allowance::Allowance;
@@ -11,6 +12,8 @@ use crate::words::{Entrant, Move, Placed, PlayerId, Pose};
 pub(super) struct Player {
     pub(super) name: Name,
     bot: bool,
+    /// Where it plays from; none for where all may.
+    pub(super) home: Option<IpAddr>,
     /// Which of its ships this is, counted by the times it was put somewhere.
     pub(super) life: u32,
     pub(super) pose: Pose,
@@ -30,11 +33,12 @@ pub(super) struct Player {
 }
 
 impl Player {
-    pub(super) fn new(name: Name, bot: bool, now: Duration) -> Self {
+    pub(super) fn new(name: Name, bot: bool, home: Option<IpAddr>, now: Duration) -> Self {
         let shots_per_second = 1_000.0 / f32::from(u16::try_from(SHOT_INTERVAL_MS).unwrap_or(1));
         Self {
             name,
             bot,
+            home,
             life: 0,
             pose: Pose::default(),
             health: HEALTH,

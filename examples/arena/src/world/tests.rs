@@ -13,7 +13,7 @@ fn name(text: &str) -> Name {
 }
 
 fn enter(world: &mut World, text: &str) -> (PlayerId, Placed) {
-    world.enter(name(text), false, START).unwrap()
+    world.enter(name(text), false, None, START).unwrap()
 }
 
 /// A move of the ship's present life, stamped with the time at which it arrives.
@@ -58,6 +58,30 @@ fn fire(world: &mut World, id: PlayerId, now: Duration) -> Result<Fired, NoShot>
 }
 
 #[test]
+fn not_all_places_are_for_one_address_and_each_is_free_again_when_its_player_leaves() {
+    let mut world = World::new();
+    let from = |last| Some(IpAddr::from([192, 0, 2, last]));
+    let mut enter = |number: usize, home| {
+        let name = name(&format!("player {number}"));
+        world.enter(name, false, home, START).map(|(id, _)| id)
+    };
+    for number in 0..PLAYERS_PER_HOME_MAX {
+        enter(number, from(1)).unwrap();
+    }
+    assert_eq!(enter(20, from(1)), Err(Refusal::FullOfHome));
+    enter(21, from(2)).unwrap();
+    for number in 30..30 + PLAYERS_PER_HOME_MAX + 1 {
+        enter(number, None).unwrap();
+    }
+    assert!(world.leave(PlayerId(1)));
+    assert!(
+        world
+            .enter(name("player 20"), false, from(1), START)
+            .is_ok()
+    );
+}
+
+#[test]
 fn everybody_has_a_number_a_name_and_a_place_of_their_own() {
     let mut world = World::new();
     let mut places = Vec::new();
@@ -70,11 +94,11 @@ fn everybody_has_a_number_a_name_and_a_place_of_their_own() {
             assert!((one.0 - other.0).hypot(one.1 - other.1) > 2.0 * SHIP_RADIUS);
         }
     }
-    let again = world.enter(name("player 3"), false, START);
+    let again = world.enter(name("player 3"), false, None, START);
     assert_eq!(again, Err(Refusal::Full));
     assert!(world.leave(PlayerId(24)));
     assert!(!world.leave(PlayerId(24)));
-    let again = world.enter(name("player 3"), false, START);
+    let again = world.enter(name("player 3"), false, None, START);
     assert_eq!(again, Err(Refusal::NameTaken));
     let (id, _) = enter(&mut world, "player 23");
     assert_eq!(id, PlayerId(25));
