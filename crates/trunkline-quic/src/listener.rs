@@ -105,11 +105,20 @@ pub struct Handshake {
 
 /// What a [`Listener`] does with what arrives.
 pub trait Handler: Send + Sync + 'static {
+    /// Whether an attempt from this address would go on, which may be somebody else's than the client's:
+    /// nothing is to be counted against it yet. One that would not go on has to show its address, and is
+    /// turned away ahead of the handshake, which costs more than all else. The default welcomes all.
+    fn is_welcome(&self, address: IpAddr) -> bool {
+        let _ = address;
+        true
+    }
+
     /// Counts an attempt to connect from this address, which is the client's own, and says whether
     /// it goes on. The default lets all go on.
     ///
     /// # Errors
-    /// The status that turns it away.
+    /// The status that turns it away. Ahead of the handshake there is no HTTP that could tell it: the
+    /// client's connection is refused (specification: TRN-030).
     fn knock(&self, address: IpAddr) -> Result<(), StatusCode> {
         let _ = address;
         Ok(())
@@ -196,24 +205,28 @@ impl<B: Backend> Listener<B> {
                 accepted = self.endpoint.accept() => accepted,
             };
             let Some(incoming) = accepted else { break };
-            if let Some((incoming, place)) = self.seat(incoming, &places) {
+            if let Some(seated) = self.seat(incoming, &places, &*handler) {
                 let (handler, config) = (Arc::clone(&handler), Arc::clone(&self.config));
-                tokio::spawn(serve_one::<B, H>(incoming, place, handler, config));
+                tokio::spawn(serve_one::<B, H>(seated, handler, config));
             }
         }
         // The socket lives on with its connections, and answers nobody new.
         self.endpoint.set_server_config(None);
     }
 
-    /// A place among those who shake hands; under load only for whoever has shown its address.
-    fn seat(
+    /// A place among those who shake hands; under load, or where nobody is welcome from, only for whoever
+    /// has shown its address.
+    fn seat<H: Handler>(
         &self,
         incoming: Incoming,
         places: &Arc<Semaphore>,
-    ) -> Option<(Incoming, OwnedSemaphorePermit)> {
+        handler: &H,
+    ) -> Option<Seated> {
         let counters = &self.config.counters;
+        let address = incoming.remote_address().ip();
+        let is_shown = incoming.remote_address_validated();
         let is_busy = places.available_permits() <= self.config.max_handshakes / 2;
-        if is_busy && !incoming.remote_address_validated() {
+        if !is_shown && (is_busy || !handler.is_welcome(address)) {
             count(&counters.addresses_asked);
             // It cannot fail for an address that was not shown.
             let _ = incoming.retry();
@@ -224,19 +237,40 @@ impl<B: Backend> Listener<B> {
             incoming.ignore();
             return None;
         };
-        Some((incoming, place))
+        if is_shown && let Err(status) = handler.knock(address) {
+            tracing::debug!(%address, %status, "WebTransport client turned away ahead of its handshake");
+            incoming.refuse();
+            return None;
+        }
+        Some(Seated {
+            incoming,
+            place,
+            has_knocked: is_shown,
+        })
     }
 }
 
-async fn serve_one<B: Backend, H: Handler>(
+/// A client that shakes hands.
+struct Seated {
     incoming: Incoming,
     place: OwnedSemaphorePermit,
+    /// Its attempt was counted already, since its address was known to be its own.
+    has_knocked: bool,
+}
+
+async fn serve_one<B: Backend, H: Handler>(
+    seated: Seated,
     handler: Arc<H>,
     config: Arc<ListenerConfig>,
 ) {
+    let Seated {
+        incoming,
+        place,
+        has_knocked,
+    } = seated;
     let peer = incoming.remote_address();
     let limit = config.handshake_timeout;
-    let shaken = shake_hands::<B, H>(incoming, &handler, &config);
+    let shaken = shake_hands::<B, H>(incoming, has_knocked, &handler, &config);
     let opened = tokio::time::timeout(limit, shaken).await;
     drop(place);
     match opened {
@@ -260,12 +294,20 @@ async fn serve_one<B: Backend, H: Handler>(
 /// None if the request was refused, with a status.
 async fn shake_hands<B: Backend, H: Handler>(
     incoming: Incoming,
+    has_knocked: bool,
     handler: &H,
     config: &ListenerConfig,
 ) -> Result<Option<(Connection, Handshake)>, AcceptError> {
     let (head, request) = B::accept(incoming).await?;
     let offered = head.protocols.clone();
-    let handshake = match judge(head, handler, config) {
+    // The handshake has shown that the address is the client's.
+    let knocked = match has_knocked {
+        true => Ok(()),
+        false => handler
+            .knock(head.peer.ip())
+            .map_err(|status| (head.peer, status)),
+    };
+    let handshake = match knocked.and_then(|()| judge(head, handler, config)) {
         Ok(handshake) => handshake,
         Err((peer, status)) => {
             tracing::debug!(%peer, %status, "WebTransport request refused");
@@ -293,8 +335,6 @@ fn judge<H: Handler>(
 ) -> Result<Handshake, (SocketAddr, StatusCode)> {
     let peer = head.peer;
     let refuse = |status| (peer, status);
-    // The handshake has shown that the address is the client's.
-    handler.knock(peer.ip()).map_err(refuse)?;
     if head.uri.path() != config.path {
         return Err(refuse(StatusCode::NOT_FOUND));
     }

@@ -74,6 +74,14 @@ impl Door {
         })
     }
 
+    /// Whether an attempt from this address would be let go on; counts nothing.
+    pub(crate) fn is_welcome(&self, address: IpAddr) -> bool {
+        let rate = self.limits.attempts;
+        let known = &self.book.lock().attempts;
+        let peeked = known.peek(Block::of(address), rate, clock::now());
+        rate.is_unlimited() || peeked.is_ok()
+    }
+
     /// Takes a place for a connection.
     pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Taken, HttpRefusal> {
         let block = address.map(Block::of);

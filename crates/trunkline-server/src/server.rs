@@ -154,6 +154,14 @@ impl Server {
         self.inner.door.knock(address)
     }
 
+    /// Whether [`knock`](Self::knock) would let an attempt from this address go on. Counts nothing: for
+    /// whoever does not know yet whether the address is the client's own, which would else use up
+    /// somebody else's attempts.
+    #[must_use]
+    pub fn is_welcome(&self, address: IpAddr) -> bool {
+        self.inner.door.is_welcome(address)
+    }
+
     /// Takes a place for a connection from this address, if it is known: for whoever turns requests
     /// into connections, before the upgrade is granted, to be passed on in [`Request::place`]. From here
     /// on the connection counts as there: [`closed`](Self::closed) waits for it, or for its place to be

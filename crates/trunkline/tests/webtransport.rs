@@ -13,7 +13,7 @@ use trunkline::client::{Client, Socket as ClientSocket, Trust};
 use trunkline::protocol::{Alternative, Datagrams, Encoding, Frame, Hello, Limits, Value, Welcome};
 use trunkline::server::{
     Ack, Admission, Args, Bind as _, BindConfig, Bound, Certificate, Credentials, Data, Failure,
-    FloodLimits, HttpRefusal, ListenerConfig, Server, Socket,
+    FloodLimits, HttpRefusal, ListenerConfig, Rate, Server, Socket,
 };
 use trunkline::transport::{Connection, DialError, DialRequest, Dialer, TransportKind};
 use trunkline_quic::Settings;
@@ -301,6 +301,29 @@ async fn the_limits_on_connections_are_one_for_both_transports() {
     );
     assert_eq!(server.stats().refused_full_of_address, 1);
     drop((first, second));
+}
+
+#[tokio::test]
+async fn an_address_that_comes_too_often_is_turned_away_ahead_of_the_handshake() {
+    let limits = FloodLimits {
+        attempts: Rate::new(1, 1),
+        ..FloodLimits::OFF
+    };
+    let server = Server::builder().flood_limits(limits).build();
+    let (address, certificate) = serving(&server).await;
+    let mut let_in = 0;
+    let turned_away = loop {
+        match dial(address, &certificate, HeaderMap::new()).await {
+            Ok(_) => let_in += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(let_in > 0, "{turned_away}");
+    assert!(
+        !matches!(turned_away, DialError::Refused { .. }),
+        "there was no HTTP to tell it: {turned_away:?}"
+    );
+    assert_eq!(server.stats().refused_attempts, 1);
 }
 
 #[tokio::test]

@@ -75,6 +75,10 @@ impl Datagrams {
 struct OverQuic(Accepting);
 
 impl Handler for OverQuic {
+    fn is_welcome(&self, address: IpAddr) -> bool {
+        self.0.server.is_welcome(address)
+    }
+
     fn knock(&self, address: IpAddr) -> Result<(), StatusCode> {
         let knocked = self.0.server.knock(address);
         knocked.map_err(|refusal| refusal.status())
