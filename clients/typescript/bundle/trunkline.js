@@ -1804,6 +1804,83 @@ function refusalOf({ reason }) {
   return reason !== null && REFUSALS.includes(reason) ? reason : "unknown";
 }
 
+// src/links.ts
+var CLOSING_MS = 1e3;
+var SUPERSEDED = 3400;
+var Links = class {
+  #encoding;
+  #limits;
+  #outputs;
+  #links = /* @__PURE__ */ new Map();
+  #last = 0;
+  constructor(encoding, limits, outputs) {
+    this.#encoding = encoding;
+    this.#limits = limits;
+    this.#outputs = outputs;
+  }
+  /** One that is to be dialled, over one transport alone if it is named. */
+  add(over) {
+    this.#last += 1;
+    const link = newLink(this.#last, over, this.#limits);
+    this.#links.set(link.id, link);
+    return link;
+  }
+  get(id) {
+    return this.#links.get(id);
+  }
+  /** Its transport has ended by itself. */
+  ended(link) {
+    this.#links.delete(link.id);
+  }
+  write(link, frame) {
+    this.#outputs.push({ kind: "send", link: link.id, message: this.#encoding.encode(frame) });
+  }
+  /** The size of the frame, in place of sending it, if it has more bytes than `limit`. */
+  writeWithin(link, frame, limit) {
+    const message = this.#encoding.encode(frame);
+    const size = sizeOf(message);
+    if (size > limit) return size;
+    this.#outputs.push({ kind: "send", link: link.id, message });
+    return null;
+  }
+  /** Says CLOSE, and shuts it. */
+  close(link, code2, reason) {
+    this.write(link, closeOf(code2, reason));
+    this.shut(link, code2, reason);
+  }
+  shut(link, code2, reason) {
+    link.role = "closing";
+    this.#outputs.push({ kind: "shut", link: link.id, code: code2, reason });
+  }
+  forget(link) {
+    this.#links.delete(link.id);
+    this.#outputs.push({ kind: "drop", link: link.id });
+  }
+  forgetAll() {
+    for (const link of [...this.#links.values()]) this.forget(link);
+  }
+  /** CLOSE wherever HELLO was sent; other connections are shut, and dials given up. */
+  closeAll(code2, reason) {
+    for (const link of [...this.#links.values()]) {
+      if (link.role === "current" || link.role === "greeting") this.close(link, code2, reason);
+      else if (link.role === "old") this.shut(link, SUPERSEDED, "");
+      else if (link.role === "dialling") this.forget(link);
+    }
+  }
+  /** Older connections are read for a while. */
+  tick(now) {
+    for (const link of this.#old()) if (now >= link.since + CLOSING_MS) this.forget(link);
+  }
+  /** When `tick` is to be called next. */
+  get deadline() {
+    const times = this.#old().map(({ since }) => since + CLOSING_MS);
+    return times.length === 0 ? null : Math.min(...times);
+  }
+  #old() {
+    return [...this.#links.values()].filter(({ role }) => role === "old");
+  }
+};
+
 // src/session.ts
 var NOT_CONNECTED = 3010;
 var BAD_ARGS = 3007;
@@ -2119,14 +2196,13 @@ var VERSION = 1;
 var NORMAL = 1e3;
 var GOING_AWAY = 1001;
 var CUT = 1006;
-var SUPERSEDED = 3400;
+var SUPERSEDED2 = 3400;
 var STALE_ATTACH = 3401;
 var PING_TIMEOUT = 3402;
 var OVERFLOW = 3201;
 var FRAME_TOO_LARGE = 3205;
 var WELCOME_TIMEOUT_MS = 2e4;
 var LIVED_MS = 1e4;
-var CLOSING_MS = 1e3;
 var CUTS = [1005, 1006, 1015];
 var Connections = class {
   outputs = [];
@@ -2135,8 +2211,7 @@ var Connections = class {
   #options;
   #backOff = new BackOff();
   #patience = new Patience();
-  #links = /* @__PURE__ */ new Map();
-  #lastLink = 0;
+  #links;
   #current = null;
   /** The link that is being dialled, or awaits WELCOME. */
   #attempt = null;
@@ -2156,6 +2231,7 @@ var Connections = class {
     this.#encoding = encoding;
     this.#options = options;
     this.#target = options.url;
+    this.#links = new Links(encoding, options.limits, this.outputs);
     this.session = new Session(encoding, options.limits, this.outputs, options);
     this.session.hasConnection = () => this.#current !== null;
   }
@@ -2216,7 +2292,7 @@ var Connections = class {
   pause(now) {
     this.#isPaused = true;
     const hadConnection = this.#current !== null;
-    for (const link of [...this.#links.values()]) this.#forget(link);
+    this.#links.forgetAll();
     this.#attempt = null;
     this.#leaveCurrent(now);
     if (hadConnection) this.outputs.push({ kind: "detached", code: CUT, reason: "the page was put away" });
@@ -2244,9 +2320,8 @@ var Connections = class {
       link.resumes = true;
       link.strict = this.#current !== null && this.#leaving === null;
     }
-    const message = this.#encoding.encode(this.#hello(link, credentials.auth));
-    const size = sizeOf(message);
-    if (size > HELLO_BYTES) {
+    const size = this.#links.writeWithin(link, this.#hello(link, credentials.auth), HELLO_BYTES);
+    if (size !== null) {
       const reason = `a HELLO of ${size} bytes, where a server takes ${HELLO_BYTES}`;
       this.#giveUp(link, reason);
       if (this.#current === null) this.#finish(FRAME_TOO_LARGE, reason);
@@ -2254,13 +2329,12 @@ var Connections = class {
     }
     link.role = "greeting";
     link.since = now;
-    this.outputs.push({ kind: "send", link: link.id, message });
   }
   /** The transport ended, or could not be opened. With a code of its own it is a CLOSE (TRN-017), else a cut. */
   closed(id, code2, reason, now) {
     const link = this.#links.get(id);
     if (link === void 0) return;
-    this.#links.delete(id);
+    this.#links.ended(link);
     if (link.role === "closing") return;
     if (link.role === "dialling") this.#dialFailed(link, reason);
     else if (code2 !== null && !CUTS.includes(code2)) this.#onClose(link, closeOf(code2, reason), now);
@@ -2308,7 +2382,7 @@ var Connections = class {
       this.outputs.push({ kind: "send", link: link.id, message });
     }
     if (inbound.isReceiptDue(now) || isLeaving && !inbound.isConfirmed) {
-      this.#write(link, { kind: "RECEIVED", received: inbound.receipt });
+      this.#links.write(link, { kind: "RECEIVED", received: inbound.receipt });
       inbound.told();
     }
   }
@@ -2317,18 +2391,18 @@ var Connections = class {
     const attempt = this.#attempt;
     if (attempt?.role === "greeting" && now >= attempt.since + WELCOME_TIMEOUT_MS) {
       this.outputs.push({ kind: "silent", link: attempt.id, cause: "no WELCOME in time" });
-      this.#forget(attempt);
+      this.#links.forget(attempt);
       this.#cut(attempt, now);
     }
-    for (const link of [...this.#links.values()]) {
-      if (link.role === "old" && now >= link.since + CLOSING_MS) this.#forget(link);
-    }
+    this.#links.tick(now);
     this.#watch(now);
     this.#leaveWhenAsked(now);
   }
   /** When `tick` is to be called next. */
   get deadline() {
-    const times = [...this.#links.values()].filter(({ role }) => role === "old").map(({ since }) => since + CLOSING_MS);
+    const times = [];
+    const { deadline } = this.#links;
+    if (deadline !== null) times.push(deadline);
     if (this.#attempt?.role === "greeting") times.push(this.#attempt.since + WELCOME_TIMEOUT_MS);
     if (this.#current?.watchdog) times.push(this.#current.watchdog.deadline);
     const receiptDueAt = this.#current && this.session.begun?.inbound.receiptDueAt;
@@ -2359,7 +2433,7 @@ var Connections = class {
       case "PING":
         session.outbound.receipt(frame.received);
         if (link.role !== "current") return;
-        this.#write(link, { kind: "PONG", t: frame.t, received: inbound.receipt });
+        this.#links.write(link, { kind: "PONG", t: frame.t, received: inbound.receipt });
         return inbound.told();
       case "GOAWAY":
         return this.#onGoAway(link, frame, now);
@@ -2399,7 +2473,7 @@ var Connections = class {
       if (old !== null) Object.assign(old, { role: "old", since: now });
       this.outputs.push({ kind: "resumed", session: welcome.session });
     } else {
-      if (old !== null) this.#close(old, NORMAL, "");
+      if (old !== null) this.#links.close(old, NORMAL, "");
       if (link.resumes) session.lose(null, refusalOf(welcome), true);
       session.begin(welcome, secret ?? "");
       this.outputs.push({ kind: "began", session: welcome.session, reason: welcome.reason });
@@ -2424,16 +2498,16 @@ var Connections = class {
   /** The code decides (SES-052). */
   #onClose(link, close, now) {
     const { role } = link;
-    this.#shut(link, close.code, close.reason);
+    this.#links.shut(link, close.code, close.reason);
     if (role === "greeting") return this.#attemptClosed(link, close);
     const isTwin = close.attach === null ? this.#attempt?.role !== "greeting" : close.attach > this.session.attach;
     if (role === "current") {
       this.#leaveCurrent(now);
       this.outputs.push({ kind: "detached", code: close.code, reason: close.reason });
-      if (close.code !== SUPERSEDED) return this.#act(close);
+      if (close.code !== SUPERSEDED2) return this.#act(close);
       if (!isTwin) return this.#redial("at once", null);
     }
-    if (close.code === SUPERSEDED && isTwin && (role === "current" || close.attach !== null)) {
+    if (close.code === SUPERSEDED2 && isTwin && (role === "current" || close.attach !== null)) {
       this.#closeAll(NORMAL, "");
       this.session.lose(close.code, "superseded by somebody else", true);
       this.#redial("back-off", null);
@@ -2456,7 +2530,7 @@ var Connections = class {
     const attempt = this.#attempt;
     if (attempt?.role !== "dialling" || attempt.over === null) return;
     this.#attempt = null;
-    this.#forget(attempt);
+    this.#links.forget(attempt);
     this.outputs.push({ kind: "switch failed", code: null, cause });
   }
   /** What a code says, once no connection carries the session. */
@@ -2494,7 +2568,7 @@ var Connections = class {
   }
   /** SES-053; on an old connection it ends that connection and nothing else (SES-036). */
   #violation(link, code2, reason, now) {
-    if (link.role === "old") return this.#shut(link, SUPERSEDED, "");
+    if (link.role === "old") return this.#links.shut(link, SUPERSEDED2, "");
     this.#endSession(code2, reason, now);
   }
   /** This side ends the session, and begins another one. */
@@ -2511,7 +2585,7 @@ var Connections = class {
     if (verdict === "ping") return this.#ping(link, now);
     this.#patience.ranOut();
     this.outputs.push({ kind: "silent", link: link.id, cause: "ping-timeout" });
-    this.#close(link, PING_TIMEOUT, "ping-timeout");
+    this.#links.close(link, PING_TIMEOUT, "ping-timeout");
     this.#leaveCurrent(now);
     this.outputs.push({ kind: "detached", code: PING_TIMEOUT, reason: "ping-timeout" });
     this.#act(closeOf(CUT, "ping-timeout"));
@@ -2532,13 +2606,12 @@ var Connections = class {
   #refresh(link) {
     const credentials = ask(this.#options.auth);
     if ("problem" in credentials) return;
-    const message = this.#encoding.encode({ kind: "AUTH", auth: credentials.auth, wanted: false, expires: null });
-    if (sizeOf(message) <= HELLO_BYTES) this.outputs.push({ kind: "send", link: link.id, message });
+    this.#links.writeWithin(link, { kind: "AUTH", auth: credentials.auth, wanted: false, expires: null }, HELLO_BYTES);
   }
   /** An attempt comes to nothing before HELLO. */
   #giveUp(link, cause) {
     this.#attempt = null;
-    this.#forget(link);
+    this.#links.forget(link);
     this.#attemptFailed(cause);
   }
   #hello(link, auth) {
@@ -2548,9 +2621,7 @@ var Connections = class {
     return { kind: "HELLO", v: VERSION, agent, auth, resume, features: [], limits, ping_interval: pingIntervalMs };
   }
   #dial(delayMs, retryAfterMs = null, over = null) {
-    this.#lastLink += 1;
-    const link = newLink(this.#lastLink, over, this.#options.limits);
-    this.#links.set(link.id, link);
+    const link = this.#links.add(over);
     this.#attempt = link;
     this.outputs.push({ kind: "dial", link: link.id, url: this.#target, delayMs, leastMs: asked(retryAfterMs), over });
     this.#target = this.#options.url;
@@ -2577,13 +2648,8 @@ var Connections = class {
   #noteLife(now) {
     if (this.#current !== null && now - this.#current.since > LIVED_MS) this.#backOff.reset();
   }
-  /** CLOSE wherever HELLO was sent; other connections are shut, and dials given up. */
   #closeAll(code2, reason) {
-    for (const link of [...this.#links.values()]) {
-      if (link.role === "current" || link.role === "greeting") this.#close(link, code2, reason);
-      else if (link.role === "old") this.#shut(link, SUPERSEDED, "");
-      else if (link.role === "dialling") this.#forget(link);
-    }
+    this.#links.closeAll(code2, reason);
     this.#current = null;
     this.#attempt = null;
     this.#leaving = null;
@@ -2598,22 +2664,10 @@ var Connections = class {
     this.#isPaused = false;
     this.outputs.push({ kind: "stopped", code: code2, reason, data });
   }
-  #close(link, code2, reason) {
-    this.#write(link, closeOf(code2, reason));
-    this.#shut(link, code2, reason);
-  }
-  #shut(link, code2, reason) {
-    link.role = "closing";
-    this.outputs.push({ kind: "shut", link: link.id, code: code2, reason });
-  }
-  #forget(link) {
-    this.#links.delete(link.id);
-    this.outputs.push({ kind: "drop", link: link.id });
-  }
   #ping(link, now) {
     const received = this.session.begun?.inbound.receipt ?? 0;
     link.pinged = { t: Math.floor(now), at: now };
-    this.#write(link, { kind: "PING", t: link.pinged.t, received });
+    this.#links.write(link, { kind: "PING", t: link.pinged.t, received });
     this.session.begun?.inbound.told();
   }
   /** HBT-010. */
@@ -2621,9 +2675,6 @@ var Connections = class {
     if (link.role !== "current" || link.pinged?.t !== t) return;
     this.outputs.push({ kind: "round trip", ms: now - link.pinged.at });
     link.pinged = null;
-  }
-  #write(link, frame) {
-    this.outputs.push({ kind: "send", link: link.id, message: this.#encoding.encode(frame) });
   }
 };
 

@@ -10,7 +10,8 @@ import { type Encoding, type Message, sizeOf } from "./encoding.js";
 import { type Close, closeOf, type Datagram, type Frame, type GoAway, isSequenced, type Latest, type Welcome } from "./frame.js";
 import { HeaderError } from "./header_error.js";
 import { Heartbeat, Patience } from "./heartbeat.js";
-import { type Leaving, leavingOf, type Link, newLink, refusalOf } from "./link.js";
+import { type Leaving, leavingOf, type Link, refusalOf } from "./link.js";
+import { Links } from "./links.js";
 import type { Output } from "./notices.js";
 import type { Options } from "./options.js";
 import { Session } from "./session.js";
@@ -31,8 +32,6 @@ const FRAME_TOO_LARGE = 3205;
 const WELCOME_TIMEOUT_MS = 20_000;
 /** LIM-008: a connection that lived longer than this begins the count of attempts anew. */
 const LIVED_MS = 10_000;
-/** SES-051: how long an older connection is read at most. */
-const CLOSING_MS = 1_000;
 /** The codes that WebSocket APIs report for a connection that ended without one (TRN-017). */
 const CUTS: readonly number[] = [1005, 1006, 1015];
 
@@ -44,8 +43,7 @@ export class Connections {
   readonly #options: Options;
   readonly #backOff = new BackOff();
   readonly #patience = new Patience();
-  readonly #links = new Map<number, Link>();
-  #lastLink = 0;
+  readonly #links: Links;
   #current: Link | null = null;
   /** The link that is being dialled, or awaits WELCOME. */
   #attempt: Link | null = null;
@@ -66,6 +64,7 @@ export class Connections {
     this.#encoding = encoding;
     this.#options = options;
     this.#target = options.url;
+    this.#links = new Links(encoding, options.limits, this.outputs);
     this.session = new Session(encoding, options.limits, this.outputs, options);
     this.session.hasConnection = () => this.#current !== null;
   }
@@ -138,7 +137,7 @@ export class Connections {
   pause(now: number): void {
     this.#isPaused = true;
     const hadConnection = this.#current !== null;
-    for (const link of [...this.#links.values()]) this.#forget(link);
+    this.#links.forgetAll();
     this.#attempt = null;
     this.#leaveCurrent(now);
     if (hadConnection) this.outputs.push({ kind: "detached", code: CUT, reason: "the page was put away" });
@@ -169,9 +168,8 @@ export class Connections {
       link.resumes = true;
       link.strict = this.#current !== null && this.#leaving === null;
     }
-    const message = this.#encoding.encode(this.#hello(link, credentials.auth));
-    const size = sizeOf(message);
-    if (size > HELLO_BYTES) {
+    const size = this.#links.writeWithin(link, this.#hello(link, credentials.auth), HELLO_BYTES);
+    if (size !== null) {
       const reason = `a HELLO of ${size} bytes, where a server takes ${HELLO_BYTES}`;
       this.#giveUp(link, reason);
       // It would be as long the next time.
@@ -180,14 +178,13 @@ export class Connections {
     }
     link.role = "greeting";
     link.since = now;
-    this.outputs.push({ kind: "send", link: link.id, message });
   }
 
   /** The transport ended, or could not be opened. With a code of its own it is a CLOSE (TRN-017), else a cut. */
   closed(id: number, code: number | null, reason: string, now: number): void {
     const link = this.#links.get(id);
     if (link === undefined) return;
-    this.#links.delete(id);
+    this.#links.ended(link);
     if (link.role === "closing") return;
     if (link.role === "dialling") this.#dialFailed(link, reason);
     else if (code !== null && !CUTS.includes(code)) this.#onClose(link, closeOf(code, reason), now);
@@ -239,7 +236,7 @@ export class Connections {
       this.outputs.push({ kind: "send", link: link.id, message });
     }
     if (inbound.isReceiptDue(now) || (isLeaving && !inbound.isConfirmed)) {
-      this.#write(link, { kind: "RECEIVED", received: inbound.receipt });
+      this.#links.write(link, { kind: "RECEIVED", received: inbound.receipt });
       inbound.told();
     }
   }
@@ -249,19 +246,19 @@ export class Connections {
     const attempt = this.#attempt;
     if (attempt?.role === "greeting" && now >= attempt.since + WELCOME_TIMEOUT_MS) {
       this.outputs.push({ kind: "silent", link: attempt.id, cause: "no WELCOME in time" });
-      this.#forget(attempt);
+      this.#links.forget(attempt);
       this.#cut(attempt, now);
     }
-    for (const link of [...this.#links.values()]) {
-      if (link.role === "old" && now >= link.since + CLOSING_MS) this.#forget(link);
-    }
+    this.#links.tick(now);
     this.#watch(now);
     this.#leaveWhenAsked(now);
   }
 
   /** When `tick` is to be called next. */
   get deadline(): number | null {
-    const times = [...this.#links.values()].filter(({ role }) => role === "old").map(({ since }) => since + CLOSING_MS);
+    const times: number[] = [];
+    const { deadline } = this.#links;
+    if (deadline !== null) times.push(deadline);
     if (this.#attempt?.role === "greeting") times.push(this.#attempt.since + WELCOME_TIMEOUT_MS);
     if (this.#current?.watchdog) times.push(this.#current.watchdog.deadline);
     const receiptDueAt = this.#current && this.session.begun?.inbound.receiptDueAt;
@@ -293,7 +290,7 @@ export class Connections {
       case "PING":
         session.outbound.receipt(frame.received);
         if (link.role !== "current") return;
-        this.#write(link, { kind: "PONG", t: frame.t, received: inbound.receipt });
+        this.#links.write(link, { kind: "PONG", t: frame.t, received: inbound.receipt });
         return inbound.told();
       case "GOAWAY":
         return this.#onGoAway(link, frame, now);
@@ -335,7 +332,7 @@ export class Connections {
       if (old !== null) Object.assign(old, { role: "old", since: now });
       this.outputs.push({ kind: "resumed", session: welcome.session });
     } else {
-      if (old !== null) this.#close(old, NORMAL, "");
+      if (old !== null) this.#links.close(old, NORMAL, "");
       if (link.resumes) session.lose(null, refusalOf(welcome), true);
       session.begin(welcome, secret ?? "");
       this.outputs.push({ kind: "began", session: welcome.session, reason: welcome.reason });
@@ -363,7 +360,7 @@ export class Connections {
   /** The code decides (SES-052). */
   #onClose(link: Link, close: Close, now: number): void {
     const { role } = link;
-    this.#shut(link, close.code, close.reason);
+    this.#links.shut(link, close.code, close.reason);
     if (role === "greeting") return this.#attemptClosed(link, close);
     const isTwin = close.attach === null ? this.#attempt?.role !== "greeting" : close.attach > this.session.attach;
     if (role === "current") {
@@ -399,7 +396,7 @@ export class Connections {
     const attempt = this.#attempt;
     if (attempt?.role !== "dialling" || attempt.over === null) return;
     this.#attempt = null;
-    this.#forget(attempt);
+    this.#links.forget(attempt);
     this.outputs.push({ kind: "switch failed", code: null, cause });
   }
 
@@ -442,7 +439,7 @@ export class Connections {
 
   /** SES-053; on an old connection it ends that connection and nothing else (SES-036). */
   #violation(link: Link, code: number, reason: string, now: number): void {
-    if (link.role === "old") return this.#shut(link, SUPERSEDED, "");
+    if (link.role === "old") return this.#links.shut(link, SUPERSEDED, "");
     this.#endSession(code, reason, now);
   }
 
@@ -461,7 +458,7 @@ export class Connections {
     if (verdict === "ping") return this.#ping(link, now);
     this.#patience.ranOut();
     this.outputs.push({ kind: "silent", link: link.id, cause: "ping-timeout" });
-    this.#close(link, PING_TIMEOUT, "ping-timeout");
+    this.#links.close(link, PING_TIMEOUT, "ping-timeout");
     this.#leaveCurrent(now);
     this.outputs.push({ kind: "detached", code: PING_TIMEOUT, reason: "ping-timeout" });
     this.#act(closeOf(CUT, "ping-timeout"));
@@ -484,14 +481,13 @@ export class Connections {
   #refresh(link: Link): void {
     const credentials = ask(this.#options.auth);
     if ("problem" in credentials) return;
-    const message = this.#encoding.encode({ kind: "AUTH", auth: credentials.auth, wanted: false, expires: null });
-    if (sizeOf(message) <= HELLO_BYTES) this.outputs.push({ kind: "send", link: link.id, message });
+    this.#links.writeWithin(link, { kind: "AUTH", auth: credentials.auth, wanted: false, expires: null }, HELLO_BYTES);
   }
 
   /** An attempt comes to nothing before HELLO. */
   #giveUp(link: Link, cause: string): void {
     this.#attempt = null;
-    this.#forget(link);
+    this.#links.forget(link);
     this.#attemptFailed(cause);
   }
 
@@ -505,9 +501,7 @@ export class Connections {
   }
 
   #dial(delayMs: number, retryAfterMs: number | null = null, over: TransportKind | null = null): void {
-    this.#lastLink += 1;
-    const link = newLink(this.#lastLink, over, this.#options.limits);
-    this.#links.set(link.id, link);
+    const link = this.#links.add(over);
     this.#attempt = link;
     this.outputs.push({ kind: "dial", link: link.id, url: this.#target, delayMs, leastMs: asked(retryAfterMs), over });
     // What a server told holds for one dial, whatever becomes of it (FRM-017).
@@ -539,13 +533,8 @@ export class Connections {
     if (this.#current !== null && now - this.#current.since > LIVED_MS) this.#backOff.reset();
   }
 
-  /** CLOSE wherever HELLO was sent; other connections are shut, and dials given up. */
   #closeAll(code: number, reason: string): void {
-    for (const link of [...this.#links.values()]) {
-      if (link.role === "current" || link.role === "greeting") this.#close(link, code, reason);
-      else if (link.role === "old") this.#shut(link, SUPERSEDED, "");
-      else if (link.role === "dialling") this.#forget(link);
-    }
+    this.#links.closeAll(code, reason);
     this.#current = null;
     this.#attempt = null;
     this.#leaving = null;
@@ -564,25 +553,10 @@ export class Connections {
     this.outputs.push({ kind: "stopped", code, reason, data });
   }
 
-  #close(link: Link, code: number, reason: string): void {
-    this.#write(link, closeOf(code, reason));
-    this.#shut(link, code, reason);
-  }
-
-  #shut(link: Link, code: number, reason: string): void {
-    link.role = "closing";
-    this.outputs.push({ kind: "shut", link: link.id, code, reason });
-  }
-
-  #forget(link: Link): void {
-    this.#links.delete(link.id);
-    this.outputs.push({ kind: "drop", link: link.id });
-  }
-
   #ping(link: Link, now: number): void {
     const received = this.session.begun?.inbound.receipt ?? 0;
     link.pinged = { t: Math.floor(now), at: now };
-    this.#write(link, { kind: "PING", t: link.pinged.t, received });
+    this.#links.write(link, { kind: "PING", t: link.pinged.t, received });
     this.session.begun?.inbound.told();
   }
 
@@ -591,9 +565,5 @@ export class Connections {
     if (link.role !== "current" || link.pinged?.t !== t) return;
     this.outputs.push({ kind: "round trip", ms: now - link.pinged.at });
     link.pinged = null;
-  }
-
-  #write(link: Link, frame: Frame): void {
-    this.outputs.push({ kind: "send", link: link.id, message: this.#encoding.encode(frame) });
   }
 }
