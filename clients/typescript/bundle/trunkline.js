@@ -1632,22 +1632,6 @@ function datagramBytes(welcome, transport) {
   return Math.min(native ?? Infinity, welcome.limits.datagram);
 }
 
-// src/credentials.ts
-var HELLO_BYTES = 8192;
-function credentialsOf(auth) {
-  if (typeof auth === "function") return () => copied(auth(), LEAST.depth);
-  const checked = copied(auth, LEAST.depth);
-  return () => checked;
-}
-function ask(give) {
-  try {
-    return { auth: give() };
-  } catch (error) {
-    console.error("no credentials", error);
-    return { problem: `no credentials: ${error instanceof Error ? error.message : String(error)}` };
-  }
-}
-
 // src/back_off.ts
 var BASE_MS = 500;
 var CAP_MS = 3e4;
@@ -1683,7 +1667,204 @@ function asked(retryAfterMs) {
   return Math.min(retryAfterMs ?? 0, RETRY_AFTER_MAX_MS);
 }
 
+// src/attempts.ts
+var LIVED_MS = 1e4;
+function checkEndurance({ attemptsMax = 1, giveUpAfterMs = 1 }) {
+  within("attemptsMax", attemptsMax, 1, Number.MAX_SAFE_INTEGER);
+  within("giveUpAfterMs", giveUpAfterMs, 1, Number.MAX_SAFE_INTEGER);
+}
+var Attempts = class {
+  #backOff = new BackOff();
+  #endurance;
+  #random;
+  /** Those in a row that came to nothing. */
+  #failed = 0;
+  /** Since when there is no connection; null while there is one. */
+  #downSince = null;
+  constructor(endurance, random) {
+    this.#endurance = endurance;
+    this.#random = random;
+  }
+  /** How many were granted since a connection last stood. */
+  get granted() {
+    return this.#backOff.attempts;
+  }
+  /** The application begins, or begins anew. */
+  begin(now) {
+    this.#backOff.reset();
+    this.#failed = 0;
+    this.#downSince = now;
+  }
+  /** There is no connection from now on. */
+  down(now) {
+    this.#downSince = now;
+  }
+  /** One came to its WELCOME. */
+  connected() {
+    this.#failed = 0;
+    this.#downSince = null;
+  }
+  /** A connection has lived for so long: the next trouble may be a new one. */
+  lived(milliseconds) {
+    if (milliseconds > LIVED_MS) this.#backOff.reset();
+  }
+  /** One came to nothing, while there is no connection. */
+  failed() {
+    this.#failed += 1;
+  }
+  /** The wait before the next one, milliseconds. */
+  next(atOnce, retryAfterMs) {
+    return this.#backOff.next(atOnce, retryAfterMs, this.#random());
+  }
+  /** Whether there is no next one, which would come after so long. */
+  isOver(delayMs, now) {
+    const { attemptsMax = Infinity } = this.#endurance;
+    return this.#failed >= attemptsMax || now + delayMs >= (this.deadline ?? Infinity);
+  }
+  /** When the one that is under way ends. */
+  get deadline() {
+    const { giveUpAfterMs } = this.#endurance;
+    return giveUpAfterMs === void 0 || this.#downSince === null ? null : this.#downSince + giveUpAfterMs;
+  }
+  /** What is told of the end, for people. */
+  gaveUp(cause) {
+    return `gave up after ${this.#failed} attempts: ${cause}`;
+  }
+};
+
+// src/credentials.ts
+var HELLO_BYTES = 8192;
+var CREDENTIALS_TIMEOUT_MS = 1e4;
+var NoCredentials = class extends Error {
+  name = "NoCredentials";
+};
+function credentialsOf(auth) {
+  if (typeof auth !== "function") {
+    const checked = { auth: copied(auth, LEAST.depth) };
+    return (_, tell2) => tell2(checked);
+  }
+  return (occasion, tell2) => {
+    const given = attempt(() => auth(occasion));
+    if (!("auth" in given)) return tell2(given);
+    if (!isPromise(given.auth)) return tell2(attempt(() => copied(given.auth, LEAST.depth)));
+    given.auth.then((value) => attempt(() => copied(value, LEAST.depth)), failed).then(tell2);
+  };
+}
+function tooLong(bytes) {
+  return { problem: `the credentials make a frame of ${bytes} bytes where ${HELLO_BYTES} may be`, isFinal: true };
+}
+function attempt(give) {
+  try {
+    return { auth: give() };
+  } catch (error) {
+    return failed(error);
+  }
+}
+function failed(error) {
+  console.error("no credentials", error);
+  return { problem: error instanceof Error ? error.message : String(error), isFinal: error instanceof NoCredentials };
+}
+function isPromise(given) {
+  return given instanceof Promise;
+}
+
+// src/admission.ts
+var REFRESH_LEAST_MS = 1e3;
+var PATIENCE_MS = 3e5;
+var Admission = class {
+  #outputs;
+  #timeoutMs;
+  #random;
+  #last = 0;
+  #dial = null;
+  #refresh = null;
+  #refreshedAt = -Infinity;
+  constructor(outputs, timeoutMs = CREDENTIALS_TIMEOUT_MS, random) {
+    this.#outputs = outputs;
+    this.#timeoutMs = timeoutMs;
+    this.#random = random;
+  }
+  /** A link is to be dialled. */
+  dial(link, now) {
+    this.#dial = { link, ...this.#ask({ kind: "dial" }, now) };
+  }
+  /** The server asks for fresh ones on this link. */
+  refresh(link, expiresMs, now) {
+    const until = now + Math.min(expiresMs ?? PATIENCE_MS, PATIENCE_MS);
+    const due = Math.max(now, this.#refreshedAt + REFRESH_LEAST_MS);
+    this.#refresh = { link, occasion: { kind: "refresh", expiresMs }, until, backOff: new BackOff(), due, question: null };
+    this.#askAgain(now);
+  }
+  /** The application has told. Null if nobody waits for that any more. */
+  answered(question, credentials, now) {
+    this.#forget();
+    const dial = this.#dial;
+    if (dial?.number === question) {
+      this.#dial = null;
+      return { kind: "dial", link: dial.link, credentials };
+    }
+    const refresh = this.#refresh;
+    if (refresh?.question?.number !== question) return null;
+    if (!("auth" in credentials)) {
+      this.#retry(refresh, credentials.isFinal, now);
+      return null;
+    }
+    this.#refresh = null;
+    return { kind: "refresh", link: refresh.link, credentials };
+  }
+  /** Ends what took too long, and asks what is due. */
+  tick(now) {
+    this.#forget();
+    const refresh = this.#refresh;
+    if (refresh !== null && refresh.question !== null && now >= refresh.question.until) this.#retry(refresh, false, now);
+    this.#askAgain(now);
+    const dial = this.#dial;
+    if (dial === null || now < dial.until) return null;
+    this.#dial = null;
+    const problem = `the callback for credentials took longer than ${this.#timeoutMs} ms`;
+    return { kind: "dial", link: dial.link, credentials: { problem, isFinal: false } };
+  }
+  /** When `tick` is to be called next. */
+  get deadline() {
+    this.#forget();
+    const times = [this.#dial?.until, this.#refresh?.due, this.#refresh?.question?.until].filter((time) => typeof time === "number");
+    return times.length === 0 ? null : Math.min(...times);
+  }
+  #ask(occasion, now) {
+    this.#last += 1;
+    this.#outputs.push({ kind: "ask", question: this.#last, occasion });
+    return { number: this.#last, until: now + this.#timeoutMs };
+  }
+  #askAgain(now) {
+    const refresh = this.#refresh;
+    if (refresh === null || refresh.due === null || now < refresh.due) return;
+    refresh.due = null;
+    this.#refreshedAt = now;
+    refresh.question = this.#ask(refresh.occasion, now);
+  }
+  /** While those before hold: after that the server ends the session with its own code. */
+  #retry(refresh, isFinal, now) {
+    const wait = refresh.backOff.next(false, null, this.#random());
+    refresh.question = null;
+    refresh.due = now + wait;
+    if (isFinal || refresh.due >= refresh.until) this.#refresh = null;
+  }
+  /** A link that is gone needs none, and another connection has brought its own. */
+  #forget() {
+    if (this.#dial?.link.role !== "dialling") this.#dial = null;
+    if (this.#refresh?.link.role !== "current") this.#refresh = null;
+  }
+};
+
 // src/code.ts
+var NORMAL = 1e3;
+var GOING_AWAY = 1001;
+var CUT = 1006;
+var OVERFLOW = 3201;
+var FRAME_TOO_LARGE = 3205;
+var SUPERSEDED = 3400;
+var STALE_ATTACH = 3401;
+var PING_TIMEOUT = 3402;
 var OVER = { sessionKept: false, retry: "never" };
 var FRESH = { sessionKept: false, retry: "back-off" };
 var RESUME_AT_ONCE = { sessionKept: true, retry: "at once" };
@@ -1706,6 +1887,17 @@ function dispositionOf(code2) {
   if (lastDigits < 200) return OVER;
   if (lastDigits < 400 || lastDigits >= 800) return FRESH;
   return lastDigits < 600 ? RESUME_AT_ONCE : RESUME_LATER;
+}
+function isCut(code2) {
+  return [1005, CUT, 1015].includes(code2);
+}
+
+// src/hello.ts
+var VERSION = 1;
+var WELCOME_TIMEOUT_MS = 2e4;
+function helloOf(link, { begun, attach }, { agent, limits, pingIntervalMs }) {
+  const resume = begun && link.resumes ? { session: begun.id, secret: begun.secret, attach, received: begun.inbound.receipt, strict: link.strict } : null;
+  return { kind: "HELLO", v: VERSION, agent, auth: link.auth, resume, features: [], limits, ping_interval: pingIntervalMs ?? null };
 }
 
 // src/heartbeat.ts
@@ -1767,6 +1959,20 @@ var Patience = class {
   }
 };
 
+// src/incoming.ts
+var IncomingBestEffort = class {
+  /** What was dropped, by cause. */
+  dropped = { notConnected: 0, stale: 0, malformed: 0 };
+  /** Whether it is to be handled. */
+  take(link, frame, isConnected) {
+    if (link.role !== "current" || !isConnected) this.dropped.notConnected += 1;
+    else if (frame.badBody !== void 0) this.dropped.malformed += 1;
+    else if (frame.kind === "LATEST" && !link.versions.take(frame)) this.dropped.stale += 1;
+    else return true;
+    return false;
+  }
+};
+
 // src/latest.ts
 var LatestVersions = class {
   #limit;
@@ -1797,7 +2003,7 @@ function leavingOf({ slot, deadline, url }, former, now) {
 }
 function newLink(id, over, limits) {
   const versions = new LatestVersions(limits.latest_keys);
-  return { id, role: "dialling", resumes: false, strict: false, over, since: 0, watchdog: null, pinged: null, versions, welcome: null };
+  return { id, role: "dialling", auth: null, resumes: false, strict: false, over, since: 0, watchdog: null, pinged: null, versions, welcome: null };
 }
 var REFUSALS = ["unknown", "expired", "overflow", "encoding", "moved"];
 function refusalOf({ reason }) {
@@ -1806,7 +2012,6 @@ function refusalOf({ reason }) {
 
 // src/links.ts
 var CLOSING_MS = 1e3;
-var SUPERSEDED = 3400;
 var Links = class {
   #encoding;
   #limits;
@@ -1843,6 +2048,17 @@ var Links = class {
     this.#outputs.push({ kind: "send", link: link.id, message });
     return null;
   }
+  /** Asks for a sign of life, which measures the round trip too. */
+  ping(link, received, now) {
+    link.pinged = { t: Math.floor(now), at: now };
+    this.write(link, { kind: "PING", t: link.pinged.t, received });
+  }
+  /** HBT-010. */
+  measure(link, t, now) {
+    if (link.role !== "current" || link.pinged?.t !== t) return;
+    this.#outputs.push({ kind: "round trip", ms: now - link.pinged.at });
+    link.pinged = null;
+  }
   /** Says CLOSE, and shuts it. */
   close(link, code2, reason) {
     this.write(link, closeOf(code2, reason));
@@ -1852,7 +2068,9 @@ var Links = class {
     link.role = "closing";
     this.#outputs.push({ kind: "shut", link: link.id, code: code2, reason });
   }
+  /** Nothing that it brings is heard any more. */
   forget(link) {
+    link.role = "closing";
     this.#links.delete(link.id);
     this.#outputs.push({ kind: "drop", link: link.id });
   }
@@ -2192,24 +2410,14 @@ function isBound(error) {
 }
 
 // src/connections.ts
-var VERSION = 1;
-var NORMAL = 1e3;
-var GOING_AWAY = 1001;
-var CUT = 1006;
-var SUPERSEDED2 = 3400;
-var STALE_ATTACH = 3401;
-var PING_TIMEOUT = 3402;
-var OVERFLOW = 3201;
-var FRAME_TOO_LARGE = 3205;
-var WELCOME_TIMEOUT_MS = 2e4;
-var LIVED_MS = 1e4;
-var CUTS = [1005, 1006, 1015];
+var TWIN = "superseded by somebody else";
 var Connections = class {
   outputs = [];
   session;
   #encoding;
   #options;
-  #backOff = new BackOff();
+  #attempts;
+  #admission;
   #patience = new Patience();
   #links;
   #current = null;
@@ -2223,8 +2431,7 @@ var Connections = class {
   #isPaused = false;
   /** Where the next dial goes. */
   #target;
-  /** Best-effort frames of the server that were dropped, by cause (BEF-002). */
-  dropped = { notConnected: 0, stale: 0, malformed: 0 };
+  bestEffort = new IncomingBestEffort();
   /** Connections that WELCOME was read on, and those of them that resumed the session. */
   counts = { connections: 0, resumed: 0 };
   constructor(encoding, options) {
@@ -2234,6 +2441,8 @@ var Connections = class {
     this.#links = new Links(encoding, options.limits, this.outputs);
     this.session = new Session(encoding, options.limits, this.outputs, options);
     this.session.hasConnection = () => this.#current !== null;
+    this.#attempts = new Attempts(options, options.random);
+    this.#admission = new Admission(this.outputs, options.credentialsTimeoutMs, options.random);
   }
   /** The WELCOME of the current connection. */
   get welcome() {
@@ -2249,7 +2458,7 @@ var Connections = class {
   }
   /** Attempts since a connection last stood. */
   get attempts() {
-    return this.#backOff.attempts;
+    return this.#attempts.granted;
   }
   get isStopped() {
     return this.#isStopped;
@@ -2259,11 +2468,11 @@ var Connections = class {
     return this.#leaving !== null;
   }
   /** Dials, unless something is under way (COD-006: after the client stopped, too). */
-  start() {
+  start(now) {
     if (!this.#isStopped) return;
     this.#isStopped = this.#isIdle = false;
-    this.#backOff.reset();
-    if (!this.#isPaused) this.#dial(0);
+    this.#attempts.begin(now);
+    if (!this.#isPaused) this.#dial(0, "");
   }
   /**
    * SES-037: goes over to another connection, while this one goes on; over one transport alone, if it is named. What
@@ -2271,14 +2480,15 @@ var Connections = class {
    */
   switch(over = null) {
     if (this.#current === null || this.#attempt !== null) return null;
-    this.#dial(0, null, over);
+    this.#dial(0, "", null, over);
     return this.attemptLink;
   }
   /** A namespace is wanted: dials, if the client went idle. */
-  wanted() {
+  wanted(now) {
     if (!this.#isIdle || this.#isPaused) return;
     this.#isIdle = false;
-    this.#redial("at once", null);
+    this.#attempts.down(now);
+    this.#redial("at once", null, "", now);
   }
   /** The application ends the session; on a connection that awaits WELCOME too (SES-039). */
   end() {
@@ -2298,13 +2508,23 @@ var Connections = class {
     if (hadConnection) this.outputs.push({ kind: "detached", code: CUT, reason: "the page was put away" });
   }
   /** The page is back. */
-  resume() {
+  resume(now) {
     this.#isPaused = false;
-    this.#redial("at once", null);
+    if (this.#current === null) this.#attempts.down(now);
+    this.#redial("at once", null, "", now);
   }
   /** HBT-009: the network came back, the page became visible. */
   doubt(now) {
     if (this.#current?.watchdog?.doubt(now) === true) this.#ping(this.#current, now);
+  }
+  /** The time of a link has come: its credentials are asked for, ahead of the dial (decision 45). `prepared` follows. */
+  prepare(id, now) {
+    const link = this.#links.get(id);
+    if (link !== void 0 && link === this.#attempt) this.#admission.dial(link, now);
+  }
+  /** The application has answered a question for credentials. */
+  answered(question, credentials, now) {
+    this.#admit(this.#admission.answered(question, credentials, now), now);
   }
   /** The transport is open. */
   opened(id, now) {
@@ -2313,20 +2533,13 @@ var Connections = class {
       this.outputs.push({ kind: "drop", link: id });
       return;
     }
-    const credentials = ask(this.#options.auth);
-    if ("problem" in credentials) return this.#giveUp(link, credentials.problem);
     if (this.session.begun !== null) {
       this.session.attach += 1;
       link.resumes = true;
       link.strict = this.#current !== null && this.#leaving === null;
     }
-    const size = this.#links.writeWithin(link, this.#hello(link, credentials.auth), HELLO_BYTES);
-    if (size !== null) {
-      const reason = `a HELLO of ${size} bytes, where a server takes ${HELLO_BYTES}`;
-      this.#giveUp(link, reason);
-      if (this.#current === null) this.#finish(FRAME_TOO_LARGE, reason);
-      return;
-    }
+    const size = this.#links.writeWithin(link, helloOf(link, this.session, this.#options), HELLO_BYTES);
+    if (size !== null) return this.#refuse(link, tooLong(size), now);
     link.role = "greeting";
     link.since = now;
   }
@@ -2336,8 +2549,8 @@ var Connections = class {
     if (link === void 0) return;
     this.#links.ended(link);
     if (link.role === "closing") return;
-    if (link.role === "dialling") this.#dialFailed(link, reason);
-    else if (code2 !== null && !CUTS.includes(code2)) this.#onClose(link, closeOf(code2, reason), now);
+    if (link.role === "dialling") this.#attemptEnded(link, reason, now);
+    else if (code2 !== null && !isCut(code2)) this.#onClose(link, closeOf(code2, reason), now);
     else this.#cut(link, now);
   }
   /** A message is coming that is larger than `limits.frame` (SES-056). */
@@ -2354,7 +2567,7 @@ var Connections = class {
     } catch (error) {
       if (!(error instanceof HeaderError)) throw error;
     }
-    this.dropped.malformed += 1;
+    this.bestEffort.dropped.malformed += 1;
   }
   /** A message came. */
   received(id, message, now) {
@@ -2388,21 +2601,24 @@ var Connections = class {
   }
   /** To be called when `deadline` has come, or at any other time. */
   tick(now) {
-    const attempt = this.#attempt;
-    if (attempt?.role === "greeting" && now >= attempt.since + WELCOME_TIMEOUT_MS) {
-      this.outputs.push({ kind: "silent", link: attempt.id, cause: "no WELCOME in time" });
-      this.#links.forget(attempt);
-      this.#cut(attempt, now);
+    const attempt2 = this.#attempt;
+    if (attempt2?.role === "greeting" && now >= attempt2.since + WELCOME_TIMEOUT_MS) {
+      this.outputs.push({ kind: "silent", link: attempt2.id, cause: "no WELCOME in time" });
+      this.#links.forget(attempt2);
+      this.#cut(attempt2, now);
     }
     this.#links.tick(now);
+    this.#admit(this.#admission.tick(now), now);
     this.#watch(now);
     this.#leaveWhenAsked(now);
+    if (this.#attempt === null || this.#current !== null || now < (this.#attempts.deadline ?? Infinity)) return;
+    this.#attempts.failed();
+    this.#giveUp("an attempt was under way for too long");
   }
   /** When `tick` is to be called next. */
   get deadline() {
-    const times = [];
-    const { deadline } = this.#links;
-    if (deadline !== null) times.push(deadline);
+    const outlasted = this.#attempt !== null && this.#current === null ? this.#attempts.deadline : null;
+    const times = [this.#links.deadline, this.#admission.deadline, outlasted].filter((time) => time !== null);
     if (this.#attempt?.role === "greeting") times.push(this.#attempt.since + WELCOME_TIMEOUT_MS);
     if (this.#current?.watchdog) times.push(this.#current.watchdog.deadline);
     const receiptDueAt = this.#current && this.session.begun?.inbound.receiptDueAt;
@@ -2426,7 +2642,7 @@ var Connections = class {
     }
     switch (frame.kind) {
       case "PONG":
-        this.#measure(link, frame.t, now);
+        this.#links.measure(link, frame.t, now);
         return session.outbound.receipt(frame.received);
       case "RECEIVED":
         return session.outbound.receipt(frame.received);
@@ -2438,7 +2654,7 @@ var Connections = class {
       case "GOAWAY":
         return this.#onGoAway(link, frame, now);
       case "AUTH":
-        if (frame.wanted && link.role === "current") this.#refresh(link);
+        if (frame.wanted && link.role === "current") this.#admission.refresh(link, frame.expires, now);
         return;
       case "DATAGRAM":
       case "LATEST":
@@ -2447,12 +2663,8 @@ var Connections = class {
         throw new Violation(PROTOCOL_ERROR, "HELLO from a server");
     }
   }
-  /** BEF-002, BEF-007. */
   #onBestEffort(link, frame) {
-    if (link.role !== "current" || !this.session.isConnected(frame.ns)) this.dropped.notConnected += 1;
-    else if (frame.badBody !== void 0) this.dropped.malformed += 1;
-    else if (frame.kind === "LATEST" && !link.versions.take(frame)) this.dropped.stale += 1;
-    else this.outputs.push({ kind: "best effort", frame });
+    if (this.bestEffort.take(link, frame, this.session.isConnected(frame.ns))) this.outputs.push({ kind: "best effort", frame });
   }
   #onWelcome(link, welcome, now) {
     const { session } = this;
@@ -2481,6 +2693,7 @@ var Connections = class {
     this.#attempt = null;
     this.#current = link;
     this.#leaving = null;
+    this.#attempts.connected();
     this.counts.connections += 1;
     if (welcome.resumed) this.counts.resumed += 1;
     link.role = "current";
@@ -2499,42 +2712,44 @@ var Connections = class {
   #onClose(link, close, now) {
     const { role } = link;
     this.#links.shut(link, close.code, close.reason);
-    if (role === "greeting") return this.#attemptClosed(link, close);
+    if (role === "greeting") return this.#attemptClosed(link, close, now);
     const isTwin = close.attach === null ? this.#attempt?.role !== "greeting" : close.attach > this.session.attach;
     if (role === "current") {
       this.#leaveCurrent(now);
       this.outputs.push({ kind: "detached", code: close.code, reason: close.reason });
-      if (close.code !== SUPERSEDED2) return this.#act(close);
-      if (!isTwin) return this.#redial("at once", null);
+      if (close.code !== SUPERSEDED) return this.#act(close, now);
+      if (!isTwin) return this.#redial("at once", null, close.reason, now);
     }
-    if (close.code === SUPERSEDED2 && isTwin && (role === "current" || close.attach !== null)) {
+    if (close.code === SUPERSEDED && isTwin && (role === "current" || close.attach !== null)) {
+      if (this.#current !== null) this.#leaveCurrent(now);
       this.#closeAll(NORMAL, "");
-      this.session.lose(close.code, "superseded by somebody else", true);
-      this.#redial("back-off", null);
+      this.session.lose(close.code, TWIN, true);
+      this.#redial("back-off", null, TWIN, now);
     }
   }
-  #attemptClosed(link, close) {
+  #attemptClosed(link, close, now) {
     this.#attempt = null;
     const { session } = this;
     if (close.code === STALE_ATTACH && link.resumes) session.attach = Math.max(session.attach, close.attach ?? 0);
-    if (this.#current === null) return this.#act(close);
-    this.#stay(close.code, close.reason === "" ? `CLOSE ${close.code}` : close.reason, close.retry_after);
+    if (this.#current !== null) return this.#stay(close.code, causeOf(close), close.retry_after, now);
+    this.#attempts.failed();
+    this.#act(close, now);
   }
   /** An attempt beside the current connection failed: the session goes on there. */
-  #stay(code2, cause, retryAfterMs) {
-    if (this.#leaving !== null) this.#redial("back-off", retryAfterMs);
+  #stay(code2, cause, retryAfterMs, now) {
+    if (this.#leaving !== null) this.#redial("back-off", retryAfterMs, cause, now);
     else this.outputs.push({ kind: "switch failed", code: code2, cause });
   }
   /** A dial over one transport alone, on which nothing was said yet, is no way for what comes now. */
   #giveUpSwitch(cause) {
-    const attempt = this.#attempt;
-    if (attempt?.role !== "dialling" || attempt.over === null) return;
+    const attempt2 = this.#attempt;
+    if (attempt2?.role !== "dialling" || attempt2.over === null) return;
     this.#attempt = null;
-    this.#links.forget(attempt);
+    this.#links.forget(attempt2);
     this.outputs.push({ kind: "switch failed", code: null, cause });
   }
   /** What a code says, once no connection carries the session. */
-  #act(close) {
+  #act(close, now) {
     const { sessionKept, retry } = dispositionOf(close.code);
     this.#target = followed(this.#options.url, close.url);
     const isKept = sessionKept && retry !== "never";
@@ -2543,7 +2758,7 @@ var Connections = class {
       this.session.lose(close.code, close.reason, retry !== "never");
     }
     if (retry === "never") this.#stop(close.code, close.reason, close.data);
-    else this.#redial(retry, close.retry_after);
+    else this.#redial(retry, close.retry_after, causeOf(close), now);
   }
   /** A connection is gone, and nobody said why (SES-054). */
   #cut(link, now) {
@@ -2551,32 +2766,32 @@ var Connections = class {
       this.outputs.push({ kind: "silent", link: link.id, cause: "the connection was cut" });
       this.#leaveCurrent(now);
       this.outputs.push({ kind: "detached", code: CUT, reason: "cut" });
-      this.#act(closeOf(CUT, "cut"));
-    } else if (link === this.#attempt) {
-      this.#attempt = null;
-      this.#attemptFailed("cut");
-    }
+      this.#act(closeOf(CUT, "cut"), now);
+    } else this.#attemptEnded(link, "cut", now);
   }
-  #dialFailed(link, cause) {
+  #attemptEnded(link, cause, now) {
     if (link !== this.#attempt) return;
     this.#attempt = null;
-    this.#attemptFailed(cause);
+    this.#attemptFailed(cause, now);
   }
-  #attemptFailed(cause) {
-    if (this.#current === null) this.#redial("back-off", null);
-    else this.#stay(null, cause, null);
+  /** `last` is what is told of it if it was the last one. */
+  #attemptFailed(cause, now, last = cause) {
+    if (this.#current !== null) return this.#stay(null, cause, null, now);
+    this.#attempts.failed();
+    this.#redial("back-off", null, cause, now, last);
   }
   /** SES-053; on an old connection it ends that connection and nothing else (SES-036). */
   #violation(link, code2, reason, now) {
-    if (link.role === "old") return this.#links.shut(link, SUPERSEDED2, "");
+    if (link.role === "old") return this.#links.shut(link, SUPERSEDED, "");
     this.#endSession(code2, reason, now);
   }
   /** This side ends the session, and begins another one. */
   #endSession(code2, reason, now) {
+    if (this.#current === null && this.#attempt?.role === "greeting") this.#attempts.failed();
     this.#leaveCurrent(now);
     this.#closeAll(code2, reason);
     if (this.session.begun !== null) this.session.lose(code2, reason, true);
-    this.#redial("back-off", null);
+    this.#redial("back-off", null, reason, now);
   }
   #watch(now) {
     const link = this.#current;
@@ -2588,7 +2803,7 @@ var Connections = class {
     this.#links.close(link, PING_TIMEOUT, "ping-timeout");
     this.#leaveCurrent(now);
     this.outputs.push({ kind: "detached", code: PING_TIMEOUT, reason: "ping-timeout" });
-    this.#act(closeOf(CUT, "ping-timeout"));
+    this.#act(closeOf(CUT, "ping-timeout"), now);
   }
   /**
    * SES-058: not before the slot; then as soon as all is settled; at the latest at the deadline. A server that asks
@@ -2600,34 +2815,36 @@ var Connections = class {
     if (now < leaving.deadline && (now < leaving.slot || !this.session.isSettled)) return;
     this.#target = followed(this.#options.url, leaving.url);
     this.#noteLife(now);
-    this.#redial("at once", null);
+    this.#redial("at once", null, "", now);
   }
-  /** SES-065. Without an answer the session ends with its credentials, and the next HELLO tells what is wrong. */
-  #refresh(link) {
-    const credentials = ask(this.#options.auth);
-    if ("problem" in credentials) return;
-    this.#links.writeWithin(link, { kind: "AUTH", auth: credentials.auth, wanted: false, expires: null }, HELLO_BYTES);
+  /** What the application says to a question for credentials. Of fresh ones, too long ones are not sent. */
+  #admit(answer, now) {
+    if (answer === null) return;
+    const { link, credentials } = answer;
+    if (!("auth" in credentials)) return this.#refuse(link, credentials, now);
+    if (answer.kind === "refresh") {
+      this.#links.writeWithin(link, { kind: "AUTH", auth: credentials.auth, wanted: false, expires: null }, HELLO_BYTES);
+      return;
+    }
+    link.auth = credentials.auth;
+    this.outputs.push({ kind: "prepared", link: link.id });
   }
-  /** An attempt comes to nothing before HELLO. */
-  #giveUp(link, cause) {
+  /** An attempt has no credentials to say HELLO with. */
+  #refuse(link, { problem, isFinal }, now) {
     this.#attempt = null;
     this.#links.forget(link);
-    this.#attemptFailed(cause);
+    const [shown, last] = ["no credentials", `no credentials: ${problem}`];
+    if (isFinal && this.#current === null) this.#finish(CUT, last);
+    else this.#attemptFailed(shown, now, last);
   }
-  #hello(link, auth) {
-    const { begun, attach } = this.session;
-    const resume = begun && link.resumes ? { session: begun.id, secret: begun.secret, attach, received: begun.inbound.receipt, strict: link.strict } : null;
-    const { agent, limits, pingIntervalMs = null } = this.#options;
-    return { kind: "HELLO", v: VERSION, agent, auth, resume, features: [], limits, ping_interval: pingIntervalMs };
-  }
-  #dial(delayMs, retryAfterMs = null, over = null) {
+  #dial(delayMs, cause, retryAfterMs = null, over = null) {
     const link = this.#links.add(over);
     this.#attempt = link;
-    this.outputs.push({ kind: "dial", link: link.id, url: this.#target, delayMs, leastMs: asked(retryAfterMs), over });
+    this.outputs.push({ kind: "dial", link: link.id, url: this.#target, delayMs, leastMs: asked(retryAfterMs), over, cause });
     this.#target = this.#options.url;
   }
-  /** Dials again, unless an attempt is under way, or nothing asks for one. */
-  #redial(retry, retryAfterMs) {
+  /** Dials again, unless an attempt is under way, or nothing asks for one, or the limit of attempts or of time is reached. */
+  #redial(retry, retryAfterMs, cause, now, last = cause) {
     const isWanted = this.#current === null || this.#leaving !== null;
     if (this.#isStopped || this.#isPaused || this.#attempt !== null || !isWanted) return;
     if (this.#current === null && this.session.isIdle) {
@@ -2635,18 +2852,21 @@ var Connections = class {
       this.outputs.push({ kind: "idle" });
       return;
     }
-    this.#dial(this.#backOff.next(retry === "at once", retryAfterMs, this.#options.random()), retryAfterMs);
+    const delayMs = this.#attempts.next(retry === "at once", retryAfterMs);
+    if (this.#current === null && this.#attempts.isOver(delayMs, now)) this.#giveUp(last);
+    else this.#dial(delayMs, cause, retryAfterMs);
   }
   /** The session has no connection any more. */
   #leaveCurrent(now) {
     this.#noteLife(now);
+    if (this.#current !== null) this.#attempts.down(now);
     this.#current = null;
     this.#leaving = null;
     this.#giveUpSwitch("the connection ended");
   }
   /** LIM-008: a connection that has stood makes the attempts before it forgotten. */
   #noteLife(now) {
-    if (this.#current !== null && now - this.#current.since > LIVED_MS) this.#backOff.reset();
+    if (this.#current !== null) this.#attempts.lived(now - this.#current.since);
   }
   #closeAll(code2, reason) {
     this.#links.closeAll(code2, reason);
@@ -2654,29 +2874,28 @@ var Connections = class {
     this.#attempt = null;
     this.#leaving = null;
   }
-  #finish(code2, reason) {
-    this.#closeAll(code2, "");
-    this.session.lose(code2, reason, false);
-    this.#stop(code2, reason, null);
+  /** The limit of attempts or of time was reached. */
+  #giveUp(cause) {
+    this.#finish(CUT, this.#attempts.gaveUp(cause), true);
   }
-  #stop(code2, reason, data) {
+  #finish(code2, reason, hasGivenUp = false) {
+    this.#closeAll(code2 === CUT ? NORMAL : code2, "");
+    this.session.lose(code2, reason, false);
+    this.#stop(code2, reason, null, hasGivenUp);
+  }
+  #stop(code2, reason, data, hasGivenUp = false) {
     this.#isStopped = true;
     this.#isPaused = false;
-    this.outputs.push({ kind: "stopped", code: code2, reason, data });
+    this.outputs.push({ kind: "stopped", code: code2, reason, data, hasGivenUp });
   }
   #ping(link, now) {
-    const received = this.session.begun?.inbound.receipt ?? 0;
-    link.pinged = { t: Math.floor(now), at: now };
-    this.#links.write(link, { kind: "PING", t: link.pinged.t, received });
+    this.#links.ping(link, this.session.begun?.inbound.receipt ?? 0, now);
     this.session.begun?.inbound.told();
   }
-  /** HBT-010. */
-  #measure(link, t, now) {
-    if (link.role !== "current" || link.pinged?.t !== t) return;
-    this.outputs.push({ kind: "round trip", ms: now - link.pinged.at });
-    link.pinged = null;
-  }
 };
+function causeOf({ code: code2, reason }) {
+  return reason === "" ? `CLOSE ${code2}` : reason;
+}
 
 // src/switch.ts
 var UPGRADE_BASE_MS = 1e3;
@@ -2813,7 +3032,6 @@ var Run = class {
   #switching = null;
   #lastDial = 0;
   #lastWish = 0;
-  #cause = "";
   /** Dials begun: in a race, one for each that was. */
   dials = 0;
   constructor(encoding, options) {
@@ -2829,7 +3047,7 @@ var Run = class {
     return this.#carrier;
   }
   start(now) {
-    this.core.start();
+    this.core.start(now);
     this.after(now);
   }
   end(now) {
@@ -2842,15 +3060,15 @@ var Run = class {
    */
   probe(now) {
     this.core.doubt(now);
-    const attempt = this.#attempt;
-    if (attempt !== null && attempt.race === null) attempt.startAt = Math.min(attempt.startAt, Math.max(now, attempt.leastAt));
+    const attempt2 = this.#attempt;
+    if (attempt2?.stage === "waiting") attempt2.startAt = Math.min(attempt2.startAt, Math.max(now, attempt2.leastAt));
     this.after(now);
   }
   /** What happened to the page or the machine. */
   wake(event, now) {
     if (event === "left") this.core.leave();
     else if (event === "put away") this.core.pause(now);
-    else if (event === "back") this.core.resume();
+    else if (event === "back") this.core.resume(now);
     else if (event === "offline") this.core.doubt(now);
     this.after(now);
     if (event !== "left" && event !== "put away" && event !== "offline") this.probe(now);
@@ -2885,6 +3103,11 @@ var Run = class {
       this.after(now);
     }
   }
+  /** The application has answered a question for credentials. */
+  answered(question, credentials, now) {
+    this.core.answered(question, credentials, now);
+    this.after(now);
+  }
   received(dial, message, now) {
     const link = this.#linkOf(dial);
     if (link !== null) this.core.received(link, message, now);
@@ -2902,8 +3125,8 @@ var Run = class {
   }
   /** When `tick` is to be called next. */
   get deadline() {
-    const attempt = this.#attempt;
-    const times = [this.core.deadline, attempt?.race?.deadline ?? null, attempt?.race === null ? attempt.startAt : null];
+    const attempt2 = this.#attempt;
+    const times = [this.core.deadline, attempt2?.race?.deadline ?? null, attempt2?.stage === "waiting" ? attempt2.startAt : null];
     if (this.#maySwitch) times.push(this.#upgrades.due);
     const known = times.filter((time) => time !== null);
     return known.length === 0 ? null : Math.min(...known);
@@ -2931,10 +3154,10 @@ var Run = class {
   #take(output, now) {
     switch (output.kind) {
       case "dial": {
-        const { link, url, delayMs, leastMs, over } = output;
-        this.#attempt = { link, url, over, startAt: now + delayMs, leastAt: now + leastMs, race: null, dials: [] };
+        const { link, url, delayMs, leastMs, over, cause } = output;
+        this.#attempt = { link, url, over, stage: "waiting", startAt: now + delayMs, leastAt: now + leastMs, race: null, dials: [] };
         if (this.core.currentLink === null && delayMs > 0) {
-          this.outputs.push({ kind: "waiting", attempt: this.core.attempts, delayMs, cause: this.#cause });
+          this.outputs.push({ kind: "waiting", attempt: this.core.attempts, delayMs, cause });
         }
         return;
       }
@@ -2956,41 +3179,42 @@ var Run = class {
         if (line?.transport === "webtransport") this.#hosts.died(line.url, output.cause, now);
         return;
       }
-      case "detached":
-        this.#cause = output.reason;
-        break;
+      case "prepared":
+        if (this.#attempt?.link === output.link) this.#attempt.stage = "prepared";
+        return;
       case "switch failed":
         if (this.#switching !== null) this.#switching.cause = output.cause;
     }
     this.outputs.push(output);
   }
-  #giveUp(attempt) {
-    attempt.race?.giveUp();
-    this.#race(attempt);
+  #giveUp(attempt2) {
+    attempt2.race?.giveUp();
+    this.#race(attempt2);
     this.#attempt = null;
   }
-  /** Begins the attempt when its time has come, and tells the core what came of it. */
+  /** Has the attempt prepared when its time has come, dials, and tells the core what came of it. */
   #dial(now) {
-    const attempt = this.#attempt;
-    if (attempt === null) return;
-    if (attempt.race === null) {
-      if (now < attempt.startAt) return;
-      const { url, over } = attempt;
+    const attempt2 = this.#attempt;
+    if (attempt2 === null) return;
+    if (attempt2.stage === "waiting" && now >= attempt2.startAt) {
+      attempt2.stage = "asking";
+      this.core.prepare(attempt2.link, now);
+    }
+    if (attempt2.stage !== "prepared") return;
+    if (attempt2.race === null) {
+      const { url, over } = attempt2;
       if (this.core.isLeaving) this.#hosts.forgetTold();
       const candidates = over === null ? this.#hosts.candidates(url, now) : [this.#hosts.candidate(url, over)].filter((known) => known !== null);
-      attempt.race = new Race(candidates, this.#options.dialTimeoutMs ?? DIAL_TIMEOUT_MS, now);
+      attempt2.race = new Race(candidates, this.#options.dialTimeoutMs ?? DIAL_TIMEOUT_MS, now);
     }
-    this.#race(attempt);
-    const { outcome } = attempt.race;
+    this.#race(attempt2);
+    const { outcome } = attempt2.race;
     if (outcome === null) return;
     this.#attempt = null;
-    if (outcome.kind === "lost") {
-      this.#cause = outcome.cause;
-      return this.core.closed(attempt.link, null, outcome.cause, now);
-    }
+    if (outcome.kind === "lost") return this.core.closed(attempt2.link, null, outcome.cause, now);
     const { candidate, passedOver } = outcome;
-    this.#lines.set(attempt.link, { dial: attempt.dials[outcome.runner] ?? 0, url: attempt.url, transport: candidate.transport, passedOver });
-    this.core.opened(attempt.link, now);
+    this.#lines.set(attempt2.link, { dial: attempt2.dials[outcome.runner] ?? 0, url: attempt2.url, transport: candidate.transport, passedOver });
+    this.core.opened(attempt2.link, now);
   }
   /** Does what the race asks for. */
   #race({ race, dials }) {
@@ -3280,7 +3504,7 @@ function statsOf({ core, dials }, unsentBestEffort) {
     emitsRefused: session.counts.refused,
     eventsDropped: session.counts.dropped,
     unsentBestEffort,
-    ignoredBestEffort: { ...core.dropped },
+    ignoredBestEffort: { ...core.bestEffort.dropped },
     acksIgnored: session.acks.ignored,
     queuedBytes: bytes,
     queuedFrames: frames,
@@ -3580,6 +3804,7 @@ function connect(url, options = {}) {
 }
 var Client = class {
   #run;
+  #ask;
   #encoding;
   #limits;
   #dialers;
@@ -3612,13 +3837,15 @@ var Client = class {
     this.#wakes = options.wakes ?? pageWakes;
     this.#limits = ownLimits(options.limits);
     within("pingIntervalMs", options.pingIntervalMs ?? 1, 1, Number.MAX_SAFE_INTEGER);
+    checkEndurance(options);
+    this.#ask = credentialsOf(auth);
     this.#run = new Run(encoding, {
       ...options,
+      credentialsTimeoutMs: within("credentialsTimeoutMs", options.credentialsTimeoutMs ?? CREDENTIALS_TIMEOUT_MS, 1, LONGEST_TIMER_MS),
       queueEvents: within("queueEvents", options.queueEvents ?? QUEUE_EVENTS, 0, Number.MAX_SAFE_INTEGER),
       dialTimeoutMs: within("dialTimeoutMs", options.dialTimeoutMs ?? DIAL_TIMEOUT_MS, 1, LONGEST_TIMER_MS),
       url: webSocketUrl(url),
       agent,
-      auth: credentialsOf(auth),
       limits: this.#limits,
       random: Math.random,
       dialers: Object.keys(this.#dialers)
@@ -3686,7 +3913,7 @@ var Client = class {
     const socket = new Socket(ns, session, this.#answers, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
     this.#sockets.set(ns, socket);
     if (this.state === "idle") this.#state.set("connecting");
-    this.#run.core.wanted();
+    this.#run.core.wanted(performance.now());
     this.#act();
     return socket;
   }
@@ -3711,13 +3938,13 @@ var Client = class {
     this.#run.probe(performance.now());
     this.#act();
   }
-  /** Begins again after the client was closed; else nothing happens. */
+  /** Begins again after the client was closed or gave up, with attempts and time counted from here; else nothing happens. */
   start() {
     this.#endWakes ??= this.#wakes((event) => {
       this.#run.wake(event, performance.now());
       this.#act();
     });
-    if (this.state === "closed") this.#state.set("connecting");
+    if (this.#isOver) this.#state.set("connecting");
     this.#run.start(performance.now());
     this.#act();
   }
@@ -3728,6 +3955,9 @@ var Client = class {
   close() {
     this.#run.end(performance.now());
     this.#act();
+  }
+  get #isOver() {
+    return this.state === "closed" || this.state === "gave up";
   }
   /** Does what the core asks for, until it asks for nothing more. What happens meanwhile joins. */
   #act() {
@@ -3766,12 +3996,17 @@ var Client = class {
       case "drop":
         this.#transports.get(output.dial)?.abort();
         return this.#forget(output.dial);
+      case "ask":
+        if (output.occasion.kind === "dial") this.#nextAttempt.set(null);
+        return this.#ask(output.occasion, (credentials) => {
+          this.#run.answered(output.question, credentials, performance.now());
+          this.#act();
+        });
       default:
         return this.#hear(output);
     }
   }
   #open(dial, { transport: kind, url, hashes }) {
-    this.#nextAttempt.set(null);
     const ifKnown = (then) => () => {
       if (!this.#transports.has(dial)) return;
       then(performance.now());
@@ -3857,7 +4092,7 @@ var Client = class {
     }
   }
   /** A handler may have begun anew what it has closed, before this is heard. */
-  #stopped({ code: code2, reason, data }) {
+  #stopped({ code: code2, reason, data, hasGivenUp }) {
     const { core } = this.#run;
     if (core.isStopped) {
       this.#endWakes?.();
@@ -3865,8 +4100,8 @@ var Client = class {
     }
     this.#nextAttempt.set(null);
     this.#closed = { code: code2, reason, data };
-    this.#state.set("closed");
-    if (!core.isStopped && this.state === "closed") this.#state.set("connecting");
+    this.#state.set(hasGivenUp ? "gave up" : "closed");
+    if (!core.isStopped && this.#isOver) this.#state.set("connecting");
   }
   #hearSocket(notice) {
     switch (notice.kind) {
@@ -3962,6 +4197,7 @@ export {
   MESSAGE_PACK,
   NamespaceError,
   NoAnswer,
+  NoCredentials,
   NoDatagrams,
   Offline,
   QueueFull,

@@ -2,8 +2,9 @@
 
 import { webSocketUrl } from "./address.js";
 import { Answers } from "./answers.js";
+import { checkEndurance, type Endurance } from "./attempts.js";
 import { BestEffort, type Delivery, datagramBytes } from "./best_effort.js";
-import { credentialsOf } from "./credentials.js";
+import { type AskCredentials, type Auth, CREDENTIALS_TIMEOUT_MS, credentialsOf } from "./credentials.js";
 import { DIAL_TIMEOUT_MS } from "./dial.js";
 import { type Encoding, MESSAGE_PACK, type Message } from "./encoding.js";
 import { isName } from "./fields.js";
@@ -32,9 +33,10 @@ const DRAIN_POLL_MS = 10;
 
 /**
  * Whether a connection carries the session. It is `idle` where the last socket has ended and the server needs no
- * connection of this client any more, until the next `socket`; `closed` lasts until `start`.
+ * connection of this client any more, until the next `socket`. `closed` lasts until `start`, and so does `gave up`: the
+ * limit of attempts or of time was reached (`attemptsMax`, `giveUpAfterMs`), and the session is lost.
  */
-export type State = "connecting" | "connected" | "reconnecting" | "idle" | "closed";
+export type State = "connecting" | "connected" | "reconnecting" | "idle" | "gave up" | "closed";
 
 /** What a client is connected over. */
 export interface CurrentTransport {
@@ -47,9 +49,9 @@ export interface CurrentTransport {
   readonly passedOver: string | null;
 }
 
-/** Why a client is closed. Text and data may be the server's: they are no markup (SEC-011). */
+/** Why a client is closed, or gave up. Text and data may be the server's: they are no markup (SEC-011). */
 export interface Closed {
-  /** 1000 if the application has closed it, 1001 if its page was left. */
+  /** 1000 if the application has closed it, 1001 if its page was left; 1006 if it gave up, or there will be no credentials. */
   readonly code: number;
   readonly reason: string;
   /** What the server's CLOSE brought along. */
@@ -73,14 +75,17 @@ export type SessionLost = Extract<Notice, { kind: "lost" }>;
 export type EventsDropped = Extract<Notice, { kind: "dropped" }>;
 
 /** What `connect` may be told. */
-export interface ClientOptions extends Queueing {
+export interface ClientOptions extends Queueing, Endurance {
   /** Which transports are dialled. Default: `auto`, all of them in a race. */
   readonly transports?: Transports;
   /**
-   * Credentials, or what gives those of the moment: it is asked at every connection, and when the server asks for fresh
-   * ones. What it throws is logged, and the attempt has failed: the next one comes after the back-off. Default: null.
+   * Credentials, or what gives those of the moment, or a promise of them: it is asked ahead of every dial, and when the
+   * server asks for fresh ones, at most once a second. What it throws or rejects with is logged, and the attempt has
+   * failed: the next one comes after the back-off. `NoCredentials` ends the client instead. Default: null.
    */
-  readonly auth?: Value | (() => Value);
+  readonly auth?: Auth;
+  /** How long `auth` may take, whole milliseconds from 1 on. Default: 10,000. */
+  readonly credentialsTimeoutMs?: number;
   /** MessagePack by default. JSON is for WebSocket alone. */
   readonly encoding?: Encoding;
   /** What differs from the default limits: see protocol/limits.md for the least of each; `depth` is 1,000 at most. */
@@ -107,6 +112,7 @@ export function connect(url: string, options: ClientOptions = {}): Client {
 /** A session, whatever connections carry it, and its sockets. */
 export class Client {
   readonly #run: Run;
+  readonly #ask: AskCredentials;
   readonly #encoding: Encoding;
   readonly #limits: Limits;
   readonly #dialers: Dialers;
@@ -140,13 +146,15 @@ export class Client {
     this.#wakes = options.wakes ?? pageWakes;
     this.#limits = ownLimits(options.limits);
     within("pingIntervalMs", options.pingIntervalMs ?? 1, 1, Number.MAX_SAFE_INTEGER);
+    checkEndurance(options);
+    this.#ask = credentialsOf(auth);
     this.#run = new Run(encoding, {
       ...options,
+      credentialsTimeoutMs: within("credentialsTimeoutMs", options.credentialsTimeoutMs ?? CREDENTIALS_TIMEOUT_MS, 1, LONGEST_TIMER_MS),
       queueEvents: within("queueEvents", options.queueEvents ?? QUEUE_EVENTS, 0, Number.MAX_SAFE_INTEGER),
       dialTimeoutMs: within("dialTimeoutMs", options.dialTimeoutMs ?? DIAL_TIMEOUT_MS, 1, LONGEST_TIMER_MS),
       url: webSocketUrl(url),
       agent,
-      auth: credentialsOf(auth),
       limits: this.#limits,
       random: Math.random,
       dialers: Object.keys(this.#dialers) as TransportKind[],
@@ -227,7 +235,7 @@ export class Client {
     const socket = new Socket(ns, session, this.#answers, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
     this.#sockets.set(ns, socket);
     if (this.state === "idle") this.#state.set("connecting");
-    this.#run.core.wanted();
+    this.#run.core.wanted(performance.now());
     this.#act();
     return socket;
   }
@@ -255,13 +263,13 @@ export class Client {
     this.#act();
   }
 
-  /** Begins again after the client was closed; else nothing happens. */
+  /** Begins again after the client was closed or gave up, with attempts and time counted from here; else nothing happens. */
   start(): void {
     this.#endWakes ??= this.#wakes((event) => {
       this.#run.wake(event, performance.now());
       this.#act();
     });
-    if (this.state === "closed") this.#state.set("connecting");
+    if (this.#isOver) this.#state.set("connecting");
     this.#run.start(performance.now());
     this.#act();
   }
@@ -273,6 +281,10 @@ export class Client {
   close(): void {
     this.#run.end(performance.now());
     this.#act();
+  }
+
+  get #isOver(): boolean {
+    return this.state === "closed" || this.state === "gave up";
   }
 
   /** Does what the core asks for, until it asks for nothing more. What happens meanwhile joins. */
@@ -313,13 +325,18 @@ export class Client {
       case "drop":
         this.#transports.get(output.dial)?.abort();
         return this.#forget(output.dial);
+      case "ask":
+        if (output.occasion.kind === "dial") this.#nextAttempt.set(null);
+        return this.#ask(output.occasion, (credentials) => {
+          this.#run.answered(output.question, credentials, performance.now());
+          this.#act();
+        });
       default:
         return this.#hear(output);
     }
   }
 
   #open(dial: number, { transport: kind, url, hashes }: Candidate): void {
-    this.#nextAttempt.set(null);
     const ifKnown = (then: (now: number) => void) => () => {
       if (!this.#transports.has(dial)) return;
       then(performance.now());
@@ -411,7 +428,7 @@ export class Client {
   }
 
   /** A handler may have begun anew what it has closed, before this is heard. */
-  #stopped({ code, reason, data }: Extract<Notice, { kind: "stopped" }>): void {
+  #stopped({ code, reason, data, hasGivenUp }: Extract<Notice, { kind: "stopped" }>): void {
     const { core } = this.#run;
     if (core.isStopped) {
       this.#endWakes?.();
@@ -419,8 +436,8 @@ export class Client {
     }
     this.#nextAttempt.set(null);
     this.#closed = { code, reason, data };
-    this.#state.set("closed");
-    if (!core.isStopped && this.state === "closed") this.#state.set("connecting");
+    this.#state.set(hasGivenUp ? "gave up" : "closed");
+    if (!core.isStopped && this.#isOver) this.#state.set("connecting");
   }
 
   #hearSocket(notice: Exclude<Notice, { kind: "began" | "resumed" | "idle" | "detached" | "stopped" | "round trip" | "switch failed" | "lost" | "dropped" }>): void {

@@ -1,5 +1,15 @@
 // What a code in CLOSE says of the session, and of what the client does next (codes.md).
 
+export const NORMAL = 1000;
+export const GOING_AWAY = 1001;
+/** A connection that ended without a code. */
+export const CUT = 1006;
+export const OVERFLOW = 3201;
+export const FRAME_TOO_LARGE = 3205;
+export const SUPERSEDED = 3400;
+export const STALE_ATTACH = 3401;
+export const PING_TIMEOUT = 3402;
+
 /** What becomes of the session, and when the client dials again by itself. */
 export interface Disposition {
   readonly sessionKept: boolean;
@@ -32,4 +42,9 @@ export function dispositionOf(code: number): Disposition {
   if (lastDigits < 200) return OVER;
   if (lastDigits < 400 || lastDigits >= 800) return FRESH;
   return lastDigits < 600 ? RESUME_AT_ONCE : RESUME_LATER;
+}
+
+/** Whether WebSocket APIs report it for a connection that ended without one (TRN-017). */
+export function isCut(code: number): boolean {
+  return [1005, CUT, 1015].includes(code);
 }

@@ -3,13 +3,17 @@
 // about it is left in `outputs`, in order.
 
 import { followed } from "./address.js";
-import { asked, BackOff } from "./back_off.js";
-import { dispositionOf } from "./code.js";
-import { ask, HELLO_BYTES } from "./credentials.js";
+import { Admission, type Answer } from "./admission.js";
+import { Attempts } from "./attempts.js";
+import { asked } from "./back_off.js";
+import { CUT, dispositionOf, FRAME_TOO_LARGE, GOING_AWAY, isCut, NORMAL, OVERFLOW, PING_TIMEOUT, STALE_ATTACH, SUPERSEDED } from "./code.js";
+import { type Credentials, HELLO_BYTES, type NoneGiven, tooLong } from "./credentials.js";
 import { type Encoding, type Message, sizeOf } from "./encoding.js";
 import { type Close, closeOf, type Datagram, type Frame, type GoAway, isSequenced, type Latest, type Welcome } from "./frame.js";
 import { HeaderError } from "./header_error.js";
+import { helloOf, VERSION, WELCOME_TIMEOUT_MS } from "./hello.js";
 import { Heartbeat, Patience } from "./heartbeat.js";
+import { IncomingBestEffort } from "./incoming.js";
 import { type Leaving, leavingOf, type Link, refusalOf } from "./link.js";
 import { Links } from "./links.js";
 import type { Output } from "./notices.js";
@@ -19,21 +23,7 @@ import type { TransportKind } from "./transport/transport.js";
 import type { Value } from "./value.js";
 import { PROTOCOL_ERROR, Violation } from "./violation.js";
 
-const VERSION = 1;
-const NORMAL = 1000;
-const GOING_AWAY = 1001;
-const CUT = 1006;
-const SUPERSEDED = 3400;
-const STALE_ATTACH = 3401;
-const PING_TIMEOUT = 3402;
-const OVERFLOW = 3201;
-const FRAME_TOO_LARGE = 3205;
-/** SES-008. */
-const WELCOME_TIMEOUT_MS = 20_000;
-/** LIM-008: a connection that lived longer than this begins the count of attempts anew. */
-const LIVED_MS = 10_000;
-/** The codes that WebSocket APIs report for a connection that ended without one (TRN-017). */
-const CUTS: readonly number[] = [1005, 1006, 1015];
+const TWIN = "superseded by somebody else";
 
 /** The client's core. `now` is any clock in milliseconds that does not jump. */
 export class Connections {
@@ -41,7 +31,8 @@ export class Connections {
   readonly session: Session;
   readonly #encoding: Encoding;
   readonly #options: Options;
-  readonly #backOff = new BackOff();
+  readonly #attempts: Attempts;
+  readonly #admission: Admission;
   readonly #patience = new Patience();
   readonly #links: Links;
   #current: Link | null = null;
@@ -55,8 +46,7 @@ export class Connections {
   #isPaused = false;
   /** Where the next dial goes. */
   #target: string;
-  /** Best-effort frames of the server that were dropped, by cause (BEF-002). */
-  readonly dropped = { notConnected: 0, stale: 0, malformed: 0 };
+  readonly bestEffort = new IncomingBestEffort();
   /** Connections that WELCOME was read on, and those of them that resumed the session. */
   readonly counts = { connections: 0, resumed: 0 };
 
@@ -67,6 +57,8 @@ export class Connections {
     this.#links = new Links(encoding, options.limits, this.outputs);
     this.session = new Session(encoding, options.limits, this.outputs, options);
     this.session.hasConnection = () => this.#current !== null;
+    this.#attempts = new Attempts(options, options.random);
+    this.#admission = new Admission(this.outputs, options.credentialsTimeoutMs, options.random);
   }
 
   /** The WELCOME of the current connection. */
@@ -86,7 +78,7 @@ export class Connections {
 
   /** Attempts since a connection last stood. */
   get attempts(): number {
-    return this.#backOff.attempts;
+    return this.#attempts.granted;
   }
 
   get isStopped(): boolean {
@@ -99,11 +91,11 @@ export class Connections {
   }
 
   /** Dials, unless something is under way (COD-006: after the client stopped, too). */
-  start(): void {
+  start(now: number): void {
     if (!this.#isStopped) return;
     this.#isStopped = this.#isIdle = false;
-    this.#backOff.reset();
-    if (!this.#isPaused) this.#dial(0);
+    this.#attempts.begin(now);
+    if (!this.#isPaused) this.#dial(0, "");
   }
 
   /**
@@ -112,15 +104,16 @@ export class Connections {
    */
   switch(over: TransportKind | null = null): number | null {
     if (this.#current === null || this.#attempt !== null) return null;
-    this.#dial(0, null, over);
+    this.#dial(0, "", null, over);
     return this.attemptLink;
   }
 
   /** A namespace is wanted: dials, if the client went idle. */
-  wanted(): void {
+  wanted(now: number): void {
     if (!this.#isIdle || this.#isPaused) return;
     this.#isIdle = false;
-    this.#redial("at once", null);
+    this.#attempts.down(now);
+    this.#redial("at once", null, "", now);
   }
 
   /** The application ends the session; on a connection that awaits WELCOME too (SES-039). */
@@ -144,14 +137,26 @@ export class Connections {
   }
 
   /** The page is back. */
-  resume(): void {
+  resume(now: number): void {
     this.#isPaused = false;
-    this.#redial("at once", null);
+    if (this.#current === null) this.#attempts.down(now);
+    this.#redial("at once", null, "", now);
   }
 
   /** HBT-009: the network came back, the page became visible. */
   doubt(now: number): void {
     if (this.#current?.watchdog?.doubt(now) === true) this.#ping(this.#current, now);
+  }
+
+  /** The time of a link has come: its credentials are asked for, ahead of the dial (decision 45). `prepared` follows. */
+  prepare(id: number, now: number): void {
+    const link = this.#links.get(id);
+    if (link !== undefined && link === this.#attempt) this.#admission.dial(link, now);
+  }
+
+  /** The application has answered a question for credentials. */
+  answered(question: number, credentials: Credentials, now: number): void {
+    this.#admit(this.#admission.answered(question, credentials, now), now);
   }
 
   /** The transport is open. */
@@ -161,21 +166,14 @@ export class Connections {
       this.outputs.push({ kind: "drop", link: id });
       return;
     }
-    const credentials = ask(this.#options.auth);
-    if ("problem" in credentials) return this.#giveUp(link, credentials.problem);
     if (this.session.begun !== null) {
       this.session.attach += 1;
       link.resumes = true;
       link.strict = this.#current !== null && this.#leaving === null;
     }
-    const size = this.#links.writeWithin(link, this.#hello(link, credentials.auth), HELLO_BYTES);
-    if (size !== null) {
-      const reason = `a HELLO of ${size} bytes, where a server takes ${HELLO_BYTES}`;
-      this.#giveUp(link, reason);
-      // It would be as long the next time.
-      if (this.#current === null) this.#finish(FRAME_TOO_LARGE, reason);
-      return;
-    }
+    const size = this.#links.writeWithin(link, helloOf(link, this.session, this.#options), HELLO_BYTES);
+    // It would be as long the next time.
+    if (size !== null) return this.#refuse(link, tooLong(size), now);
     link.role = "greeting";
     link.since = now;
   }
@@ -186,8 +184,8 @@ export class Connections {
     if (link === undefined) return;
     this.#links.ended(link);
     if (link.role === "closing") return;
-    if (link.role === "dialling") this.#dialFailed(link, reason);
-    else if (code !== null && !CUTS.includes(code)) this.#onClose(link, closeOf(code, reason), now);
+    if (link.role === "dialling") this.#attemptEnded(link, reason, now);
+    else if (code !== null && !isCut(code)) this.#onClose(link, closeOf(code, reason), now);
     else this.#cut(link, now);
   }
 
@@ -206,7 +204,7 @@ export class Connections {
     } catch (error) {
       if (!(error instanceof HeaderError)) throw error;
     }
-    this.dropped.malformed += 1;
+    this.bestEffort.dropped.malformed += 1;
   }
 
   /** A message came. */
@@ -250,15 +248,18 @@ export class Connections {
       this.#cut(attempt, now);
     }
     this.#links.tick(now);
+    this.#admit(this.#admission.tick(now), now);
     this.#watch(now);
     this.#leaveWhenAsked(now);
+    if (this.#attempt === null || this.#current !== null || now < (this.#attempts.deadline ?? Infinity)) return;
+    this.#attempts.failed();
+    this.#giveUp("an attempt was under way for too long");
   }
 
   /** When `tick` is to be called next. */
   get deadline(): number | null {
-    const times: number[] = [];
-    const { deadline } = this.#links;
-    if (deadline !== null) times.push(deadline);
+    const outlasted = this.#attempt !== null && this.#current === null ? this.#attempts.deadline : null;
+    const times = [this.#links.deadline, this.#admission.deadline, outlasted].filter((time) => time !== null);
     if (this.#attempt?.role === "greeting") times.push(this.#attempt.since + WELCOME_TIMEOUT_MS);
     if (this.#current?.watchdog) times.push(this.#current.watchdog.deadline);
     const receiptDueAt = this.#current && this.session.begun?.inbound.receiptDueAt;
@@ -283,7 +284,7 @@ export class Connections {
     }
     switch (frame.kind) {
       case "PONG":
-        this.#measure(link, frame.t, now);
+        this.#links.measure(link, frame.t, now);
         return session.outbound.receipt(frame.received);
       case "RECEIVED":
         return session.outbound.receipt(frame.received);
@@ -295,7 +296,7 @@ export class Connections {
       case "GOAWAY":
         return this.#onGoAway(link, frame, now);
       case "AUTH":
-        if (frame.wanted && link.role === "current") this.#refresh(link);
+        if (frame.wanted && link.role === "current") this.#admission.refresh(link, frame.expires, now);
         return;
       case "DATAGRAM":
       case "LATEST":
@@ -305,12 +306,8 @@ export class Connections {
     }
   }
 
-  /** BEF-002, BEF-007. */
   #onBestEffort(link: Link, frame: Datagram | Latest): void {
-    if (link.role !== "current" || !this.session.isConnected(frame.ns)) this.dropped.notConnected += 1;
-    else if (frame.badBody !== undefined) this.dropped.malformed += 1;
-    else if (frame.kind === "LATEST" && !link.versions.take(frame)) this.dropped.stale += 1;
-    else this.outputs.push({ kind: "best effort", frame });
+    if (this.bestEffort.take(link, frame, this.session.isConnected(frame.ns))) this.outputs.push({ kind: "best effort", frame });
   }
 
   #onWelcome(link: Link, welcome: Welcome, now: number): void {
@@ -340,6 +337,7 @@ export class Connections {
     this.#attempt = null;
     this.#current = link;
     this.#leaving = null;
+    this.#attempts.connected();
     this.counts.connections += 1;
     if (welcome.resumed) this.counts.resumed += 1;
     link.role = "current";
@@ -361,33 +359,35 @@ export class Connections {
   #onClose(link: Link, close: Close, now: number): void {
     const { role } = link;
     this.#links.shut(link, close.code, close.reason);
-    if (role === "greeting") return this.#attemptClosed(link, close);
+    if (role === "greeting") return this.#attemptClosed(link, close, now);
     const isTwin = close.attach === null ? this.#attempt?.role !== "greeting" : close.attach > this.session.attach;
     if (role === "current") {
       this.#leaveCurrent(now);
       this.outputs.push({ kind: "detached", code: close.code, reason: close.reason });
-      if (close.code !== SUPERSEDED) return this.#act(close);
-      if (!isTwin) return this.#redial("at once", null);
+      if (close.code !== SUPERSEDED) return this.#act(close, now);
+      if (!isTwin) return this.#redial("at once", null, close.reason, now);
     }
     if (close.code === SUPERSEDED && isTwin && (role === "current" || close.attach !== null)) {
       // SES-040: somebody else has the same secret.
+      if (this.#current !== null) this.#leaveCurrent(now);
       this.#closeAll(NORMAL, "");
-      this.session.lose(close.code, "superseded by somebody else", true);
-      this.#redial("back-off", null);
+      this.session.lose(close.code, TWIN, true);
+      this.#redial("back-off", null, TWIN, now);
     }
   }
 
-  #attemptClosed(link: Link, close: Close): void {
+  #attemptClosed(link: Link, close: Close, now: number): void {
     this.#attempt = null;
     const { session } = this;
     if (close.code === STALE_ATTACH && link.resumes) session.attach = Math.max(session.attach, close.attach ?? 0);
-    if (this.#current === null) return this.#act(close);
-    this.#stay(close.code, close.reason === "" ? `CLOSE ${close.code}` : close.reason, close.retry_after);
+    if (this.#current !== null) return this.#stay(close.code, causeOf(close), close.retry_after, now);
+    this.#attempts.failed();
+    this.#act(close, now);
   }
 
   /** An attempt beside the current connection failed: the session goes on there. */
-  #stay(code: number | null, cause: string, retryAfterMs: number | null): void {
-    if (this.#leaving !== null) this.#redial("back-off", retryAfterMs);
+  #stay(code: number | null, cause: string, retryAfterMs: number | null, now: number): void {
+    if (this.#leaving !== null) this.#redial("back-off", retryAfterMs, cause, now);
     else this.outputs.push({ kind: "switch failed", code, cause });
   }
 
@@ -401,7 +401,7 @@ export class Connections {
   }
 
   /** What a code says, once no connection carries the session. */
-  #act(close: Close): void {
+  #act(close: Close, now: number): void {
     const { sessionKept, retry } = dispositionOf(close.code);
     this.#target = followed(this.#options.url, close.url);
     const isKept = sessionKept && retry !== "never";
@@ -410,7 +410,7 @@ export class Connections {
       this.session.lose(close.code, close.reason, retry !== "never");
     }
     if (retry === "never") this.#stop(close.code, close.reason, close.data);
-    else this.#redial(retry, close.retry_after);
+    else this.#redial(retry, close.retry_after, causeOf(close), now);
   }
 
   /** A connection is gone, and nobody said why (SES-054). */
@@ -419,22 +419,21 @@ export class Connections {
       this.outputs.push({ kind: "silent", link: link.id, cause: "the connection was cut" });
       this.#leaveCurrent(now);
       this.outputs.push({ kind: "detached", code: CUT, reason: "cut" });
-      this.#act(closeOf(CUT, "cut"));
-    } else if (link === this.#attempt) {
-      this.#attempt = null;
-      this.#attemptFailed("cut");
-    }
+      this.#act(closeOf(CUT, "cut"), now);
+    } else this.#attemptEnded(link, "cut", now);
   }
 
-  #dialFailed(link: Link, cause: string): void {
+  #attemptEnded(link: Link, cause: string, now: number): void {
     if (link !== this.#attempt) return;
     this.#attempt = null;
-    this.#attemptFailed(cause);
+    this.#attemptFailed(cause, now);
   }
 
-  #attemptFailed(cause: string): void {
-    if (this.#current === null) this.#redial("back-off", null);
-    else this.#stay(null, cause, null);
+  /** `last` is what is told of it if it was the last one. */
+  #attemptFailed(cause: string, now: number, last = cause): void {
+    if (this.#current !== null) return this.#stay(null, cause, null, now);
+    this.#attempts.failed();
+    this.#redial("back-off", null, cause, now, last);
   }
 
   /** SES-053; on an old connection it ends that connection and nothing else (SES-036). */
@@ -445,10 +444,11 @@ export class Connections {
 
   /** This side ends the session, and begins another one. */
   #endSession(code: number, reason: string, now: number): void {
+    if (this.#current === null && this.#attempt?.role === "greeting") this.#attempts.failed();
     this.#leaveCurrent(now);
     this.#closeAll(code, reason);
     if (this.session.begun !== null) this.session.lose(code, reason, true);
-    this.#redial("back-off", null);
+    this.#redial("back-off", null, reason, now);
   }
 
   #watch(now: number): void {
@@ -461,7 +461,7 @@ export class Connections {
     this.#links.close(link, PING_TIMEOUT, "ping-timeout");
     this.#leaveCurrent(now);
     this.outputs.push({ kind: "detached", code: PING_TIMEOUT, reason: "ping-timeout" });
-    this.#act(closeOf(CUT, "ping-timeout"));
+    this.#act(closeOf(CUT, "ping-timeout"), now);
   }
 
   /**
@@ -474,42 +474,42 @@ export class Connections {
     if (now < leaving.deadline && (now < leaving.slot || !this.session.isSettled)) return;
     this.#target = followed(this.#options.url, leaving.url);
     this.#noteLife(now);
-    this.#redial("at once", null);
+    this.#redial("at once", null, "", now);
   }
 
-  /** SES-065. Without an answer the session ends with its credentials, and the next HELLO tells what is wrong. */
-  #refresh(link: Link): void {
-    const credentials = ask(this.#options.auth);
-    if ("problem" in credentials) return;
-    this.#links.writeWithin(link, { kind: "AUTH", auth: credentials.auth, wanted: false, expires: null }, HELLO_BYTES);
+  /** What the application says to a question for credentials. Of fresh ones, too long ones are not sent. */
+  #admit(answer: Answer | null, now: number): void {
+    if (answer === null) return;
+    const { link, credentials } = answer;
+    if (!("auth" in credentials)) return this.#refuse(link, credentials, now);
+    if (answer.kind === "refresh") {
+      this.#links.writeWithin(link, { kind: "AUTH", auth: credentials.auth, wanted: false, expires: null }, HELLO_BYTES);
+      return;
+    }
+    link.auth = credentials.auth;
+    this.outputs.push({ kind: "prepared", link: link.id });
   }
 
-  /** An attempt comes to nothing before HELLO. */
-  #giveUp(link: Link, cause: string): void {
+  /** An attempt has no credentials to say HELLO with. */
+  #refuse(link: Link, { problem, isFinal }: NoneGiven, now: number): void {
     this.#attempt = null;
     this.#links.forget(link);
-    this.#attemptFailed(cause);
+    // Its text is the application's, and may be of what must not be shown.
+    const [shown, last] = ["no credentials", `no credentials: ${problem}`];
+    if (isFinal && this.#current === null) this.#finish(CUT, last);
+    else this.#attemptFailed(shown, now, last);
   }
 
-  #hello(link: Link, auth: Value): Frame {
-    const { begun, attach } = this.session;
-    const resume = begun && link.resumes
-      ? { session: begun.id, secret: begun.secret, attach, received: begun.inbound.receipt, strict: link.strict }
-      : null;
-    const { agent, limits, pingIntervalMs = null } = this.#options;
-    return { kind: "HELLO", v: VERSION, agent, auth, resume, features: [], limits, ping_interval: pingIntervalMs };
-  }
-
-  #dial(delayMs: number, retryAfterMs: number | null = null, over: TransportKind | null = null): void {
+  #dial(delayMs: number, cause: string, retryAfterMs: number | null = null, over: TransportKind | null = null): void {
     const link = this.#links.add(over);
     this.#attempt = link;
-    this.outputs.push({ kind: "dial", link: link.id, url: this.#target, delayMs, leastMs: asked(retryAfterMs), over });
+    this.outputs.push({ kind: "dial", link: link.id, url: this.#target, delayMs, leastMs: asked(retryAfterMs), over, cause });
     // What a server told holds for one dial, whatever becomes of it (FRM-017).
     this.#target = this.#options.url;
   }
 
-  /** Dials again, unless an attempt is under way, or nothing asks for one. */
-  #redial(retry: "at once" | "back-off", retryAfterMs: number | null): void {
+  /** Dials again, unless an attempt is under way, or nothing asks for one, or the limit of attempts or of time is reached. */
+  #redial(retry: "at once" | "back-off", retryAfterMs: number | null, cause: string, now: number, last = cause): void {
     const isWanted = this.#current === null || this.#leaving !== null;
     if (this.#isStopped || this.#isPaused || this.#attempt !== null || !isWanted) return;
     if (this.#current === null && this.session.isIdle) {
@@ -517,12 +517,15 @@ export class Connections {
       this.outputs.push({ kind: "idle" });
       return;
     }
-    this.#dial(this.#backOff.next(retry === "at once", retryAfterMs, this.#options.random()), retryAfterMs);
+    const delayMs = this.#attempts.next(retry === "at once", retryAfterMs);
+    if (this.#current === null && this.#attempts.isOver(delayMs, now)) this.#giveUp(last);
+    else this.#dial(delayMs, cause, retryAfterMs);
   }
 
   /** The session has no connection any more. */
   #leaveCurrent(now: number): void {
     this.#noteLife(now);
+    if (this.#current !== null) this.#attempts.down(now);
     this.#current = null;
     this.#leaving = null;
     this.#giveUpSwitch("the connection ended");
@@ -530,7 +533,7 @@ export class Connections {
 
   /** LIM-008: a connection that has stood makes the attempts before it forgotten. */
   #noteLife(now: number): void {
-    if (this.#current !== null && now - this.#current.since > LIVED_MS) this.#backOff.reset();
+    if (this.#current !== null) this.#attempts.lived(now - this.#current.since);
   }
 
   #closeAll(code: number, reason: string): void {
@@ -540,30 +543,31 @@ export class Connections {
     this.#leaving = null;
   }
 
-  #finish(code: number, reason: string): void {
-    this.#closeAll(code, "");
-    this.session.lose(code, reason, false);
-    this.#stop(code, reason, null);
+  /** The limit of attempts or of time was reached. */
+  #giveUp(cause: string): void {
+    this.#finish(CUT, this.#attempts.gaveUp(cause), true);
   }
 
-  #stop(code: number, reason: string, data: Value): void {
+  #finish(code: number, reason: string, hasGivenUp = false): void {
+    this.#closeAll(code === CUT ? NORMAL : code, "");
+    this.session.lose(code, reason, false);
+    this.#stop(code, reason, null, hasGivenUp);
+  }
+
+  #stop(code: number, reason: string, data: Value, hasGivenUp = false): void {
     this.#isStopped = true;
     // Nobody listens for the page's return any more, and whoever begins anew means it.
     this.#isPaused = false;
-    this.outputs.push({ kind: "stopped", code, reason, data });
+    this.outputs.push({ kind: "stopped", code, reason, data, hasGivenUp });
   }
 
   #ping(link: Link, now: number): void {
-    const received = this.session.begun?.inbound.receipt ?? 0;
-    link.pinged = { t: Math.floor(now), at: now };
-    this.#links.write(link, { kind: "PING", t: link.pinged.t, received });
+    this.#links.ping(link, this.session.begun?.inbound.receipt ?? 0, now);
     this.session.begun?.inbound.told();
   }
+}
 
-  /** HBT-010. */
-  #measure(link: Link, t: number, now: number): void {
-    if (link.role !== "current" || link.pinged?.t !== t) return;
-    this.outputs.push({ kind: "round trip", ms: now - link.pinged.at });
-    link.pinged = null;
-  }
+/** Why a server ended a connection, for people. */
+function causeOf({ code, reason }: Close): string {
+  return reason === "" ? `CLOSE ${code}` : reason;
 }

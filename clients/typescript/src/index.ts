@@ -5,6 +5,7 @@ export { fetchAlternatives } from "./alternatives.js";
 export { EventFailed, NoAnswer } from "./answers.js";
 export { type Drops, NoDatagrams } from "./best_effort.js";
 export { type Attempt, Client, type ClientOptions, type Closed, connect, type CurrentTransport, type EventsDropped, type SessionLost, type State } from "./client.js";
+export { type Auth, NoCredentials, type Occasion } from "./credentials.js";
 export { type Encoding, JSON_ENCODING, MESSAGE_PACK, type Message } from "./encoding.js";
 export type { Alternative } from "./frame.js";
 export { DEFAULT_LIMITS, type Limits } from "./limits.js";

@@ -5,12 +5,15 @@ import type { Heartbeat } from "./heartbeat.js";
 import { LatestVersions } from "./latest.js";
 import type { Limits } from "./limits.js";
 import type { TransportKind } from "./transport/transport.js";
+import type { Value } from "./value.js";
 
 export interface Link {
   readonly id: number;
   role: "dialling" | "greeting" | "current" | "old" | "closing";
   resumes: boolean;
   strict: boolean;
+  /** What HELLO is said with. */
+  auth: Value;
   /** The transport of a switch; null for whichever connects. */
   readonly over: TransportKind | null;
   /** When WELCOME came, or HELLO was sent, or it became old: by the role. */
@@ -46,7 +49,7 @@ export function leavingOf({ slot, deadline, url }: GoAway, former: Leaving | nul
 /** One that is to be dialled. */
 export function newLink(id: number, over: TransportKind | null, limits: Limits): Link {
   const versions = new LatestVersions(limits.latest_keys);
-  return { id, role: "dialling", resumes: false, strict: false, over, since: 0, watchdog: null, pinged: null, versions, welcome: null };
+  return { id, role: "dialling", auth: null, resumes: false, strict: false, over, since: 0, watchdog: null, pinged: null, versions, welcome: null };
 }
 
 /** SES-033. */

@@ -1,5 +1,6 @@
 // The connections of a client as numbers, and what is asked of them, in `outputs` and in order.
 
+import { SUPERSEDED } from "./code.js";
 import { type Encoding, sizeOf } from "./encoding.js";
 import { closeOf, type Frame } from "./frame.js";
 import { type Link, newLink } from "./link.js";
@@ -9,7 +10,6 @@ import type { TransportKind } from "./transport/transport.js";
 
 /** SES-051: how long an older connection is read at most. */
 const CLOSING_MS = 1_000;
-const SUPERSEDED = 3400;
 
 /** Bounded by what the session makes of them: at most one that is dialled, the current one, and those that are being left. */
 export class Links {
@@ -55,6 +55,19 @@ export class Links {
     return null;
   }
 
+  /** Asks for a sign of life, which measures the round trip too. */
+  ping(link: Link, received: number, now: number): void {
+    link.pinged = { t: Math.floor(now), at: now };
+    this.write(link, { kind: "PING", t: link.pinged.t, received });
+  }
+
+  /** HBT-010. */
+  measure(link: Link, t: number, now: number): void {
+    if (link.role !== "current" || link.pinged?.t !== t) return;
+    this.#outputs.push({ kind: "round trip", ms: now - link.pinged.at });
+    link.pinged = null;
+  }
+
   /** Says CLOSE, and shuts it. */
   close(link: Link, code: number, reason: string): void {
     this.write(link, closeOf(code, reason));
@@ -66,7 +79,9 @@ export class Links {
     this.#outputs.push({ kind: "shut", link: link.id, code, reason });
   }
 
+  /** Nothing that it brings is heard any more. */
   forget(link: Link): void {
+    link.role = "closing";
     this.#links.delete(link.id);
     this.#outputs.push({ kind: "drop", link: link.id });
   }

@@ -1,5 +1,6 @@
 // What a session asks of its shell, and what it tells the application.
 
+import type { Occasion } from "./credentials.js";
 import type { Message } from "./encoding.js";
 import type { Datagram, Latest } from "./frame.js";
 import type { TransportKind } from "./transport/transport.js";
@@ -14,8 +15,12 @@ export type Outcome =
 
 /** What is to be done with a connection; `link` is its number. */
 export type Order =
-  /** To be dialled after `delayMs`, of which the server asked for `leastMs`; over one transport, if it is named. */
-  | { readonly kind: "dial"; readonly link: number; readonly url: string; readonly delayMs: number; readonly leastMs: number; readonly over: TransportKind | null }
+  /** To be dialled after `delayMs`, of which the server asked for `leastMs`; over one transport, if it is named. `cause` is why, for people. */
+  | { readonly kind: "dial"; readonly link: number; readonly url: string; readonly delayMs: number; readonly leastMs: number; readonly over: TransportKind | null; readonly cause: string }
+  /** The application is to be asked for credentials. */
+  | { readonly kind: "ask"; readonly question: number; readonly occasion: Occasion }
+  /** It has its credentials: the dial may begin. */
+  | { readonly kind: "prepared"; readonly link: number }
   /** Nobody took its packets any more: what it went over may be dead. */
   | { readonly kind: "silent"; readonly link: number; readonly cause: string }
   | { readonly kind: "send"; readonly link: number; readonly message: Message }
@@ -44,7 +49,8 @@ export type Notice =
   | { readonly kind: "round trip"; readonly ms: number }
   | { readonly kind: "lost"; readonly code: number | null; readonly reason: string; readonly events: readonly LostEvent[] }
   | { readonly kind: "dropped"; readonly reason: "refused" | "disconnected" | "not taken"; readonly events: readonly LostEvent[] }
-  | { readonly kind: "stopped"; readonly code: number; readonly reason: string; readonly data: Value }
+  /** `hasGivenUp`: the limit of attempts or of time was reached. */
+  | { readonly kind: "stopped"; readonly code: number; readonly reason: string; readonly data: Value; readonly hasGivenUp: boolean }
   | { readonly kind: "connected"; readonly ns: string; readonly socketId: string; readonly data: Value; readonly session: string; readonly isAgain: boolean }
   | { readonly kind: "refused"; readonly ns: string; readonly code: number; readonly message: string; readonly data: Value }
   | { readonly kind: "disconnected"; readonly ns: string; readonly code: number; readonly reason: string }

@@ -1,14 +1,14 @@
 // What the core of a client is made with.
 
-import type { GiveCredentials } from "./credentials.js";
+import type { Endurance } from "./attempts.js";
 import type { Limits } from "./limits.js";
 import type { Queueing } from "./session.js";
 
-export interface Options extends Queueing {
+export interface Options extends Queueing, Endurance {
   readonly url: string;
   readonly agent: string;
-  /** The credentials of the moment, asked for at every HELLO and AUTH. */
-  readonly auth: GiveCredentials;
+  /** How long the application may take to give its credentials. Default: 10 s. */
+  readonly credentialsTimeoutMs?: number;
   readonly limits: Limits;
   /** How often the server is asked to send a PING (HBT-003). */
   readonly pingIntervalMs?: number;

@@ -4,6 +4,7 @@
 
 import { Connections } from "./connections.js";
 import { DIAL_TIMEOUT_MS, Race } from "./dial.js";
+import type { Credentials } from "./credentials.js";
 import type { Encoding, Message } from "./encoding.js";
 import type { Alternative } from "./frame.js";
 import type { Notice, Output } from "./notices.js";
@@ -30,7 +31,8 @@ export type DialOrder =
   | { readonly kind: "open"; readonly dial: number; readonly candidate: Candidate }
   | { readonly kind: "send"; readonly dial: number; readonly message: Message }
   | { readonly kind: "shut"; readonly dial: number; readonly code: number; readonly reason: string }
-  | { readonly kind: "drop"; readonly dial: number };
+  | { readonly kind: "drop"; readonly dial: number }
+  | Extract<Output, { kind: "ask" }>;
 
 export type RunNotice =
   | Notice
@@ -55,6 +57,8 @@ interface Attempt {
   readonly link: number;
   readonly url: string;
   readonly over: TransportKind | null;
+  /** It waits for its time, then for its credentials, and then for its race. */
+  stage: "waiting" | "asking" | "prepared";
   startAt: number;
   /** No sooner than that, whoever is in a hurry: the server asked for it. */
   readonly leastAt: number;
@@ -98,7 +102,6 @@ export class Run {
   #switching: Switching | null = null;
   #lastDial = 0;
   #lastWish = 0;
-  #cause = "";
   /** Dials begun: in a race, one for each that was. */
   dials = 0;
 
@@ -118,7 +121,7 @@ export class Run {
   }
 
   start(now: number): void {
-    this.core.start();
+    this.core.start(now);
     this.after(now);
   }
 
@@ -134,7 +137,7 @@ export class Run {
   probe(now: number): void {
     this.core.doubt(now);
     const attempt = this.#attempt;
-    if (attempt !== null && attempt.race === null) attempt.startAt = Math.min(attempt.startAt, Math.max(now, attempt.leastAt));
+    if (attempt?.stage === "waiting") attempt.startAt = Math.min(attempt.startAt, Math.max(now, attempt.leastAt));
     this.after(now);
   }
 
@@ -142,7 +145,7 @@ export class Run {
   wake(event: WakeEvent, now: number): void {
     if (event === "left") this.core.leave();
     else if (event === "put away") this.core.pause(now);
-    else if (event === "back") this.core.resume();
+    else if (event === "back") this.core.resume(now);
     else if (event === "offline") this.core.doubt(now);
     this.after(now);
     // `offline` is a hint alone: what is connected is asked, and nothing is dialled or given up for it.
@@ -182,6 +185,12 @@ export class Run {
     }
   }
 
+  /** The application has answered a question for credentials. */
+  answered(question: number, credentials: Credentials, now: number): void {
+    this.core.answered(question, credentials, now);
+    this.after(now);
+  }
+
   received(dial: number, message: Message, now: number): void {
     const link = this.#linkOf(dial);
     if (link !== null) this.core.received(link, message, now);
@@ -203,7 +212,7 @@ export class Run {
   /** When `tick` is to be called next. */
   get deadline(): number | null {
     const attempt = this.#attempt;
-    const times = [this.core.deadline, attempt?.race?.deadline ?? null, attempt?.race === null ? attempt.startAt : null];
+    const times = [this.core.deadline, attempt?.race?.deadline ?? null, attempt?.stage === "waiting" ? attempt.startAt : null];
     if (this.#maySwitch) times.push(this.#upgrades.due);
     const known = times.filter((time) => time !== null);
     return known.length === 0 ? null : Math.min(...known);
@@ -235,10 +244,10 @@ export class Run {
   #take(output: Output, now: number): void {
     switch (output.kind) {
       case "dial": {
-        const { link, url, delayMs, leastMs, over } = output;
-        this.#attempt = { link, url, over, startAt: now + delayMs, leastAt: now + leastMs, race: null, dials: [] };
+        const { link, url, delayMs, leastMs, over, cause } = output;
+        this.#attempt = { link, url, over, stage: "waiting", startAt: now + delayMs, leastAt: now + leastMs, race: null, dials: [] };
         if (this.core.currentLink === null && delayMs > 0) {
-          this.outputs.push({ kind: "waiting", attempt: this.core.attempts, delayMs, cause: this.#cause });
+          this.outputs.push({ kind: "waiting", attempt: this.core.attempts, delayMs, cause });
         }
         return;
       }
@@ -260,9 +269,9 @@ export class Run {
         if (line?.transport === "webtransport") this.#hosts.died(line.url, output.cause, now);
         return;
       }
-      case "detached":
-        this.#cause = output.reason;
-        break;
+      case "prepared":
+        if (this.#attempt?.link === output.link) this.#attempt.stage = "prepared";
+        return;
       case "switch failed":
         if (this.#switching !== null) this.#switching.cause = output.cause;
     }
@@ -275,12 +284,16 @@ export class Run {
     this.#attempt = null;
   }
 
-  /** Begins the attempt when its time has come, and tells the core what came of it. */
+  /** Has the attempt prepared when its time has come, dials, and tells the core what came of it. */
   #dial(now: number): void {
     const attempt = this.#attempt;
     if (attempt === null) return;
+    if (attempt.stage === "waiting" && now >= attempt.startAt) {
+      attempt.stage = "asking";
+      this.core.prepare(attempt.link, now);
+    }
+    if (attempt.stage !== "prepared") return;
     if (attempt.race === null) {
-      if (now < attempt.startAt) return;
       const { url, over } = attempt;
       if (this.core.isLeaving) this.#hosts.forgetTold();
       const candidates = over === null ? this.#hosts.candidates(url, now) : [this.#hosts.candidate(url, over)].filter((known) => known !== null);
@@ -290,10 +303,7 @@ export class Run {
     const { outcome } = attempt.race;
     if (outcome === null) return;
     this.#attempt = null;
-    if (outcome.kind === "lost") {
-      this.#cause = outcome.cause;
-      return this.core.closed(attempt.link, null, outcome.cause, now);
-    }
+    if (outcome.kind === "lost") return this.core.closed(attempt.link, null, outcome.cause, now);
     const { candidate, passedOver } = outcome;
     this.#lines.set(attempt.link, { dial: attempt.dials[outcome.runner] ?? 0, url: attempt.url, transport: candidate.transport, passedOver });
     this.core.opened(attempt.link, now);

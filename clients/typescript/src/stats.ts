@@ -40,7 +40,7 @@ export function statsOf({ core, dials }: Run, unsentBestEffort: Drops): Stats {
     emitsRefused: session.counts.refused,
     eventsDropped: session.counts.dropped,
     unsentBestEffort,
-    ignoredBestEffort: { ...core.dropped },
+    ignoredBestEffort: { ...core.bestEffort.dropped },
     acksIgnored: session.acks.ignored,
     queuedBytes: bytes,
     queuedFrames: frames,

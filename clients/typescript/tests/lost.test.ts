@@ -41,8 +41,7 @@ test("what never left waits for the next session, and leaves behind what the app
   const ackId = world.client.session.emit("/", "say", ["waits"], true);
   world.server.forgets = true;
   world.opens = true;
-  world.client.opened(world.dials.at(-1)?.link ?? 0, world.now);
-  world.act();
+  world.open();
   world.settle();
   const lost = world.notices.find((notice) => notice.kind === "lost");
   assert.deepEqual(lost?.kind === "lost" && lost.events, []);
@@ -81,8 +80,7 @@ test("what waits for the next session is told and settled when its namespace is 
   world.server.forgets = true;
   world.server.refuses = true;
   world.opens = true;
-  world.client.opened(world.dials.at(-1)?.link ?? 0, world.now);
-  world.act();
+  world.open();
   world.settle();
   const dropped = world.notices.find((notice) => notice.kind === "dropped");
   assert.deepEqual(dropped, { kind: "dropped", reason: "refused", events: [{ ns: "/", event: "say", args: [1], askedAck: true, sent: false }] });
@@ -145,8 +143,7 @@ test("a namespace whose credentials are too large to be sent ahead of WELCOME en
   world.cut(world.client.currentLink);
   const ackId = world.client.session.emit("/large", "say", [1], true);
   world.opens = true;
-  world.client.opened(world.dials.at(-1)?.link ?? 0, world.now);
-  world.act();
+  world.open();
   world.settle();
   const dropped = world.notices.find((notice) => notice.kind === "dropped");
   assert.deepEqual(dropped?.kind === "dropped" && [dropped.reason, dropped.events.length], ["not taken", 1]);

@@ -1,7 +1,7 @@
 // A server of one session at a time, for tests: it resumes, attaches `/`, and answers what asks for an ack.
 
 import { MESSAGE_PACK, type Message, sizeOf } from "../src/encoding.js";
-import { type Alternative, type Close, closeOf, type Frame, type Hello, isSequenced, type Sequenced, type Welcome } from "../src/frame.js";
+import { type Alternative, type Auth, type Close, closeOf, type Frame, type Hello, isSequenced, type Sequenced, type Welcome } from "../src/frame.js";
 import { Inbound } from "../src/inbound.js";
 import { DEFAULT_LIMITS } from "../src/limits.js";
 import { Outbound } from "../src/outbound.js";
@@ -20,6 +20,8 @@ export class ModelServer {
   /** The codes of FAILED. */
   readonly failures: number[] = [];
   readonly hellos: Hello[] = [];
+  /** AUTH frames that came. */
+  readonly auths: Auth[] = [];
   /** Whether the session is to be unknown at the next HELLO. */
   forgets = false;
   /** What it says then. */
@@ -40,6 +42,7 @@ export class ModelServer {
   receive(link: number, message: Message): void {
     const frame = MESSAGE_PACK.decode(message);
     if (frame.kind === "HELLO") return this.#greet(link, frame);
+    if (frame.kind === "AUTH") this.auths.push(frame);
     if (frame.kind === "RECEIVED" || frame.kind === "PING") this.outbound.receipt(frame.received);
     if (frame.kind === "PING" && this.answers) this.write(link, { kind: "PONG", t: frame.t, received: this.#inbound.receipt });
     if (isSequenced(frame) && this.#inbound.accept(frame.seq, sizeOf(message), 0)) this.#take(frame);

@@ -90,7 +90,7 @@ test("a client whose last socket has ended dials no more once its connection is 
   assert.deepEqual(world.kinds().slice(-1), ["idle"]);
   assert.equal(world.dials.length, 1);
   world.client.session.connect("/", null);
-  world.client.wanted();
+  world.client.wanted(world.now);
   world.act();
   world.settle();
   assert.deepEqual(world.kinds().slice(-2), ["began", "connected"]);

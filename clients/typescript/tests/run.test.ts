@@ -66,6 +66,7 @@ test("a browser without WebTransport, a client of WebSocket alone, and one in JS
   const json = new RunWorld({}, JSON_ENCODING);
   json.run.start(json.now);
   json.act();
+  json.act();
   assert.deepEqual(dialled(json), [["websocket", 0]]);
 });
 
@@ -391,7 +392,7 @@ test("a page that is left for good ends its session with 1001", () => {
   assert.ok(world.notices.some((notice) => notice.kind === "stopped" && notice.code === 1001));
 });
 
-test("whatever is cut, switched, swallowed or put away, every event arrives once and in order", () => {
+test("whatever is cut, switched, swallowed, put away or waits for credentials, every event arrives once and in order", () => {
   for (let seed = FIRST_SEED; seed < FIRST_SEED + 100; seed += 1) {
     const random = generator(seed);
     const world = new RunWorld({ random }).start();
@@ -407,7 +408,10 @@ test("whatever is cut, switched, swallowed or put away, every event arrives once
       else if (pick < 0.3) world.run.wake("put away", world.now);
       else if (pick < 0.4) world.run.wake(random() < 0.5 ? "back" : "online", world.now);
       else if (pick < 0.5) world.pass(random() * 2_000);
+      else if (pick < 0.6) world.answer = random() < 0.5 ? null : { auth: at };
+      else if (pick < 0.7) world.run.answered(world.questions.at(-1)?.question ?? 0, { auth: at }, world.now);
     }
+    world.answer = { auth: null };
     world.run.wake("back", world.now);
     world.pass(120_000);
     assert.deepEqual(world.server.said, Array.from({ length: 60 }, (_, at) => at), `seed ${seed}`);

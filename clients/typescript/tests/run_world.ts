@@ -1,6 +1,7 @@
 // A whole client against a model of a server, over transports of the test's own, in virtual time.
 
 import assert from "node:assert/strict";
+import type { Credentials } from "../src/credentials.js";
 import { type Encoding, MESSAGE_PACK, type Message } from "../src/encoding.js";
 import { DEFAULT_LIMITS } from "../src/limits.js";
 import { type DialOrder, Run, type RunNotice, type RunOptions } from "../src/run.js";
@@ -26,6 +27,9 @@ export class RunWorld {
   readonly notices: RunNotice[] = [];
   readonly dials: { readonly dial: number; readonly kind: TransportKind; readonly at: number }[] = [];
   readonly dropped: number[] = [];
+  readonly questions: Extract<DialOrder, { kind: "ask" }>[] = [];
+  /** What the application says at once when it is asked for credentials; nothing if it takes its time. */
+  answer: Credentials | null = { auth: null };
   readonly shut: { readonly dial: number; readonly code: number }[] = [];
   /** Dials whose packets nobody takes any more. */
   readonly dead = new Set<number>();
@@ -34,7 +38,7 @@ export class RunWorld {
 
   constructor(options: Partial<RunOptions> = {}, encoding: Encoding = MESSAGE_PACK) {
     this.run = new Run(encoding, {
-      url: "wss://host.example/trunkline", agent: "test", auth: () => null, limits: DEFAULT_LIMITS, random: () => 1,
+      url: "wss://host.example/trunkline", agent: "test", limits: DEFAULT_LIMITS, random: () => 1,
       dialers: ["webtransport", "websocket"], ...options,
     });
   }
@@ -116,6 +120,10 @@ export class RunWorld {
         this.dials.push({ dial: output.dial, kind: output.candidate.transport, at: this.now });
         if (this.reach[output.candidate.transport] === "open") this.run.opened(output.dial, this.now);
         else if (this.reach[output.candidate.transport] === "closed") this.run.closed(output.dial, null, "refused", this.now);
+        return;
+      case "ask":
+        this.questions.push(output);
+        if (this.answer !== null) this.run.answered(output.question, this.answer, this.now);
         return;
       case "send":
         this.wires.push({ dial: output.dial, message: output.message, toServer: true });

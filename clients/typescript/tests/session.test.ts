@@ -89,8 +89,7 @@ test("the URL of a CLOSE holds for the next dial alone, whatever becomes of it",
   world.server.write(world.server.current, { ...closeWith(3600), url: "ws://host/elsewhere" });
   world.settle();
   const link = world.dials.at(-1)?.link ?? 0;
-  world.client.opened(link, world.now);
-  world.act();
+  world.open();
   world.cut(link);
   assert.deepEqual(world.dials.map(({ url }) => url), ["ws://host/trunkline", "ws://host/elsewhere", "ws://host/trunkline"]);
 });

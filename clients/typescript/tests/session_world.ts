@@ -2,15 +2,17 @@
 
 import assert from "node:assert/strict";
 import { Connections } from "../src/connections.js";
+import { type AskCredentials, credentialsOf } from "../src/credentials.js";
 import { MESSAGE_PACK, type Message } from "../src/encoding.js";
 import { DEFAULT_LIMITS } from "../src/limits.js";
 import type { Notice, Output } from "../src/notices.js";
+import type { Options } from "../src/options.js";
 import type { Value } from "../src/value.js";
 import { ModelServer } from "./model_server.js";
 
 type Wire = { readonly link: number; readonly message: Message; readonly toServer: boolean };
 
-/** Both sides and what is between them. Dials succeed at once, or wait for `opens`. */
+/** Both sides and what is between them. Dials succeed at once, or wait for `open`. */
 export class World {
   now = 1_000;
   opens = true;
@@ -21,10 +23,12 @@ export class World {
   readonly dials: Extract<Output, { kind: "dial" }>[] = [];
   readonly server = new ModelServer((link, message) => this.wires.push({ link, message, toServer: false }));
   readonly client: Connections;
+  readonly #ask: AskCredentials;
 
-  constructor(random = () => 0.5, auth: () => Value = () => "me") {
-    this.client = new Connections(MESSAGE_PACK, { url: "ws://host/trunkline", agent: "test", auth, limits: DEFAULT_LIMITS, random });
-    this.client.start();
+  constructor(random = () => 0.5, auth: () => Value = () => "me", options: Partial<Options> = {}) {
+    this.#ask = credentialsOf(auth);
+    this.client = new Connections(MESSAGE_PACK, { url: "ws://host/trunkline", agent: "test", limits: DEFAULT_LIMITS, random, ...options });
+    this.client.start(this.now);
     this.client.session.connect("/", null);
     this.act();
   }
@@ -41,11 +45,21 @@ export class World {
       this.wires.push({ link: output.link, message: output.message, toServer: true });
     } else if (output.kind === "dial") {
       this.dials.push(output);
-      if (this.opens) this.client.opened(output.link, this.now);
+      if (this.opens) this.client.prepare(output.link, this.now);
+    } else if (output.kind === "ask") {
+      this.#ask(output.occasion, (credentials) => this.client.answered(output.question, credentials, this.now));
+    } else if (output.kind === "prepared") {
+      this.client.opened(output.link, this.now);
     } else if (output.kind === "shut") {
       this.shut.push({ link: output.link, code: output.code });
       this.client.closed(output.link, null, "", this.now);
     } else if (output.kind !== "drop" && output.kind !== "silent" && output.kind !== "round trip") this.notices.push(output);
+  }
+
+  /** The dial that waits succeeds. */
+  open(): void {
+    this.client.prepare(this.dials.at(-1)?.link ?? 0, this.now);
+    this.act();
   }
 
   /** Carries the next message; false if there is none. */
