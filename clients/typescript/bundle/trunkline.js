@@ -2137,6 +2137,8 @@ var Session = class {
   /** SES-029: the number of the newest attempt to resume. */
   attach = 0;
   outbound;
+  /** The application closes the client: nothing more is taken. */
+  isClosing = false;
   /** Whether a connection carries it. */
   hasConnection = () => false;
   /** Sessions that were lost, emits that a bound refused, and events that were taken and then not sent. */
@@ -2146,25 +2148,29 @@ var Session = class {
     const peers = bounded(welcome.limits);
     const tooLarge = this.outbound.begin(peers);
     this.attach = 0;
-    this.#giveUp(tooLarge);
+    this.#giveUp("not taken", tooLarge);
     this.begun = { id: welcome.session, secret, peers, inbound: new Inbound(this.limits, peers) };
   }
   /**
-   * SES-047 to SES-050. Without `renew` its sockets end with it. Else what waited without a number waits on, for
-   * `release` in the next session.
+   * SES-047 to SES-050. Unless another one follows, its sockets end with it. Else what waited without a number waits on,
+   * for `release` in the next session, and so does what is to be sent again.
    */
-  lose(code2, reason, renew) {
+  lose(code2, reason, then) {
     const { unconfirmed, queued } = this.outbound.end();
-    const isKept = (frame) => renew && frame.kind === "EVENT" && this.#attachments.has(frame.ns);
-    const kept = queued.filter(isKept);
-    const gone = queued.filter((frame) => !isKept(frame));
-    const events = [...unconfirmed.map(sent), ...gone.map(unsent)].filter((event) => event !== null);
-    if (this.begun !== null) this.counts.lost += 1;
-    if (this.begun !== null || events.length > 0) this.outputs.push({ kind: "lost", code: code2, reason, events });
+    const goesOn = (frame) => then === "renew" && frame.kind === "EVENT" && this.#attachments.has(frame.ns);
+    const again = this.queueing.resendLost === true ? unconfirmed.flatMap((frame) => goesOn(frame) ? [frame] : []) : [];
+    const kept = [...again.map(withoutNumber), ...queued.filter(goesOn)];
+    const gone = queued.filter((frame) => !goesOn(frame));
+    const unknown = unconfirmed.map((frame) => lostEvent(frame, true, again.some((event) => event === frame)));
+    const events = [...unknown, ...gone.map(unsent)].filter((event) => event !== null);
+    const isLost = this.begun !== null && then !== "ended here";
+    if (isLost) this.counts.lost += 1;
+    if (isLost || events.length > 0) this.outputs.push({ kind: "lost", code: code2, reason, events });
     const waiting = new Set(kept.map(askedBy));
     const unsentIds = new Set(gone.map(askedBy));
+    const why = then === "ended here" ? "disconnected" : "session lost";
     for (const ackId of this.acks.takeAll((id) => !waiting.has(id))) {
-      this.#settle(ackId, { kind: "ended", why: unsentIds.has(ackId) ? "not sent" : "session lost" });
+      this.#settle(ackId, { kind: "ended", why: unsentIds.has(ackId) ? "not sent" : why });
     }
     this.#due.clear();
     this.begun = null;
@@ -2172,12 +2178,12 @@ var Session = class {
     this.attach = 0;
     this.outbound = this.#freshOutbound();
     for (const [ns, attachment] of [...this.#attachments]) {
-      if (renew) this.#renew(attachment);
+      if (then === "renew") this.#renew(attachment);
       else this.#end(ns, code2 ?? DISCONNECTED, reason);
     }
     const lostTheirs = kept.filter((frame) => !this.#attachments.has(frame.ns));
     this.outbound.putBack(kept.filter((frame) => !lostTheirs.includes(frame)));
-    this.#giveUp(lostTheirs);
+    this.#giveUp("not taken", lostTheirs);
   }
   /** SES-048: what waited in an earlier session leaves. Nothing happens in another one than `session`. */
   release(ns, session) {
@@ -2193,6 +2199,7 @@ var Session = class {
   }
   /** Throws `NamespaceError`, and what `Outbound.push` and `copied` throw. */
   connect(ns, auth) {
+    if (this.isClosing) throw new NamespaceError("the client is being closed");
     if (!isName(ns) || !ns.startsWith("/")) throw new NamespaceError("a namespace begins with / and has 255 bytes at most");
     if (this.#attachments.has(ns)) throw new NamespaceError(`${ns} is connected already, or being connected`);
     const asked2 = { kind: "CONNECT", ns, auth: copied(auth, this.#depth) };
@@ -2204,7 +2211,7 @@ var Session = class {
   disconnect(ns) {
     const attachment = this.#attachments.get(ns);
     if (attachment === void 0) return;
-    if (attachment.isAgain && this.outbound.isHeld(ns)) for (const frame of this.outbound.withdrawEvents(ns)) this.#endUnsent(frame);
+    if (attachment.isAgain && this.outbound.isHeld(ns)) this.#giveUp("disconnected", this.outbound.withdrawEvents(ns));
     this.outbound.release(ns);
     this.outbound.push({ kind: "DISCONNECT", ns, code: DISCONNECTED, reason: "" });
     this.#end(ns, DISCONNECTED, "");
@@ -2215,7 +2222,7 @@ var Session = class {
    * `connect` throws, `TooManyAcks` and `Offline`.
    */
   emit(ns, event, args, asks, ahead = null) {
-    if (!this.#attachments.has(ns)) throw new NamespaceError(`${ns} is not connected`);
+    if (this.isClosing || !this.#attachments.has(ns)) throw new NamespaceError(`${ns} is not connected`);
     const copy = this.checked(event, args);
     let ack_id = null;
     try {
@@ -2372,9 +2379,9 @@ var Session = class {
     this.#drop(reason, [...left.map(sent), ...withdrawn.map(unsent)]);
     for (const frame of withdrawn) this.#endUnsent(frame);
   }
-  /** Events that waited for this session turn out not to be for it. */
-  #giveUp(frames) {
-    this.#drop("not taken", frames.map(unsent));
+  /** Events that waited for this session are not for it after all. */
+  #giveUp(reason, frames) {
+    this.#drop(reason, frames.map(unsent));
     for (const frame of frames) this.#endUnsent(frame);
   }
   #drop(reason, dropped) {
@@ -2392,15 +2399,19 @@ var Session = class {
   }
 };
 function sent(frame) {
-  return lostEvent(frame, true);
+  return lostEvent(frame, true, false);
 }
 function unsent(frame) {
-  return lostEvent(frame, false);
+  return lostEvent(frame, false, false);
 }
-function lostEvent(frame, isSent) {
+function lostEvent(frame, isSent, isResent) {
   if (frame.kind !== "EVENT") return null;
   const { ns, event, args, ack_id } = frame;
-  return { ns, event, args, askedAck: ack_id !== null, sent: isSent };
+  return { ns, event, args, askedAck: ack_id !== null, sent: isSent, resent: isResent };
+}
+function withoutNumber(frame) {
+  const { ns, ack_id, event, args } = frame;
+  return { kind: "EVENT", ns, ack_id, event, args };
 }
 function askedBy(frame) {
   return frame.kind === "EVENT" ? frame.ack_id : null;
@@ -2410,6 +2421,8 @@ function isBound(error) {
 }
 
 // src/connections.ts
+var CLOSE_WAIT_MS = 2e3;
+var ENDED = "ended";
 var TWIN = "superseded by somebody else";
 var Connections = class {
   outputs = [];
@@ -2431,6 +2444,8 @@ var Connections = class {
   #isPaused = false;
   /** Where the next dial goes. */
   #target;
+  /** Until when the application's close waits for what is queued. */
+  #closingUntil = null;
   bestEffort = new IncomingBestEffort();
   /** Connections that WELCOME was read on, and those of them that resumed the session. */
   counts = { connections: 0, resumed: 0 };
@@ -2467,8 +2482,9 @@ var Connections = class {
   get isLeaving() {
     return this.#leaving !== null;
   }
-  /** Dials, unless something is under way (COD-006: after the client stopped, too). */
+  /** Dials, unless something is under way (COD-006: after the client stopped, too). What is being closed is closed at once. */
   start(now) {
+    if (this.#closingUntil !== null) this.#finish(NORMAL, ENDED);
     if (!this.#isStopped) return;
     this.#isStopped = this.#isIdle = false;
     this.#attempts.begin(now);
@@ -2479,7 +2495,7 @@ var Connections = class {
    * fails is not tried again. Gives the link; null if there is nothing to leave, or an attempt under way.
    */
   switch(over = null) {
-    if (this.#current === null || this.#attempt !== null) return null;
+    if (this.#current === null || this.#attempt !== null || this.#closingUntil !== null) return null;
     this.#dial(0, "", null, over);
     return this.attemptLink;
   }
@@ -2490,9 +2506,19 @@ var Connections = class {
     this.#attempts.down(now);
     this.#redial("at once", null, "", now);
   }
-  /** The application ends the session; on a connection that awaits WELCOME too (SES-039). */
-  end() {
-    if (!this.#isStopped) this.#finish(NORMAL, "ended");
+  /**
+   * The application ends the session; on a connection that awaits WELCOME too (SES-039). What waits for the server
+   * leaves first, if there is a connection and it takes no longer than `CLOSE_WAIT_MS`.
+   */
+  end(now) {
+    if (this.#isStopped || this.#closingUntil !== null) return;
+    const attempt2 = this.#attempt;
+    this.#attempt = null;
+    if (attempt2?.role === "greeting") this.#links.close(attempt2, NORMAL, "");
+    else if (attempt2 !== null) this.#links.forget(attempt2);
+    if (this.#current === null) return this.#finish(NORMAL, ENDED);
+    this.#closingUntil = now + CLOSE_WAIT_MS;
+    this.session.isClosing = true;
   }
   /** The page is left for good (HBT-009). */
   leave() {
@@ -2505,6 +2531,7 @@ var Connections = class {
     this.#links.forgetAll();
     this.#attempt = null;
     this.#leaveCurrent(now);
+    if (this.#closingUntil !== null) return this.#finish(NORMAL, ENDED);
     if (hadConnection) this.outputs.push({ kind: "detached", code: CUT, reason: "the page was put away" });
   }
   /** The page is back. */
@@ -2598,6 +2625,7 @@ var Connections = class {
       this.#links.write(link, { kind: "RECEIVED", received: inbound.receipt });
       inbound.told();
     }
+    if (this.#closingUntil !== null && (outbound.queued.frames === 0 || now >= this.#closingUntil)) this.#finish(NORMAL, ENDED);
   }
   /** To be called when `deadline` has come, or at any other time. */
   tick(now) {
@@ -2618,12 +2646,12 @@ var Connections = class {
   /** When `tick` is to be called next. */
   get deadline() {
     const outlasted = this.#attempt !== null && this.#current === null ? this.#attempts.deadline : null;
-    const times = [this.#links.deadline, this.#admission.deadline, outlasted].filter((time) => time !== null);
+    const times = [this.#links.deadline, this.#admission.deadline, this.#closingUntil, outlasted].filter((time) => time !== null);
     if (this.#attempt?.role === "greeting") times.push(this.#attempt.since + WELCOME_TIMEOUT_MS);
     if (this.#current?.watchdog) times.push(this.#current.watchdog.deadline);
     const receiptDueAt = this.#current && this.session.begun?.inbound.receiptDueAt;
     if (typeof receiptDueAt === "number") times.push(receiptDueAt);
-    const leaving = this.#attempt === null ? this.#leaving : null;
+    const leaving = this.#attempt === null && this.#closingUntil === null ? this.#leaving : null;
     if (leaving !== null) times.push(this.session.isSettled ? leaving.slot : leaving.deadline);
     return times.length === 0 ? null : Math.min(...times);
   }
@@ -2686,7 +2714,7 @@ var Connections = class {
       this.outputs.push({ kind: "resumed", session: welcome.session });
     } else {
       if (old !== null) this.#links.close(old, NORMAL, "");
-      if (link.resumes) session.lose(null, refusalOf(welcome), true);
+      if (link.resumes) session.lose(null, refusalOf(welcome), "renew");
       session.begin(welcome, secret ?? "");
       this.outputs.push({ kind: "began", session: welcome.session, reason: welcome.reason });
     }
@@ -2723,7 +2751,7 @@ var Connections = class {
     if (close.code === SUPERSEDED && isTwin && (role === "current" || close.attach !== null)) {
       if (this.#current !== null) this.#leaveCurrent(now);
       this.#closeAll(NORMAL, "");
-      this.session.lose(close.code, TWIN, true);
+      this.session.lose(close.code, TWIN, "renew");
       this.#redial("back-off", null, TWIN, now);
     }
   }
@@ -2750,12 +2778,13 @@ var Connections = class {
   }
   /** What a code says, once no connection carries the session. */
   #act(close, now) {
+    if (this.#closingUntil !== null) return this.#finish(NORMAL, ENDED);
     const { sessionKept, retry } = dispositionOf(close.code);
     this.#target = followed(this.#options.url, close.url);
     const isKept = sessionKept && retry !== "never";
     if (!isKept && (this.session.begun !== null || retry === "never")) {
       this.#closeAll(NORMAL, "");
-      this.session.lose(close.code, close.reason, retry !== "never");
+      this.session.lose(close.code, close.reason, retry === "never" ? "over" : "renew");
     }
     if (retry === "never") this.#stop(close.code, close.reason, close.data);
     else this.#redial(retry, close.retry_after, causeOf(close), now);
@@ -2790,7 +2819,7 @@ var Connections = class {
     if (this.#current === null && this.#attempt?.role === "greeting") this.#attempts.failed();
     this.#leaveCurrent(now);
     this.#closeAll(code2, reason);
-    if (this.session.begun !== null) this.session.lose(code2, reason, true);
+    if (this.session.begun !== null) this.session.lose(code2, reason, "renew");
     this.#redial("back-off", null, reason, now);
   }
   #watch(now) {
@@ -2811,7 +2840,7 @@ var Connections = class {
    */
   #leaveWhenAsked(now) {
     const leaving = this.#leaving;
-    if (leaving === null || this.#attempt !== null) return;
+    if (leaving === null || this.#attempt !== null || this.#closingUntil !== null) return;
     if (now < leaving.deadline && (now < leaving.slot || !this.session.isSettled)) return;
     this.#target = followed(this.#options.url, leaving.url);
     this.#noteLife(now);
@@ -2834,7 +2863,7 @@ var Connections = class {
     this.#attempt = null;
     this.#links.forget(link);
     const [shown, last] = ["no credentials", `no credentials: ${problem}`];
-    if (isFinal && this.#current === null) this.#finish(CUT, last);
+    if (isFinal && this.#current === null) this.#end(CUT, last, "over");
     else this.#attemptFailed(shown, now, last);
   }
   #dial(delayMs, cause, retryAfterMs = null, over = null) {
@@ -2847,6 +2876,7 @@ var Connections = class {
   #redial(retry, retryAfterMs, cause, now, last = cause) {
     const isWanted = this.#current === null || this.#leaving !== null;
     if (this.#isStopped || this.#isPaused || this.#attempt !== null || !isWanted) return;
+    if (this.#closingUntil !== null) return this.#current === null ? this.#finish(NORMAL, ENDED) : void 0;
     if (this.#current === null && this.session.isIdle) {
       this.#isIdle = true;
       this.outputs.push({ kind: "idle" });
@@ -2876,16 +2906,22 @@ var Connections = class {
   }
   /** The limit of attempts or of time was reached. */
   #giveUp(cause) {
-    this.#finish(CUT, this.#attempts.gaveUp(cause), true);
+    this.#end(CUT, this.#attempts.gaveUp(cause), "over", true);
   }
-  #finish(code2, reason, hasGivenUp = false) {
-    this.#closeAll(code2 === CUT ? NORMAL : code2, "");
-    this.session.lose(code2, reason, false);
+  /** This side ends it all. */
+  #finish(code2, reason) {
+    this.#end(code2, reason, "ended here");
+  }
+  #end(code2, reason, then, hasGivenUp = false) {
+    this.#closeAll(then === "over" ? NORMAL : code2, "");
+    this.session.lose(code2, reason, then);
     this.#stop(code2, reason, null, hasGivenUp);
   }
   #stop(code2, reason, data, hasGivenUp = false) {
     this.#isStopped = true;
     this.#isPaused = false;
+    this.#closingUntil = null;
+    this.session.isClosing = false;
     this.outputs.push({ kind: "stopped", code: code2, reason, data, hasGivenUp });
   }
   #ping(link, now) {
@@ -3051,7 +3087,7 @@ var Run = class {
     this.after(now);
   }
   end(now) {
-    this.core.end();
+    this.core.end(now);
     this.after(now);
   }
   /**
@@ -3341,6 +3377,7 @@ var Socket = class {
   #answers;
   #ready;
   #onReattach = null;
+  #isLeft = false;
   /** The public id while the socket is connected; it changes with the session. */
   id = null;
   /** The id of the socket when it is connected, in the next session if its last one was lost. Rejects with `SocketEnded`. */
@@ -3434,8 +3471,13 @@ var Socket = class {
     this.#ready = deferred();
     this.#ready.reject(error);
   }
+  /** For the client: nothing is handled any more. */
+  leave() {
+    this.#isLeft = true;
+  }
   /** For the client: an event has come. */
   take(event, args, due) {
+    if (this.#isLeft) return;
     const handlers = [...this.#handlers.get(event) ?? []];
     if (handlers.length === 0 && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
     for (const [handler, isOnce] of handlers) {
@@ -3949,12 +3991,24 @@ var Client = class {
     this.#act();
   }
   /**
-   * Ends the session at once. What has not left is not sent any more; `onLost` has it. Whoever waits for an answer is
-   * told that the session is lost.
+   * Closes: what waits for the server is sent, for 2 s at most, and then the session ends. Nothing is emitted or handled
+   * from now on: events that wait for a handler are dropped, and a handler under way goes on. Without a connection
+   * nothing more is sent. `onLost` has what was not sent or not confirmed, if anything; whoever waits for an answer is
+   * told `disconnected`. Resolves when the client is closed; at once if it is.
    */
   close() {
+    const { core } = this.#run;
+    if (!core.isStopped) for (const socket of this.#sockets.values()) socket.leave();
     this.#run.end(performance.now());
     this.#act();
+    if (core.isStopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = this.#state.watch((state) => {
+        if (state !== "closed") return;
+        end();
+        resolve();
+      });
+    });
   }
   get #isOver() {
     return this.state === "closed" || this.state === "gave up";

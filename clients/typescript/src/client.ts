@@ -275,12 +275,24 @@ export class Client {
   }
 
   /**
-   * Ends the session at once. What has not left is not sent any more; `onLost` has it. Whoever waits for an answer is
-   * told that the session is lost.
+   * Closes: what waits for the server is sent, for 2 s at most, and then the session ends. Nothing is emitted or handled
+   * from now on: events that wait for a handler are dropped, and a handler under way goes on. Without a connection
+   * nothing more is sent. `onLost` has what was not sent or not confirmed, if anything; whoever waits for an answer is
+   * told `disconnected`. Resolves when the client is closed; at once if it is.
    */
-  close(): void {
+  close(): Promise<void> {
+    const { core } = this.#run;
+    if (!core.isStopped) for (const socket of this.#sockets.values()) socket.leave();
     this.#run.end(performance.now());
     this.#act();
+    if (core.isStopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = this.#state.watch((state) => {
+        if (state !== "closed") return;
+        end();
+        resolve();
+      });
+    });
   }
 
   get #isOver(): boolean {

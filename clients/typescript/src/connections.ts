@@ -23,6 +23,9 @@ import type { TransportKind } from "./transport/transport.js";
 import type { Value } from "./value.js";
 import { PROTOCOL_ERROR, Violation } from "./violation.js";
 
+/** How long closing waits for what is queued to leave. */
+export const CLOSE_WAIT_MS = 2_000;
+const ENDED = "ended";
 const TWIN = "superseded by somebody else";
 
 /** The client's core. `now` is any clock in milliseconds that does not jump. */
@@ -46,6 +49,8 @@ export class Connections {
   #isPaused = false;
   /** Where the next dial goes. */
   #target: string;
+  /** Until when the application's close waits for what is queued. */
+  #closingUntil: number | null = null;
   readonly bestEffort = new IncomingBestEffort();
   /** Connections that WELCOME was read on, and those of them that resumed the session. */
   readonly counts = { connections: 0, resumed: 0 };
@@ -90,8 +95,9 @@ export class Connections {
     return this.#leaving !== null;
   }
 
-  /** Dials, unless something is under way (COD-006: after the client stopped, too). */
+  /** Dials, unless something is under way (COD-006: after the client stopped, too). What is being closed is closed at once. */
   start(now: number): void {
+    if (this.#closingUntil !== null) this.#finish(NORMAL, ENDED);
     if (!this.#isStopped) return;
     this.#isStopped = this.#isIdle = false;
     this.#attempts.begin(now);
@@ -103,7 +109,7 @@ export class Connections {
    * fails is not tried again. Gives the link; null if there is nothing to leave, or an attempt under way.
    */
   switch(over: TransportKind | null = null): number | null {
-    if (this.#current === null || this.#attempt !== null) return null;
+    if (this.#current === null || this.#attempt !== null || this.#closingUntil !== null) return null;
     this.#dial(0, "", null, over);
     return this.attemptLink;
   }
@@ -116,9 +122,19 @@ export class Connections {
     this.#redial("at once", null, "", now);
   }
 
-  /** The application ends the session; on a connection that awaits WELCOME too (SES-039). */
-  end(): void {
-    if (!this.#isStopped) this.#finish(NORMAL, "ended");
+  /**
+   * The application ends the session; on a connection that awaits WELCOME too (SES-039). What waits for the server
+   * leaves first, if there is a connection and it takes no longer than `CLOSE_WAIT_MS`.
+   */
+  end(now: number): void {
+    if (this.#isStopped || this.#closingUntil !== null) return;
+    const attempt = this.#attempt;
+    this.#attempt = null;
+    if (attempt?.role === "greeting") this.#links.close(attempt, NORMAL, "");
+    else if (attempt !== null) this.#links.forget(attempt);
+    if (this.#current === null) return this.#finish(NORMAL, ENDED);
+    this.#closingUntil = now + CLOSE_WAIT_MS;
+    this.session.isClosing = true;
   }
 
   /** The page is left for good (HBT-009). */
@@ -133,6 +149,7 @@ export class Connections {
     this.#links.forgetAll();
     this.#attempt = null;
     this.#leaveCurrent(now);
+    if (this.#closingUntil !== null) return this.#finish(NORMAL, ENDED);
     if (hadConnection) this.outputs.push({ kind: "detached", code: CUT, reason: "the page was put away" });
   }
 
@@ -237,6 +254,7 @@ export class Connections {
       this.#links.write(link, { kind: "RECEIVED", received: inbound.receipt });
       inbound.told();
     }
+    if (this.#closingUntil !== null && (outbound.queued.frames === 0 || now >= this.#closingUntil)) this.#finish(NORMAL, ENDED);
   }
 
   /** To be called when `deadline` has come, or at any other time. */
@@ -259,12 +277,12 @@ export class Connections {
   /** When `tick` is to be called next. */
   get deadline(): number | null {
     const outlasted = this.#attempt !== null && this.#current === null ? this.#attempts.deadline : null;
-    const times = [this.#links.deadline, this.#admission.deadline, outlasted].filter((time) => time !== null);
+    const times = [this.#links.deadline, this.#admission.deadline, this.#closingUntil, outlasted].filter((time) => time !== null);
     if (this.#attempt?.role === "greeting") times.push(this.#attempt.since + WELCOME_TIMEOUT_MS);
     if (this.#current?.watchdog) times.push(this.#current.watchdog.deadline);
     const receiptDueAt = this.#current && this.session.begun?.inbound.receiptDueAt;
     if (typeof receiptDueAt === "number") times.push(receiptDueAt);
-    const leaving = this.#attempt === null ? this.#leaving : null;
+    const leaving = this.#attempt === null && this.#closingUntil === null ? this.#leaving : null;
     if (leaving !== null) times.push(this.session.isSettled ? leaving.slot : leaving.deadline);
     return times.length === 0 ? null : Math.min(...times);
   }
@@ -330,7 +348,7 @@ export class Connections {
       this.outputs.push({ kind: "resumed", session: welcome.session });
     } else {
       if (old !== null) this.#links.close(old, NORMAL, "");
-      if (link.resumes) session.lose(null, refusalOf(welcome), true);
+      if (link.resumes) session.lose(null, refusalOf(welcome), "renew");
       session.begin(welcome, secret ?? "");
       this.outputs.push({ kind: "began", session: welcome.session, reason: welcome.reason });
     }
@@ -371,7 +389,7 @@ export class Connections {
       // SES-040: somebody else has the same secret.
       if (this.#current !== null) this.#leaveCurrent(now);
       this.#closeAll(NORMAL, "");
-      this.session.lose(close.code, TWIN, true);
+      this.session.lose(close.code, TWIN, "renew");
       this.#redial("back-off", null, TWIN, now);
     }
   }
@@ -402,12 +420,13 @@ export class Connections {
 
   /** What a code says, once no connection carries the session. */
   #act(close: Close, now: number): void {
+    if (this.#closingUntil !== null) return this.#finish(NORMAL, ENDED);
     const { sessionKept, retry } = dispositionOf(close.code);
     this.#target = followed(this.#options.url, close.url);
     const isKept = sessionKept && retry !== "never";
     if (!isKept && (this.session.begun !== null || retry === "never")) {
       this.#closeAll(NORMAL, "");
-      this.session.lose(close.code, close.reason, retry !== "never");
+      this.session.lose(close.code, close.reason, retry === "never" ? "over" : "renew");
     }
     if (retry === "never") this.#stop(close.code, close.reason, close.data);
     else this.#redial(retry, close.retry_after, causeOf(close), now);
@@ -447,7 +466,7 @@ export class Connections {
     if (this.#current === null && this.#attempt?.role === "greeting") this.#attempts.failed();
     this.#leaveCurrent(now);
     this.#closeAll(code, reason);
-    if (this.session.begun !== null) this.session.lose(code, reason, true);
+    if (this.session.begun !== null) this.session.lose(code, reason, "renew");
     this.#redial("back-off", null, reason, now);
   }
 
@@ -470,7 +489,7 @@ export class Connections {
    */
   #leaveWhenAsked(now: number): void {
     const leaving = this.#leaving;
-    if (leaving === null || this.#attempt !== null) return;
+    if (leaving === null || this.#attempt !== null || this.#closingUntil !== null) return;
     if (now < leaving.deadline && (now < leaving.slot || !this.session.isSettled)) return;
     this.#target = followed(this.#options.url, leaving.url);
     this.#noteLife(now);
@@ -496,7 +515,7 @@ export class Connections {
     this.#links.forget(link);
     // Its text is the application's, and may be of what must not be shown.
     const [shown, last] = ["no credentials", `no credentials: ${problem}`];
-    if (isFinal && this.#current === null) this.#finish(CUT, last);
+    if (isFinal && this.#current === null) this.#end(CUT, last, "over");
     else this.#attemptFailed(shown, now, last);
   }
 
@@ -512,6 +531,7 @@ export class Connections {
   #redial(retry: "at once" | "back-off", retryAfterMs: number | null, cause: string, now: number, last = cause): void {
     const isWanted = this.#current === null || this.#leaving !== null;
     if (this.#isStopped || this.#isPaused || this.#attempt !== null || !isWanted) return;
+    if (this.#closingUntil !== null) return this.#current === null ? this.#finish(NORMAL, ENDED) : undefined;
     if (this.#current === null && this.session.isIdle) {
       this.#isIdle = true;
       this.outputs.push({ kind: "idle" });
@@ -545,12 +565,17 @@ export class Connections {
 
   /** The limit of attempts or of time was reached. */
   #giveUp(cause: string): void {
-    this.#finish(CUT, this.#attempts.gaveUp(cause), true);
+    this.#end(CUT, this.#attempts.gaveUp(cause), "over", true);
   }
 
-  #finish(code: number, reason: string, hasGivenUp = false): void {
-    this.#closeAll(code === CUT ? NORMAL : code, "");
-    this.session.lose(code, reason, false);
+  /** This side ends it all. */
+  #finish(code: number, reason: string): void {
+    this.#end(code, reason, "ended here");
+  }
+
+  #end(code: number, reason: string, then: "over" | "ended here", hasGivenUp = false): void {
+    this.#closeAll(then === "over" ? NORMAL : code, "");
+    this.session.lose(code, reason, then);
     this.#stop(code, reason, null, hasGivenUp);
   }
 
@@ -558,6 +583,8 @@ export class Connections {
     this.#isStopped = true;
     // Nobody listens for the page's return any more, and whoever begins anew means it.
     this.#isPaused = false;
+    this.#closingUntil = null;
+    this.session.isClosing = false;
     this.outputs.push({ kind: "stopped", code, reason, data, hasGivenUp });
   }
 

@@ -37,6 +37,8 @@ export interface LostEvent {
   readonly askedAck: boolean;
   /** Whether it had left: then it may have arrived. */
   readonly sent: boolean;
+  /** Whether the client sends it again by itself, as `resendLost` asked. */
+  readonly resent: boolean;
 }
 
 export type Notice =

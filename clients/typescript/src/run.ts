@@ -126,7 +126,7 @@ export class Run {
   }
 
   end(now: number): void {
-    this.core.end();
+    this.core.end(now);
     this.after(now);
   }
 

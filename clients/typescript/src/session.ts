@@ -38,7 +38,15 @@ export interface Queueing {
   readonly queueEvents?: number;
   /** Whether events are taken without a connection. Default: yes. */
   readonly queueOffline?: boolean;
+  /**
+   * Whether events that were under way when a session was lost are sent again in the fresh one: then they arrive at
+   * least once, instead of at most once. Default: no.
+   */
+  readonly resendLost?: boolean;
 }
+
+/** What follows a session that is lost: another one, or nothing; `ended here` if this side wanted that. */
+export type Aftermath = "renew" | "over" | "ended here";
 
 /** How many events without an ack may leave ahead of CONNECTED; what comes behind them waits for it. */
 const AHEAD_EVENTS = 64;
@@ -75,6 +83,8 @@ export class Session {
   /** SES-029: the number of the newest attempt to resume. */
   attach = 0;
   outbound: Outbound;
+  /** The application closes the client: nothing more is taken. */
+  isClosing = false;
   /** Whether a connection carries it. */
   hasConnection: () => boolean = () => false;
   /** Sessions that were lost, emits that a bound refused, and events that were taken and then not sent. */
@@ -90,26 +100,30 @@ export class Session {
     const peers = bounded(welcome.limits);
     const tooLarge = this.outbound.begin(peers);
     this.attach = 0;
-    this.#giveUp(tooLarge);
+    this.#giveUp("not taken", tooLarge);
     this.begun = { id: welcome.session, secret, peers, inbound: new Inbound(this.limits, peers) };
   }
 
   /**
-   * SES-047 to SES-050. Without `renew` its sockets end with it. Else what waited without a number waits on, for
-   * `release` in the next session.
+   * SES-047 to SES-050. Unless another one follows, its sockets end with it. Else what waited without a number waits on,
+   * for `release` in the next session, and so does what is to be sent again.
    */
-  lose(code: number | null, reason: string, renew: boolean): void {
+  lose(code: number | null, reason: string, then: Aftermath): void {
     const { unconfirmed, queued } = this.outbound.end();
-    const isKept = (frame: Unnumbered): frame is UnnumberedEvent => renew && frame.kind === "EVENT" && this.#attachments.has(frame.ns);
-    const kept = queued.filter(isKept);
-    const gone = queued.filter((frame) => !isKept(frame));
-    const events = [...unconfirmed.map(sent), ...gone.map(unsent)].filter((event) => event !== null);
-    if (this.begun !== null) this.counts.lost += 1;
-    if (this.begun !== null || events.length > 0) this.outputs.push({ kind: "lost", code, reason, events });
+    const goesOn = (frame: Unnumbered): frame is UnnumberedEvent => then === "renew" && frame.kind === "EVENT" && this.#attachments.has(frame.ns);
+    const again = this.queueing.resendLost === true ? unconfirmed.flatMap((frame) => (goesOn(frame) ? [frame] : [])) : [];
+    const kept = [...again.map(withoutNumber), ...queued.filter(goesOn)];
+    const gone = queued.filter((frame) => !goesOn(frame));
+    const unknown = unconfirmed.map((frame) => lostEvent(frame, true, again.some((event) => event === frame)));
+    const events = [...unknown, ...gone.map(unsent)].filter((event) => event !== null);
+    const isLost = this.begun !== null && then !== "ended here";
+    if (isLost) this.counts.lost += 1;
+    if (isLost || events.length > 0) this.outputs.push({ kind: "lost", code, reason, events });
     const waiting = new Set(kept.map(askedBy));
     const unsentIds = new Set(gone.map(askedBy));
+    const why = then === "ended here" ? "disconnected" : "session lost";
     for (const ackId of this.acks.takeAll((id) => !waiting.has(id))) {
-      this.#settle(ackId, { kind: "ended", why: unsentIds.has(ackId) ? "not sent" : "session lost" });
+      this.#settle(ackId, { kind: "ended", why: unsentIds.has(ackId) ? "not sent" : why });
     }
     this.#due.clear();
     this.begun = null;
@@ -117,12 +131,12 @@ export class Session {
     this.attach = 0;
     this.outbound = this.#freshOutbound();
     for (const [ns, attachment] of [...this.#attachments]) {
-      if (renew) this.#renew(attachment);
+      if (then === "renew") this.#renew(attachment);
       else this.#end(ns, code ?? DISCONNECTED, reason);
     }
     const lostTheirs = kept.filter((frame) => !this.#attachments.has(frame.ns));
     this.outbound.putBack(kept.filter((frame) => !lostTheirs.includes(frame)));
-    this.#giveUp(lostTheirs);
+    this.#giveUp("not taken", lostTheirs);
   }
 
   /** SES-048: what waited in an earlier session leaves. Nothing happens in another one than `session`. */
@@ -142,6 +156,7 @@ export class Session {
 
   /** Throws `NamespaceError`, and what `Outbound.push` and `copied` throw. */
   connect(ns: string, auth: Value): void {
+    if (this.isClosing) throw new NamespaceError("the client is being closed");
     if (!isName(ns) || !ns.startsWith("/")) throw new NamespaceError("a namespace begins with / and has 255 bytes at most");
     if (this.#attachments.has(ns)) throw new NamespaceError(`${ns} is connected already, or being connected`);
     const asked = { kind: "CONNECT", ns, auth: copied(auth, this.#depth) } as const;
@@ -154,7 +169,7 @@ export class Session {
   disconnect(ns: string): void {
     const attachment = this.#attachments.get(ns);
     if (attachment === undefined) return;
-    if (attachment.isAgain && this.outbound.isHeld(ns)) for (const frame of this.outbound.withdrawEvents(ns)) this.#endUnsent(frame);
+    if (attachment.isAgain && this.outbound.isHeld(ns)) this.#giveUp("disconnected", this.outbound.withdrawEvents(ns));
     this.outbound.release(ns);
     this.outbound.push({ kind: "DISCONNECT", ns, code: DISCONNECTED, reason: "" });
     this.#end(ns, DISCONNECTED, "");
@@ -166,7 +181,7 @@ export class Session {
    * `connect` throws, `TooManyAcks` and `Offline`.
    */
   emit(ns: string, event: string, args: readonly Value[], asks: boolean, ahead: string | null = null): number | null {
-    if (!this.#attachments.has(ns)) throw new NamespaceError(`${ns} is not connected`);
+    if (this.isClosing || !this.#attachments.has(ns)) throw new NamespaceError(`${ns} is not connected`);
     const copy = this.checked(event, args);
     let ack_id: number | null = null;
     try {
@@ -345,9 +360,9 @@ export class Session {
     for (const frame of withdrawn) this.#endUnsent(frame);
   }
 
-  /** Events that waited for this session turn out not to be for it. */
-  #giveUp(frames: readonly Unnumbered[]): void {
-    this.#drop("not taken", frames.map(unsent));
+  /** Events that waited for this session are not for it after all. */
+  #giveUp(reason: "disconnected" | "not taken", frames: readonly Unnumbered[]): void {
+    this.#drop(reason, frames.map(unsent));
     for (const frame of frames) this.#endUnsent(frame);
   }
 
@@ -370,17 +385,23 @@ export class Session {
 
 /** What the application is told of a frame that left, if it is an event. */
 function sent(frame: Unnumbered): LostEvent | null {
-  return lostEvent(frame, true);
+  return lostEvent(frame, true, false);
 }
 
 function unsent(frame: Unnumbered): LostEvent | null {
-  return lostEvent(frame, false);
+  return lostEvent(frame, false, false);
 }
 
-function lostEvent(frame: Unnumbered, isSent: boolean): LostEvent | null {
+function lostEvent(frame: Unnumbered, isSent: boolean, isResent: boolean): LostEvent | null {
   if (frame.kind !== "EVENT") return null;
   const { ns, event, args, ack_id } = frame;
-  return { ns, event, args, askedAck: ack_id !== null, sent: isSent };
+  return { ns, event, args, askedAck: ack_id !== null, sent: isSent, resent: isResent };
+}
+
+/** An event as it was before it left. */
+function withoutNumber(frame: UnnumberedEvent): UnnumberedEvent {
+  const { ns, ack_id, event, args } = frame;
+  return { kind: "EVENT", ns, ack_id, event, args };
 }
 
 /** The ack that an event asks for. */

@@ -53,6 +53,7 @@ export class Socket implements Emitter, BestEffortEmitter {
   readonly #answers: Answers;
   #ready: { promise: Promise<string>; resolve: (id: string) => void; reject: (error: Error) => void };
   #onReattach: ReattachHook | null = null;
+  #isLeft = false;
   /** The public id while the socket is connected; it changes with the session. */
   id: string | null = null;
 
@@ -173,8 +174,14 @@ export class Socket implements Emitter, BestEffortEmitter {
     this.#ready.reject(error);
   }
 
+  /** For the client: nothing is handled any more. */
+  leave(): void {
+    this.#isLeft = true;
+  }
+
   /** For the client: an event has come. */
   take(event: string, args: readonly Value[], due: AnswerDue | null): void {
+    if (this.#isLeft) return;
     const handlers = [...(this.#handlers.get(event) ?? [])];
     if (handlers.length === 0 && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
     for (const [handler, isOnce] of handlers) {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { QueueFull } from "../src/outbound.js";
+import { closeWith } from "./model_server.js";
 import { World } from "./session_world.js";
 
 test("a session that the server forgot is told as lost, with what is unknown, and its sockets connect again", () => {
@@ -83,7 +84,7 @@ test("what waits for the next session is told and settled when its namespace is 
   world.open();
   world.settle();
   const dropped = world.notices.find((notice) => notice.kind === "dropped");
-  assert.deepEqual(dropped, { kind: "dropped", reason: "refused", events: [{ ns: "/", event: "say", args: [1], askedAck: true, sent: false }] });
+  assert.deepEqual(dropped, { kind: "dropped", reason: "refused", events: [{ ns: "/", event: "say", args: [1], askedAck: true, sent: false, resent: false }] });
   assert.deepEqual(world.notices.find(({ kind }) => kind === "settled"), { kind: "settled", ackId, outcome: { kind: "ended", why: "not sent" } });
   assert.equal(world.client.session.counts.dropped, 1);
 });
@@ -99,10 +100,9 @@ test("events that left without a receipt are told once when the server disconnec
   world.settle();
   const dropped = world.notices.find((notice) => notice.kind === "dropped");
   assert.deepEqual(dropped?.kind === "dropped" && dropped.events.map(({ args, sent }) => [args, sent]), [[[1], true]]);
-  world.client.end();
+  world.client.end(world.now);
   world.act();
-  const lost = world.notices.find((notice) => notice.kind === "lost");
-  assert.deepEqual(lost?.kind === "lost" && lost.events, []);
+  assert.ok(!world.kinds().includes("lost"));
 });
 
 test("answers are taken where events are not, and a session whose queue cannot hold them ends with overflow", () => {
@@ -168,4 +168,68 @@ test("events that left ahead of a refusal are told, and no more of them leave th
   assert.deepEqual(dropped.events.map(({ args }) => args[0]), Array.from({ length: 70 }, (_, at) => at));
   assert.deepEqual(dropped.events.map(({ sent }) => sent), Array.from({ length: 70 }, (_, at) => at < 64));
   assert.equal(world.client.session.counts.dropped, 70);
+});
+
+test("events that were under way are sent again in the fresh session, ahead of those that waited, if the application wants that", () => {
+  const world = new World(() => 0.5, () => "me", { resendLost: true });
+  world.settle();
+  const ackId = world.client.session.emit("/", "say", [1], true);
+  world.client.session.emit("/", "say", [2], false);
+  world.act();
+  world.opens = false;
+  world.server.forgets = true;
+  world.cut(world.client.currentLink);
+  world.client.session.emit("/", "say", [3], false);
+  world.opens = true;
+  world.open();
+  world.settle();
+  const lost = world.notices.find((notice) => notice.kind === "lost");
+  assert.deepEqual(lost?.kind === "lost" && lost.events.map(({ args, sent, resent }) => [args, sent, resent]), [[[1], true, true], [[2], true, true]]);
+  const connected = world.notices.at(-1);
+  assert.ok(connected?.kind === "connected");
+  world.client.session.release("/", connected.session);
+  world.act();
+  world.settle();
+  assert.deepEqual(world.server.said, [1, 2, 3]);
+  assert.deepEqual(world.notices.at(-1), { kind: "settled", ackId, outcome: { kind: "answered", args: [1] } });
+});
+
+test("an event whose answer has come is not sent again, nor one of a socket that was left, or of a client that ends", () => {
+  const world = new World(() => 0.5, () => "me", { resendLost: true });
+  world.settle();
+  world.client.session.connect("/left", null);
+  world.act();
+  world.settle();
+  world.client.session.emit("/left", "say", [1], false);
+  world.client.session.disconnect("/left");
+  world.act();
+  world.server.forgets = true;
+  world.cut(world.client.currentLink);
+  world.settle();
+  world.client.session.emit("/", "say", [2], false);
+  const connected = world.notices.at(-1);
+  assert.ok(connected?.kind === "connected");
+  world.client.session.release("/", connected.session);
+  world.act();
+  world.server.write(world.server.current, closeWith(3014));
+  world.wires.splice(0, world.wires.length, ...world.wires.filter(({ toServer }) => !toServer));
+  world.settle();
+  const told = world.notices.flatMap((notice) => (notice.kind === "lost" ? [notice.events.map(({ args, resent }) => [args, resent])] : []));
+  assert.deepEqual(told, [[[[1], false]], [[[2], false]]]);
+});
+
+test("what waited for a fresh session in a socket that is left is told", () => {
+  const world = new World();
+  world.settle();
+  world.opens = false;
+  world.cut(world.client.currentLink);
+  world.client.session.emit("/", "say", [1], false);
+  world.server.forgets = true;
+  world.opens = true;
+  world.open();
+  world.settle();
+  world.client.session.disconnect("/");
+  world.act();
+  const dropped = world.notices.find((notice) => notice.kind === "dropped");
+  assert.deepEqual(dropped?.kind === "dropped" && [dropped.reason, dropped.events.map(({ args, sent }) => [args, sent])], ["disconnected", [[[1], false]]]);
 });
