@@ -1267,13 +1267,15 @@ var Inbound = class {
   #unconfirmedBytes = 0;
   #repeatedBytes = 0;
   #unconfirmedSince = null;
+  /** The application is behind: receipts tell the old number until it has caught up (SES-015). */
+  isHeld = false;
   constructor(own, peers) {
     this.#dueBytes = windowOf(peers, own) / RECEIPT_SHARE;
     this.#limitBytes = 2 * own.inbound + own.frame;
   }
   /** The receipt that RECEIVED, PING, PONG and a resume tell. */
   get receipt() {
-    return this.#counted;
+    return this.isHeld ? this.#confirmed : this.#counted;
   }
   /** Whether a sequenced frame is to be handled, and not one that came again (SES-011). Throws `Violation`. */
   accept(seq, size, now) {
@@ -1294,7 +1296,7 @@ var Inbound = class {
   }
   /** SES-016, SES-017: at once for a session's first frame, else by bytes or by time. */
   isReceiptDue(now) {
-    if (this.#unconfirmedSince === null) return false;
+    if (this.isHeld || this.#unconfirmedSince === null) return false;
     if (this.#confirmed === 0 || this.#unconfirmedBytes + this.#repeatedBytes >= this.#dueBytes) return true;
     return now - this.#unconfirmedSince >= RECEIPT_DELAY_MS;
   }
@@ -1302,12 +1304,13 @@ var Inbound = class {
   get isConfirmed() {
     return this.#unconfirmedSince === null;
   }
-  /** When a receipt becomes due by time alone; null while nothing waits for one. */
+  /** When a receipt becomes due by time alone; null while nothing waits for one, or receipts are withheld. */
   get receiptDueAt() {
-    return this.#unconfirmedSince === null ? null : this.#unconfirmedSince + RECEIPT_DELAY_MS;
+    return this.isHeld || this.#unconfirmedSince === null ? null : this.#unconfirmedSince + RECEIPT_DELAY_MS;
   }
-  /** A receipt was told, in whichever frame. */
+  /** A receipt was told, in whichever frame: for all that was counted, unless receipts are withheld. */
   told() {
+    if (this.isHeld) return;
     this.#confirmed = this.#counted;
     this.#unconfirmedBytes = 0;
     this.#repeatedBytes = 0;
@@ -2103,6 +2106,7 @@ var Links = class {
 var NOT_CONNECTED = 3010;
 var BAD_ARGS = 3007;
 var DISCONNECTED = 3013;
+var HOLDING_BYTES = 64;
 var LOWEST_CODE = 1e3;
 var HIGHEST_CODE2 = 4999;
 var NamespaceError = class extends Error {
@@ -2143,6 +2147,7 @@ var Session = class {
   hasConnection = () => false;
   /** Sessions that were lost, emits that a bound refused, and events that were taken and then not sent. */
   counts = { lost: 0, refused: 0, dropped: 0 };
+  #backlog = 0;
   /** A fresh session begins with this WELCOME, whose `secret` is there. */
   begin(welcome, secret) {
     const peers = bounded(welcome.limits);
@@ -2150,6 +2155,7 @@ var Session = class {
     this.attach = 0;
     this.#giveUp("not taken", tooLarge);
     this.begun = { id: welcome.session, secret, peers, inbound: new Inbound(this.limits, peers) };
+    this.#hold();
   }
   /**
    * SES-047 to SES-050. Unless another one follows, its sockets end with it. Else what waited without a number waits on,
@@ -2259,8 +2265,8 @@ var Session = class {
     if (!isName(event)) throw new RangeError("the name of an event has 1 to 255 bytes");
     return copied(args, this.#depth);
   }
-  /** A new frame of the peer, in order (SES-012). */
-  deliver(frame) {
+  /** A new frame of the peer, in order (SES-012); `size` is that of its message. */
+  deliver(frame, size) {
     switch (frame.kind) {
       case "CONNECTED":
         return this.#onConnected(frame);
@@ -2269,11 +2275,20 @@ var Session = class {
       case "DISCONNECT":
         return this.#onDisconnect(frame);
       case "EVENT":
-        return this.#onEvent(frame);
+        return this.#onEvent(frame, size);
       case "ACK":
       case "FAILED":
         return this.#onAnswer(frame);
     }
+  }
+  /** Bytes of events that wait for their handlers, or are being handled. */
+  get backlog() {
+    return this.#backlog;
+  }
+  /** An event that was told waits no longer, whatever became of it. */
+  handled(bytes) {
+    this.#backlog -= bytes;
+    this.#hold();
   }
   /** SES-058: nothing of either side is open. */
   get isSettled() {
@@ -2288,6 +2303,10 @@ var Session = class {
     const outbound = new Outbound(this.encoding, this.limits, LEAST, this.queueing.queueEvents ?? QUEUE_EVENTS);
     outbound.onNumbered = (frame, pushed) => this.#onNumbered(frame, pushed);
     return outbound;
+  }
+  /** While more waits than `limits.inbound`, receipts are withheld (SES-015). */
+  #hold() {
+    if (this.begun !== null) this.begun.inbound.isHeld = this.#backlog > this.limits.inbound;
   }
   #onNumbered(frame, pushed) {
     const attachment = "ns" in frame ? this.#attachments.get(frame.ns) : void 0;
@@ -2337,12 +2356,15 @@ var Session = class {
     this.#end(ns, code2, reason);
   }
   /** ACK-011. */
-  #onEvent({ ns, ack_id, event, args, badBody }) {
+  #onEvent({ ns, ack_id, event, args, badBody }, size) {
     const refusal = !this.isConnected(ns) ? [NOT_CONNECTED, "not-connected"] : badBody !== void 0 ? [BAD_ARGS, "bad-args"] : null;
     if (refusal === null) {
       const due = ack_id === null ? null : { ns, ackId: ack_id };
       if (due !== null) this.#due.add(due);
-      this.outputs.push({ kind: "event", ns, event, args, due });
+      const bytes = size + HOLDING_BYTES;
+      this.#backlog += bytes;
+      this.#hold();
+      this.outputs.push({ kind: "event", ns, event, args, due, bytes });
     } else if (ack_id !== null) {
       this.#push({ kind: "FAILED", ns, ack_id, code: refusal[0], message: refusal[1], data: null });
     }
@@ -2621,7 +2643,7 @@ var Connections = class {
     for (let message = outbound.transmit(isLeaving); message !== null; message = outbound.transmit(isLeaving)) {
       this.outputs.push({ kind: "send", link: link.id, message });
     }
-    if (inbound.isReceiptDue(now) || isLeaving && !inbound.isConfirmed) {
+    if (inbound.isReceiptDue(now) || isLeaving && !inbound.isConfirmed && !inbound.isHeld) {
       this.#links.write(link, { kind: "RECEIVED", received: inbound.receipt });
       inbound.told();
     }
@@ -2666,7 +2688,7 @@ var Connections = class {
       if (frame.kind === "CONNECT") throw new Violation(PROTOCOL_ERROR, "CONNECT from a server");
       if (!inbound.accept(frame.seq, size, now)) return;
       this.#patience.counted();
-      return session.deliver(frame);
+      return session.deliver(frame, size);
     }
     switch (frame.kind) {
       case "PONG":
@@ -3347,6 +3369,40 @@ var Run = class {
   }
 };
 
+// src/lane.ts
+var Lane = class {
+  #limit;
+  #work;
+  #waiting = [];
+  #running = 0;
+  /** Calls `work` for each item, for at most `limit` at once: one is done when its promise has ended, or at once without one. */
+  constructor(limit, work) {
+    this.#limit = limit;
+    this.#work = work;
+  }
+  push(item) {
+    this.#waiting.push(item);
+    this.#go();
+  }
+  /** Gives what waits, which is not begun any more. */
+  clear() {
+    return this.#waiting.splice(0);
+  }
+  #go() {
+    while (this.#running < this.#limit) {
+      const [item] = this.#waiting.splice(0, 1);
+      if (item === void 0) return;
+      this.#running += 1;
+      const end = () => {
+        this.#running -= 1;
+      };
+      const pending = this.#work(item);
+      if (pending === null) end();
+      else void pending.then(end).then(() => this.#go());
+    }
+  }
+};
+
 // src/socket.ts
 var UNKNOWN_EVENT = { code: 3009, message: "unknown-event", data: null };
 var INTERNAL = { code: 3011, message: "internal", data: null };
@@ -3372,12 +3428,16 @@ var Socket = class {
   #session;
   #act;
   #sendBestEffort;
-  /** By event, with whether it is for the next one alone. */
+  /** By event. */
   #handlers = /* @__PURE__ */ new Map();
+  /** One event after the other. */
+  #inbox = new Lane(1, (incoming) => this.#handle(incoming));
+  /** Best-effort events whose handlers are under way. */
+  #busy = /* @__PURE__ */ new Set();
+  #isLeft = false;
   #answers;
   #ready;
   #onReattach = null;
-  #isLeft = false;
   /** The public id while the socket is connected; it changes with the session. */
   id = null;
   /** The id of the socket when it is connected, in the next session if its last one was lost. Rejects with `SocketEnded`. */
@@ -3385,15 +3445,20 @@ var Socket = class {
     return this.#ready.promise;
   }
   /**
-   * Calls `handler` for every such event, the best-effort ones too. Handlers begin in the order in which events came,
-   * and none waits for the one before it to end: what must wait, waits for itself. A handler counts once for an event.
+   * Calls `handler` for every such event, the best-effort ones too. Events of a socket are handled in their order, one
+   * at a time: a handler that returns a promise holds the next event up until that has ended, and past
+   * `limits.inbound` (1 MiB) the server's events wait there (decision 49). So it must not wait for a later event of
+   * its socket; what needs no order is `concurrent`, or begun without being returned. A best-effort event does not
+   * wait, and is dropped while the last of its name is being handled. Throws `RangeError` for `concurrent` below 1.
    */
-  on(event, handler) {
-    return this.#listen(event, handler, false);
+  on(event, handler, { concurrent } = {}) {
+    const limit = concurrent === void 0 ? null : within("concurrent", concurrent, 1, Number.MAX_SAFE_INTEGER);
+    const lane = limit === null ? null : new Lane(limit, (incoming) => this.#handleBeside(handler, incoming));
+    return this.#listen(event, handler, { isOnce: false, lane });
   }
   /** As `on`, for the next such event alone. */
   once(event, handler) {
-    return this.#listen(event, handler, true);
+    return this.#listen(event, handler, { isOnce: true, lane: null });
   }
   /** Ends `on` and `once`. */
   off(event, handler) {
@@ -3436,8 +3501,9 @@ var Socket = class {
       latest: (key, event, ...args) => this.#sendBestEffort({ kind: "LATEST", ns, event, key, args }, { maxAgeMs })
     };
   }
-  /** Leaves the namespace; what was emitted before is sent. */
+  /** Leaves the namespace; what was emitted before is sent. Events that wait for a handler are dropped; a handler under way goes on. */
   disconnect() {
+    this.leave();
     this.#session.disconnect(this.ns);
     this.#act();
   }
@@ -3474,31 +3540,72 @@ var Socket = class {
   /** For the client: nothing is handled any more. */
   leave() {
     this.#isLeft = true;
+    const lanes = [...this.#handlers.values()].flatMap((registered) => [...registered.values()].map(({ lane }) => lane));
+    for (const lane of [this.#inbox, ...lanes]) for (const { end } of lane?.clear() ?? []) end();
   }
-  /** For the client: an event has come. */
-  take(event, args, due) {
-    if (this.#isLeft) return;
-    const handlers = [...this.#handlers.get(event) ?? []];
-    if (handlers.length === 0 && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
-    for (const [handler, isOnce] of handlers) {
-      if (isOnce) this.off(event, handler);
-      void this.#run(handler, args, due);
-    }
+  /** For the client: an event has come. `done` is called when it waits no longer, whatever became of it. */
+  take(event, args, due, done) {
+    if (this.#isLeft) return done();
+    const registered = [...this.#handlers.get(event)?.values() ?? []];
+    const lanes = registered.map(({ lane }) => lane).filter((lane) => lane !== null);
+    const isTaken = lanes.length > 0;
+    const waits = isTaken && lanes.length === registered.length ? lanes : [...lanes, this.#inbox];
+    let open = waits.length;
+    const end = () => {
+      open -= 1;
+      if (open === 0) done();
+    };
+    for (const lane of waits) lane.push({ event, args, due, isTaken, end });
   }
-  #listen(event, handler, isOnce) {
+  /** For the client: a best-effort event has come. False if it was dropped, since the last one is still being handled. */
+  takeBestEffort(event, args) {
+    if (this.#isLeft) return true;
+    if (this.#busy.has(event)) return false;
+    const pending = this.#callAll(event, [...this.#handlers.get(event)?.keys() ?? []], args, null);
+    if (pending === null) return true;
+    this.#busy.add(event);
+    void pending.then(() => this.#busy.delete(event));
+    return true;
+  }
+  #listen(event, handler, registered) {
     const handlers = this.#handlers.get(event) ?? /* @__PURE__ */ new Map();
-    this.#handlers.set(event, handlers.set(handler, isOnce));
+    this.#handlers.set(event, handlers.set(handler, registered));
     return this;
   }
-  /** The first handler that ends gives the answer. An error that is not meant for the server stays here. */
-  async #run(handler, args, due) {
+  /** An event whose turn has come. Who handles it is seen now, so that `off` holds for events that waited too. */
+  #handle({ event, args, due, isTaken, end }) {
+    const handlers = [...this.#handlers.get(event) ?? []].flatMap(([handler, { lane }]) => lane === null ? [handler] : []);
+    if (handlers.length === 0 && !isTaken && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
+    return ended(this.#callAll(event, handlers, args, due), end);
+  }
+  #handleBeside(handler, { event, args, due, end }) {
+    const isThere = this.#handlers.get(event)?.has(handler) === true;
+    if (!isThere && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
+    return ended(isThere ? this.#call(handler, args, due) : null, end);
+  }
+  /** Null if all have ended already. */
+  #callAll(event, handlers, args, due) {
+    const pending = handlers.map((handler) => {
+      if (this.#handlers.get(event)?.get(handler)?.isOnce === true) this.off(event, handler);
+      return this.#call(handler, args, due);
+    });
+    const open = pending.filter((each) => each !== null);
+    return open.length === 0 ? null : Promise.all(open).then(() => {
+    });
+  }
+  /** The first handler that ends gives the answer. An error that is not meant for the server stays here. Null if it has ended. */
+  #call(handler, args, due) {
+    const answer = (given) => {
+      if (due !== null) this.#session.answer(due, { args: given === void 0 ? [] : [given] });
+    };
     try {
-      const answer = await handler(...args);
-      if (due !== null) this.#session.answer(due, { args: answer === void 0 ? [] : [answer] });
+      const given = handler(...args);
+      if (given instanceof Promise) return given.then(answer).catch((error) => this.#failed(error, due)).then(this.#act);
+      answer(given);
     } catch (error) {
       this.#failed(error, due);
     }
-    this.#act();
+    return null;
   }
   #failed(error, due) {
     try {
@@ -3520,6 +3627,11 @@ var Socket = class {
     return answer;
   }
 };
+function ended(pending, end) {
+  if (pending !== null) return pending.then(end);
+  end();
+  return null;
+}
 function deferred() {
   let resolve = () => {
   };
@@ -3535,7 +3647,7 @@ function deferred() {
 }
 
 // src/stats.ts
-function statsOf({ core, dials }, unsentBestEffort) {
+function statsOf({ core, dials }, unsentBestEffort, busy) {
   const { session, counts } = core;
   const { bytes, frames } = session.outbound.queued;
   return {
@@ -3546,10 +3658,11 @@ function statsOf({ core, dials }, unsentBestEffort) {
     emitsRefused: session.counts.refused,
     eventsDropped: session.counts.dropped,
     unsentBestEffort,
-    ignoredBestEffort: { ...core.bestEffort.dropped },
+    ignoredBestEffort: { ...core.bestEffort.dropped, busy },
     acksIgnored: session.acks.ignored,
     queuedBytes: bytes,
     queuedFrames: frames,
+    backlogBytes: session.backlog,
     pendingAcks: session.acks.size
   };
 }
@@ -3866,6 +3979,8 @@ var Client = class {
   #hooks = /* @__PURE__ */ new Set();
   #wishes = /* @__PURE__ */ new Map();
   #bestEffort;
+  /** Best-effort events that came while the last of their name was being handled. */
+  #busy = 0;
   #isActing = false;
   #tickTimer;
   #drainTimer;
@@ -3931,7 +4046,7 @@ var Client = class {
   }
   /** What was counted, and what waits. */
   stats() {
-    return statsOf(this.#run, this.#bestEffort.queue.drops);
+    return statsOf(this.#run, this.#bestEffort.queue.drops, this.#busy);
   }
   /**
    * Calls `listener` when a session is lost, with the events that may not have arrived (SES-047). What had not left
@@ -3965,12 +4080,12 @@ var Client = class {
    * has not begun. Rejects with `SwitchError`; the session then goes on where it was.
    */
   switchTo(transport) {
-    const ended = new Promise((resolve, reject) => {
+    const ended2 = new Promise((resolve, reject) => {
       const wish = this.#run.switchTo(transport, performance.now());
       this.#wishes.set(wish, (error) => error === null ? resolve() : reject(error));
     });
     this.#act();
-    return ended;
+    return ended2;
   }
   /**
    * Asks the server for a sign of life (HBT-009), which also measures the round trip. While the client waits for its
@@ -4162,9 +4277,10 @@ var Client = class {
       case "settled":
         return this.#answers.settle(notice.ackId, notice.outcome);
       case "best effort":
-        return this.#sockets.get(notice.frame.ns)?.take(notice.frame.event, notice.frame.args, null);
+        if (this.#sockets.get(notice.frame.ns)?.takeBestEffort(notice.frame.event, notice.frame.args) === false) this.#busy += 1;
+        return;
       case "event":
-        return this.#sockets.get(notice.ns)?.take(notice.event, notice.args, notice.due);
+        return this.#event(notice);
       case "connected": {
         const socket = this.#sockets.get(notice.ns);
         socket?.connected(notice.socketId);
@@ -4179,11 +4295,20 @@ var Client = class {
       }
     }
   }
+  #event({ ns, event, args, due, bytes }) {
+    const done = () => {
+      this.#run.core.session.handled(bytes);
+      this.#act();
+    };
+    const socket = this.#sockets.get(ns);
+    if (socket === void 0) done();
+    else socket.take(event, args, due, done);
+  }
   #lost(lost) {
     for (const socket of this.#sockets.values()) socket.sessionLost();
-    for (const ended of tell(this.#lostListeners, lost)) {
-      if (!(ended instanceof Promise)) continue;
-      const hook = ended.catch((error) => console.error("a listener failed", error)).finally(() => this.#hooks.delete(hook));
+    for (const ended2 of tell(this.#lostListeners, lost)) {
+      if (!(ended2 instanceof Promise)) continue;
+      const hook = ended2.catch((error) => console.error("a listener failed", error)).finally(() => this.#hooks.delete(hook));
       this.#hooks.add(hook);
     }
     const { currentLink, isStopped } = this.#run.core;

@@ -132,6 +132,8 @@ export class Client {
   readonly #hooks = new Set<Promise<unknown>>();
   readonly #wishes = new Map<number, (error: SwitchError | null) => void>();
   readonly #bestEffort: BestEffort;
+  /** Best-effort events that came while the last of their name was being handled. */
+  #busy = 0;
   #isActing = false;
   #tickTimer: ReturnType<typeof setTimeout> | undefined;
   #drainTimer: ReturnType<typeof setTimeout> | undefined;
@@ -208,7 +210,7 @@ export class Client {
 
   /** What was counted, and what waits. */
   stats(): Stats {
-    return statsOf(this.#run, this.#bestEffort.queue.drops);
+    return statsOf(this.#run, this.#bestEffort.queue.drops, this.#busy);
   }
 
   /**
@@ -457,9 +459,10 @@ export class Client {
       case "settled":
         return this.#answers.settle(notice.ackId, notice.outcome);
       case "best effort":
-        return this.#sockets.get(notice.frame.ns)?.take(notice.frame.event, notice.frame.args, null);
+        if (this.#sockets.get(notice.frame.ns)?.takeBestEffort(notice.frame.event, notice.frame.args) === false) this.#busy += 1;
+        return;
       case "event":
-        return this.#sockets.get(notice.ns)?.take(notice.event, notice.args, notice.due);
+        return this.#event(notice);
       case "connected": {
         const socket = this.#sockets.get(notice.ns);
         socket?.connected(notice.socketId);
@@ -473,6 +476,16 @@ export class Client {
         return socket?.ended(notice.code, notice.kind === "refused" ? notice.message : notice.reason);
       }
     }
+  }
+
+  #event({ ns, event, args, due, bytes }: Extract<Notice, { kind: "event" }>): void {
+    const done = () => {
+      this.#run.core.session.handled(bytes);
+      this.#act();
+    };
+    const socket = this.#sockets.get(ns);
+    if (socket === undefined) done();
+    else socket.take(event, args, due, done);
   }
 
   #lost(lost: SessionLost): void {

@@ -250,7 +250,7 @@ export class Connections {
     for (let message = outbound.transmit(isLeaving); message !== null; message = outbound.transmit(isLeaving)) {
       this.outputs.push({ kind: "send", link: link.id, message });
     }
-    if (inbound.isReceiptDue(now) || (isLeaving && !inbound.isConfirmed)) {
+    if (inbound.isReceiptDue(now) || (isLeaving && !inbound.isConfirmed && !inbound.isHeld)) {
       this.#links.write(link, { kind: "RECEIVED", received: inbound.receipt });
       inbound.told();
     }
@@ -298,7 +298,7 @@ export class Connections {
       if (frame.kind === "CONNECT") throw new Violation(PROTOCOL_ERROR, "CONNECT from a server");
       if (!inbound.accept(frame.seq, size, now)) return;
       this.#patience.counted();
-      return session.deliver(frame);
+      return session.deliver(frame, size);
     }
     switch (frame.kind) {
       case "PONG":

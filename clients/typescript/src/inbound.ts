@@ -22,6 +22,8 @@ export class Inbound {
   #unconfirmedBytes = 0;
   #repeatedBytes = 0;
   #unconfirmedSince: number | null = null;
+  /** The application is behind: receipts tell the old number until it has caught up (SES-015). */
+  isHeld = false;
 
   constructor(own: Limits, peers: Limits) {
     this.#dueBytes = windowOf(peers, own) / RECEIPT_SHARE;
@@ -30,7 +32,7 @@ export class Inbound {
 
   /** The receipt that RECEIVED, PING, PONG and a resume tell. */
   get receipt(): number {
-    return this.#counted;
+    return this.isHeld ? this.#confirmed : this.#counted;
   }
 
   /** Whether a sequenced frame is to be handled, and not one that came again (SES-011). Throws `Violation`. */
@@ -54,7 +56,7 @@ export class Inbound {
 
   /** SES-016, SES-017: at once for a session's first frame, else by bytes or by time. */
   isReceiptDue(now: number): boolean {
-    if (this.#unconfirmedSince === null) return false;
+    if (this.isHeld || this.#unconfirmedSince === null) return false;
     if (this.#confirmed === 0 || this.#unconfirmedBytes + this.#repeatedBytes >= this.#dueBytes) return true;
     return now - this.#unconfirmedSince >= RECEIPT_DELAY_MS;
   }
@@ -64,13 +66,14 @@ export class Inbound {
     return this.#unconfirmedSince === null;
   }
 
-  /** When a receipt becomes due by time alone; null while nothing waits for one. */
+  /** When a receipt becomes due by time alone; null while nothing waits for one, or receipts are withheld. */
   get receiptDueAt(): number | null {
-    return this.#unconfirmedSince === null ? null : this.#unconfirmedSince + RECEIPT_DELAY_MS;
+    return this.isHeld || this.#unconfirmedSince === null ? null : this.#unconfirmedSince + RECEIPT_DELAY_MS;
   }
 
-  /** A receipt was told, in whichever frame. */
+  /** A receipt was told, in whichever frame: for all that was counted, unless receipts are withheld. */
   told(): void {
+    if (this.isHeld) return;
     this.#confirmed = this.#counted;
     this.#unconfirmedBytes = 0;
     this.#repeatedBytes = 0;

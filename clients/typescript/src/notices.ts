@@ -56,7 +56,8 @@ export type Notice =
   | { readonly kind: "connected"; readonly ns: string; readonly socketId: string; readonly data: Value; readonly session: string; readonly isAgain: boolean }
   | { readonly kind: "refused"; readonly ns: string; readonly code: number; readonly message: string; readonly data: Value }
   | { readonly kind: "disconnected"; readonly ns: string; readonly code: number; readonly reason: string }
-  | { readonly kind: "event"; readonly ns: string; readonly event: string; readonly args: readonly Value[]; readonly due: AnswerDue | null }
+  /** `bytes` is what it counts for until `Session.handled` is told. */
+  | { readonly kind: "event"; readonly ns: string; readonly event: string; readonly args: readonly Value[]; readonly due: AnswerDue | null; readonly bytes: number }
   | { readonly kind: "settled"; readonly ackId: number; readonly outcome: Outcome }
   | { readonly kind: "best effort"; readonly frame: Datagram | Latest };
 

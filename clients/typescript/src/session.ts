@@ -14,6 +14,8 @@ import { copied, isText, type Value } from "./value.js";
 const NOT_CONNECTED = 3010;
 const BAD_ARGS = 3007;
 const DISCONNECTED = 3013;
+/** What an event that waits counts for beside the size of its message: about what holding it takes. */
+const HOLDING_BYTES = 64;
 /** The codes that a sender uses (FRM-013). */
 const LOWEST_CODE = 1_000;
 const HIGHEST_CODE = 4_999;
@@ -89,6 +91,7 @@ export class Session {
   hasConnection: () => boolean = () => false;
   /** Sessions that were lost, emits that a bound refused, and events that were taken and then not sent. */
   readonly counts = { lost: 0, refused: 0, dropped: 0 };
+  #backlog = 0;
 
   constructor(readonly encoding: Encoding, readonly limits: Limits, readonly outputs: Output[], readonly queueing: Queueing = {}) {
     this.acks = new PendingAcks(limits.pending_acks);
@@ -102,6 +105,7 @@ export class Session {
     this.attach = 0;
     this.#giveUp("not taken", tooLarge);
     this.begun = { id: welcome.session, secret, peers, inbound: new Inbound(this.limits, peers) };
+    this.#hold();
   }
 
   /**
@@ -221,8 +225,8 @@ export class Session {
     return copied(args, this.#depth) as readonly Value[];
   }
 
-  /** A new frame of the peer, in order (SES-012). */
-  deliver(frame: Sequenced): void {
+  /** A new frame of the peer, in order (SES-012); `size` is that of its message. */
+  deliver(frame: Sequenced, size: number): void {
     switch (frame.kind) {
       case "CONNECTED":
         return this.#onConnected(frame);
@@ -231,11 +235,22 @@ export class Session {
       case "DISCONNECT":
         return this.#onDisconnect(frame);
       case "EVENT":
-        return this.#onEvent(frame);
+        return this.#onEvent(frame, size);
       case "ACK":
       case "FAILED":
         return this.#onAnswer(frame);
     }
+  }
+
+  /** Bytes of events that wait for their handlers, or are being handled. */
+  get backlog(): number {
+    return this.#backlog;
+  }
+
+  /** An event that was told waits no longer, whatever became of it. */
+  handled(bytes: number): void {
+    this.#backlog -= bytes;
+    this.#hold();
   }
 
   /** SES-058: nothing of either side is open. */
@@ -253,6 +268,11 @@ export class Session {
     const outbound = new Outbound(this.encoding, this.limits, LEAST, this.queueing.queueEvents ?? QUEUE_EVENTS);
     outbound.onNumbered = (frame, pushed) => this.#onNumbered(frame, pushed);
     return outbound;
+  }
+
+  /** While more waits than `limits.inbound`, receipts are withheld (SES-015). */
+  #hold(): void {
+    if (this.begun !== null) this.begun.inbound.isHeld = this.#backlog > this.limits.inbound;
   }
 
   #onNumbered(frame: Sequenced, pushed: Unnumbered): void {
@@ -310,14 +330,17 @@ export class Session {
   }
 
   /** ACK-011. */
-  #onEvent({ ns, ack_id, event, args, badBody }: Event): void {
+  #onEvent({ ns, ack_id, event, args, badBody }: Event, size: number): void {
     const refusal: readonly [number, string] | null = !this.isConnected(ns)
       ? [NOT_CONNECTED, "not-connected"]
       : badBody !== undefined ? [BAD_ARGS, "bad-args"] : null;
     if (refusal === null) {
       const due = ack_id === null ? null : { ns, ackId: ack_id };
       if (due !== null) this.#due.add(due);
-      this.outputs.push({ kind: "event", ns, event, args, due });
+      const bytes = size + HOLDING_BYTES;
+      this.#backlog += bytes;
+      this.#hold();
+      this.outputs.push({ kind: "event", ns, event, args, due, bytes });
     } else if (ack_id !== null) {
       this.#push({ kind: "FAILED", ns, ack_id, code: refusal[0], message: refusal[1], data: null });
     }

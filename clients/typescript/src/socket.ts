@@ -3,6 +3,8 @@
 import { type Answers, EventFailed } from "./answers.js";
 import type { Delivery } from "./best_effort.js";
 import type { Datagram, Latest } from "./frame.js";
+import { Lane } from "./lane.js";
+import { within } from "./limits.js";
 import type { AnswerDue } from "./notices.js";
 import type { Session } from "./session.js";
 import type { Value } from "./value.js";
@@ -20,6 +22,31 @@ export class SocketEnded extends Error {
   constructor(readonly code: number, reason: string) {
     super(reason === "" ? `the socket ended with code ${code}` : reason);
   }
+}
+
+/** How a handler runs. */
+export interface HandlerOptions {
+  /** How many of its events it handles at once, beside whatever else runs and in no order with that. Default: they wait for their turn. */
+  readonly concurrent?: number;
+}
+
+/** How a handler was registered. */
+interface Registered {
+  /** It is for the next event alone. */
+  readonly isOnce: boolean;
+  /** Its own, if it is a concurrent one. */
+  readonly lane: Lane<Incoming> | null;
+}
+
+/** An event that came. */
+interface Incoming {
+  readonly event: string;
+  readonly args: readonly Value[];
+  readonly due: AnswerDue | null;
+  /** A concurrent handler has it. */
+  readonly isTaken: boolean;
+  /** One that has it has ended. */
+  readonly end: () => void;
 }
 
 type SendBestEffort = (frame: Datagram | Omit<Latest, "version">, delivery: Delivery) => boolean;
@@ -48,12 +75,16 @@ export class Socket implements Emitter, BestEffortEmitter {
   readonly #session: Session;
   readonly #act: () => void;
   readonly #sendBestEffort: SendBestEffort;
-  /** By event, with whether it is for the next one alone. */
-  readonly #handlers = new Map<string, Map<Handler, boolean>>();
+  /** By event. */
+  readonly #handlers = new Map<string, Map<Handler, Registered>>();
+  /** One event after the other. */
+  readonly #inbox = new Lane<Incoming>(1, (incoming) => this.#handle(incoming));
+  /** Best-effort events whose handlers are under way. */
+  readonly #busy = new Set<string>();
+  #isLeft = false;
   readonly #answers: Answers;
   #ready: { promise: Promise<string>; resolve: (id: string) => void; reject: (error: Error) => void };
   #onReattach: ReattachHook | null = null;
-  #isLeft = false;
   /** The public id while the socket is connected; it changes with the session. */
   id: string | null = null;
 
@@ -72,16 +103,21 @@ export class Socket implements Emitter, BestEffortEmitter {
   }
 
   /**
-   * Calls `handler` for every such event, the best-effort ones too. Handlers begin in the order in which events came,
-   * and none waits for the one before it to end: what must wait, waits for itself. A handler counts once for an event.
+   * Calls `handler` for every such event, the best-effort ones too. Events of a socket are handled in their order, one
+   * at a time: a handler that returns a promise holds the next event up until that has ended, and past
+   * `limits.inbound` (1 MiB) the server's events wait there (decision 49). So it must not wait for a later event of
+   * its socket; what needs no order is `concurrent`, or begun without being returned. A best-effort event does not
+   * wait, and is dropped while the last of its name is being handled. Throws `RangeError` for `concurrent` below 1.
    */
-  on(event: string, handler: Handler): this {
-    return this.#listen(event, handler, false);
+  on(event: string, handler: Handler, { concurrent }: HandlerOptions = {}): this {
+    const limit = concurrent === undefined ? null : within("concurrent", concurrent, 1, Number.MAX_SAFE_INTEGER);
+    const lane = limit === null ? null : new Lane<Incoming>(limit, (incoming) => this.#handleBeside(handler, incoming));
+    return this.#listen(event, handler, { isOnce: false, lane });
   }
 
   /** As `on`, for the next such event alone. */
   once(event: string, handler: Handler): this {
-    return this.#listen(event, handler, true);
+    return this.#listen(event, handler, { isOnce: true, lane: null });
   }
 
   /** Ends `on` and `once`. */
@@ -133,8 +169,9 @@ export class Socket implements Emitter, BestEffortEmitter {
     };
   }
 
-  /** Leaves the namespace; what was emitted before is sent. */
+  /** Leaves the namespace; what was emitted before is sent. Events that wait for a handler are dropped; a handler under way goes on. */
   disconnect(): void {
+    this.leave();
     this.#session.disconnect(this.ns);
     this.#act();
   }
@@ -177,34 +214,79 @@ export class Socket implements Emitter, BestEffortEmitter {
   /** For the client: nothing is handled any more. */
   leave(): void {
     this.#isLeft = true;
+    const lanes = [...this.#handlers.values()].flatMap((registered) => [...registered.values()].map(({ lane }) => lane));
+    for (const lane of [this.#inbox, ...lanes]) for (const { end } of lane?.clear() ?? []) end();
   }
 
-  /** For the client: an event has come. */
-  take(event: string, args: readonly Value[], due: AnswerDue | null): void {
-    if (this.#isLeft) return;
-    const handlers = [...(this.#handlers.get(event) ?? [])];
-    if (handlers.length === 0 && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
-    for (const [handler, isOnce] of handlers) {
-      if (isOnce) this.off(event, handler);
-      void this.#run(handler, args, due);
-    }
+  /** For the client: an event has come. `done` is called when it waits no longer, whatever became of it. */
+  take(event: string, args: readonly Value[], due: AnswerDue | null, done: () => void): void {
+    if (this.#isLeft) return done();
+    const registered = [...(this.#handlers.get(event)?.values() ?? [])];
+    const lanes = registered.map(({ lane }) => lane).filter((lane) => lane !== null);
+    const isTaken = lanes.length > 0;
+    // Behind concurrent handlers alone nothing has to wait for its turn.
+    const waits = isTaken && lanes.length === registered.length ? lanes : [...lanes, this.#inbox];
+    let open = waits.length;
+    const end = () => {
+      open -= 1;
+      if (open === 0) done();
+    };
+    for (const lane of waits) lane.push({ event, args, due, isTaken, end });
   }
 
-  #listen(event: string, handler: Handler, isOnce: boolean): this {
-    const handlers = this.#handlers.get(event) ?? new Map<Handler, boolean>();
-    this.#handlers.set(event, handlers.set(handler, isOnce));
+  /** For the client: a best-effort event has come. False if it was dropped, since the last one is still being handled. */
+  takeBestEffort(event: string, args: readonly Value[]): boolean {
+    if (this.#isLeft) return true;
+    if (this.#busy.has(event)) return false;
+    const pending = this.#callAll(event, [...(this.#handlers.get(event)?.keys() ?? [])], args, null);
+    if (pending === null) return true;
+    this.#busy.add(event);
+    void pending.then(() => this.#busy.delete(event));
+    return true;
+  }
+
+  #listen(event: string, handler: Handler, registered: Registered): this {
+    const handlers = this.#handlers.get(event) ?? new Map<Handler, Registered>();
+    this.#handlers.set(event, handlers.set(handler, registered));
     return this;
   }
 
-  /** The first handler that ends gives the answer. An error that is not meant for the server stays here. */
-  async #run(handler: Handler, args: readonly Value[], due: AnswerDue | null): Promise<void> {
+  /** An event whose turn has come. Who handles it is seen now, so that `off` holds for events that waited too. */
+  #handle({ event, args, due, isTaken, end }: Incoming): Promise<void> | null {
+    const handlers = [...(this.#handlers.get(event) ?? [])].flatMap(([handler, { lane }]) => (lane === null ? [handler] : []));
+    if (handlers.length === 0 && !isTaken && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
+    return ended(this.#callAll(event, handlers, args, due), end);
+  }
+
+  #handleBeside(handler: Handler, { event, args, due, end }: Incoming): Promise<void> | null {
+    const isThere = this.#handlers.get(event)?.has(handler) === true;
+    if (!isThere && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
+    return ended(isThere ? this.#call(handler, args, due) : null, end);
+  }
+
+  /** Null if all have ended already. */
+  #callAll(event: string, handlers: readonly Handler[], args: readonly Value[], due: AnswerDue | null): Promise<void> | null {
+    const pending = handlers.map((handler) => {
+      if (this.#handlers.get(event)?.get(handler)?.isOnce === true) this.off(event, handler);
+      return this.#call(handler, args, due);
+    });
+    const open = pending.filter((each) => each !== null);
+    return open.length === 0 ? null : Promise.all(open).then(() => {});
+  }
+
+  /** The first handler that ends gives the answer. An error that is not meant for the server stays here. Null if it has ended. */
+  #call(handler: Handler, args: readonly Value[], due: AnswerDue | null): Promise<void> | null {
+    const answer = (given: Value | undefined | void) => {
+      if (due !== null) this.#session.answer(due, { args: given === undefined ? [] : [given] });
+    };
     try {
-      const answer = await handler(...args);
-      if (due !== null) this.#session.answer(due, { args: answer === undefined ? [] : [answer] });
+      const given = handler(...args);
+      if (given instanceof Promise) return given.then(answer).catch((error: unknown) => this.#failed(error, due)).then(this.#act);
+      answer(given);
     } catch (error) {
       this.#failed(error, due);
     }
-    this.#act();
+    return null;
   }
 
   #failed(error: unknown, due: AnswerDue | null): void {
@@ -229,6 +311,13 @@ export class Socket implements Emitter, BestEffortEmitter {
     this.#act();
     return answer;
   }
+}
+
+/** Calls `end` once a handler has ended. */
+function ended(pending: Promise<void> | null, end: () => void): Promise<void> | null {
+  if (pending !== null) return pending.then(end);
+  end();
+  return null;
 }
 
 function deferred() {

@@ -19,17 +19,19 @@ export interface Stats {
   /** Best-effort events that were dropped on their way out, by cause. */
   readonly unsentBestEffort: Drops;
   /** Best-effort events of the server that were dropped, by cause (BEF-002). */
-  readonly ignoredBestEffort: { readonly notConnected: number; readonly stale: number; readonly malformed: number };
+  readonly ignoredBestEffort: { readonly notConnected: number; readonly stale: number; readonly malformed: number; readonly busy: number };
   /** Answers that nobody waited for: late, a repeat, or never asked for. */
   readonly acksIgnored: number;
   /** Bytes that wait for the server now, and how many frames they are. */
   readonly queuedBytes: number;
   readonly queuedFrames: number;
+  /** Bytes of events that wait for their handlers now, or are being handled, with 64 for each. */
+  readonly backlogBytes: number;
   /** Acks that are awaited now. */
   readonly pendingAcks: number;
 }
 
-export function statsOf({ core, dials }: Run, unsentBestEffort: Drops): Stats {
+export function statsOf({ core, dials }: Run, unsentBestEffort: Drops, busy: number): Stats {
   const { session, counts } = core;
   const { bytes, frames } = session.outbound.queued;
   return {
@@ -40,10 +42,11 @@ export function statsOf({ core, dials }: Run, unsentBestEffort: Drops): Stats {
     emitsRefused: session.counts.refused,
     eventsDropped: session.counts.dropped,
     unsentBestEffort,
-    ignoredBestEffort: { ...core.bestEffort.dropped },
+    ignoredBestEffort: { ...core.bestEffort.dropped, busy },
     acksIgnored: session.acks.ignored,
     queuedBytes: bytes,
     queuedFrames: frames,
+    backlogBytes: session.backlog,
     pendingAcks: session.acks.size,
   };
 }
