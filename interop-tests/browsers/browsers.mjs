@@ -163,7 +163,11 @@ const CHECKS = {
 };
 
 const BROWSERS = {
-  Chromium: () => chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] }),
+  Chromium: () => chromium.launch({
+    executablePath: "/usr/bin/chromium", args: ["--no-sandbox"],
+    // Or no page would be put away and come back.
+    ignoreDefaultArgs: ["--disable-back-forward-cache"],
+  }),
   Firefox: () => puppeteer.launch({
     browser: "firefox", executablePath: "/usr/bin/firefox-esr", headless: true, protocolTimeout: LIMIT_MS,
   }),
@@ -199,7 +203,7 @@ async function run(name, browser, fixture, pages, hole) {
           };
         }, address);
         await page.evaluate(prepare);
-        await check(page);
+        await check(page, name);
         passed++;
       } catch (error) {
         failed++;

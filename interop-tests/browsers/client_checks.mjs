@@ -132,6 +132,40 @@ export const CLIENT_CHECKS = {
     assert.deepEqual(told, { states: ["reconnecting", "connected", "closed"], echo: "meanwhile", isSame: true, resumed: 1 });
   },
 
+  async "a page that the browser itself puts away misses nothing until it comes back"(page, browser) {
+    await page.evaluate(async () => {
+      const client = await window.race();
+      const socket = client.socket();
+      const id = await socket.ready;
+      const ticks = [];
+      const states = [];
+      socket.on("tick", (tick) => ticks.push(tick));
+      // It ends while the page is away.
+      const counted = socket.emitWithAck(20_000, "count", 500, 1);
+      await window.until("the first ticks", () => ticks.length > 0);
+      client.watch((state) => states.push(state));
+      window.addEventListener("pagehide", ({ persisted }) => sessionStorage.setItem("left", JSON.stringify([persisted, client.state])));
+      window.addEventListener("pageshow", async ({ persisted }) => {
+        await counted;
+        await window.until("the ticks arrive", () => ticks.length >= 500);
+        window.told = { persisted, states: [...states], ticks, isSame: id === socket.id, resumed: client.stats().resumed };
+        client.close();
+      });
+    });
+    await page.goto(`${page.url()}elsewhere`);
+    const left = await page.evaluate(() => JSON.parse(sessionStorage.getItem("left")));
+    // Firefox puts no page away that has a connection when it is left.
+    if (browser === "Firefox") return assert.deepEqual(left, [false, "closed"]);
+    assert.deepEqual(left, [true, "reconnecting"]);
+    // Whoever asks for it is gone before it can be answered.
+    await page.evaluate(() => void setTimeout(() => history.back()));
+    await page.waitForFunction(() => window.told);
+    const told = await page.evaluate(() => window.told);
+    assert.deepEqual([told.persisted, told.isSame, told.resumed], [true, true, 1]);
+    assert.deepEqual(told.states, ["reconnecting", "connected"]);
+    assert.deepEqual(told.ticks, [...Array(500).keys()].map((index) => index + 1));
+  },
+
   async "a page that is left ends its session"(page) {
     const told = await page.evaluate(async () => {
       const client = await window.race();
