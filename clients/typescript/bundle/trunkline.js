@@ -4108,8 +4108,8 @@ var Client = class {
   /**
    * Closes: what waits for the server is sent, for 2 s at most, and then the session ends. Nothing is emitted or handled
    * from now on: events that wait for a handler are dropped, and a handler under way goes on. Without a connection
-   * nothing more is sent. `onLost` has what was not sent or not confirmed, if anything; whoever waits for an answer is
-   * told `disconnected`. Resolves when the client is closed; at once if it is.
+   * nothing more is sent. `onLost` has what was not sent or not confirmed, if anything, with code 1000; whoever waits for an
+   * answer is told `disconnected`. Resolves when the client is closed; at once if it is.
    */
   close() {
     const { core } = this.#run;

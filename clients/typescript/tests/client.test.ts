@@ -9,6 +9,7 @@ import { TooLarge } from "../src/outbound.js";
 import { SocketEnded } from "../src/socket.js";
 import type { Open } from "../src/transport/transport.js";
 import { openWebSocket } from "../src/transport/websocket.js";
+import type { Value } from "../src/value.js";
 import { fixtureServer, needsFixture } from "./fixture_server.js";
 
 const address = fixtureServer();
@@ -18,7 +19,7 @@ async function withClient(client: Client, use: (client: Client) => Promise<void>
   try {
     await use(client);
   } finally {
-    client.close();
+    await client.close();
   }
 }
 
@@ -105,6 +106,22 @@ test("closing ends the sockets and stops the client; it can begin again", needsF
     assert.notEqual(await client.socket().ready, "");
   });
 });
+
+test("a client whose token is fetched sends all that waits before it is closed, more than the server's window takes", needsFixture, () =>
+  withClient(connect(`ws://${address()}`), async (listener) => {
+    const last = new Promise((resolve) => listener.socket().once("msg", resolve));
+    await listener.socket().ready;
+    const auth = async () => new Promise<Value>((resolve) => setImmediate(() => resolve("fetched")));
+    const client = connect(`ws://${address()}`, { auth });
+    const socket = client.socket();
+    await socket.ready;
+    for (let at = 0; at < 200; at += 1) socket.emit("echo", "x".repeat(10_000));
+    // Whatever was emitted before has arrived when this has.
+    socket.emit("bcast", "last");
+    assert.ok(client.stats().queuedFrames > 0);
+    await client.close();
+    assert.equal(await last, "last");
+  }));
 
 test("best-effort frames go both ways, and one that is too large is refused", needsFixture, () =>
   withClient(connect(`ws://${address()}`), async (client) => {
