@@ -1735,6 +1735,11 @@ var Attempts = class {
   }
 };
 
+// src/promised.ts
+function isPromised(given) {
+  return typeof given?.then === "function";
+}
+
 // src/credentials.ts
 var HELLO_BYTES = 8192;
 var CREDENTIALS_TIMEOUT_MS = 1e4;
@@ -1749,8 +1754,9 @@ function credentialsOf(auth) {
   return (occasion, tell2) => {
     const given = attempt(() => auth(occasion));
     if (!("auth" in given)) return tell2(given);
-    if (!isPromise(given.auth)) return tell2(attempt(() => copied(given.auth, LEAST.depth)));
-    given.auth.then((value) => attempt(() => copied(value, LEAST.depth)), failed).then(tell2);
+    const checked = (value) => attempt(() => copied(value, LEAST.depth));
+    if (isPromised(given.auth)) Promise.resolve(given.auth).then(checked, failed).then(tell2);
+    else tell2(checked(given.auth));
   };
 }
 function tooLong(bytes) {
@@ -1766,9 +1772,6 @@ function attempt(give) {
 function failed(error) {
   console.error("no credentials", error);
   return { problem: error instanceof Error ? error.message : String(error), isFinal: error instanceof NoCredentials };
-}
-function isPromise(given) {
-  return given instanceof Promise;
 }
 
 // src/admission.ts
@@ -3600,7 +3603,7 @@ var Socket = class {
     };
     try {
       const given = handler(...args);
-      if (given instanceof Promise) return given.then(answer).catch((error) => this.#failed(error, due)).then(this.#act);
+      if (isPromised(given)) return Promise.resolve(given).then(answer).catch((error) => this.#failed(error, due)).then(this.#act);
       answer(given);
     } catch (error) {
       this.#failed(error, due);
@@ -4307,8 +4310,8 @@ var Client = class {
   #lost(lost) {
     for (const socket of this.#sockets.values()) socket.sessionLost();
     for (const ended2 of tell(this.#lostListeners, lost)) {
-      if (!(ended2 instanceof Promise)) continue;
-      const hook = ended2.catch((error) => console.error("a listener failed", error)).finally(() => this.#hooks.delete(hook));
+      if (!isPromised(ended2)) continue;
+      const hook = Promise.resolve(ended2).catch((error) => console.error("a listener failed", error)).finally(() => this.#hooks.delete(hook));
       this.#hooks.add(hook);
     }
     const { currentLink, isStopped } = this.#run.core;

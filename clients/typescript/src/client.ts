@@ -12,6 +12,7 @@ import type { Alternative, Datagram, Datagrams, Latest } from "./frame.js";
 import { type Limits, ownLimits, within } from "./limits.js";
 import type { Notice } from "./notices.js";
 import { QUEUE_EVENTS } from "./outbound.js";
+import { isPromised } from "./promised.js";
 import { type DialOrder, Run, type RunNotice } from "./run.js";
 import type { Queueing } from "./session.js";
 import { Socket } from "./socket.js";
@@ -491,8 +492,8 @@ export class Client {
   #lost(lost: SessionLost): void {
     for (const socket of this.#sockets.values()) socket.sessionLost();
     for (const ended of tell(this.#lostListeners, lost)) {
-      if (!(ended instanceof Promise)) continue;
-      const hook: Promise<unknown> = ended.catch((error: unknown) => console.error("a listener failed", error)).finally(() => this.#hooks.delete(hook));
+      if (!isPromised(ended)) continue;
+      const hook: Promise<unknown> = Promise.resolve(ended).catch((error: unknown) => console.error("a listener failed", error)).finally(() => this.#hooks.delete(hook));
       this.#hooks.add(hook);
     }
     const { currentLink, isStopped } = this.#run.core;

@@ -1,6 +1,7 @@
 // What a client is let in with: `auth` of HELLO and AUTH, as an application gives it (session.md, SES-006, SES-065).
 
 import { LEAST } from "./limits.js";
+import { isPromised } from "./promised.js";
 import { copied, type Value } from "./value.js";
 
 /** SES-003, SES-065: a longer HELLO or AUTH is refused. */
@@ -15,7 +16,7 @@ export type Occasion =
   | { readonly kind: "refresh"; readonly expiresMs: number | null };
 
 /** Credentials, or what gives those of the moment, or the promise of them. */
-export type Auth = Value | ((occasion: Occasion) => Value | Promise<Value>);
+export type Auth = Value | ((occasion: Occasion) => Value | PromiseLike<Value>);
 
 /** Thrown by what gives credentials: there will be none, such as since the user has logged out. The client ends. */
 export class NoCredentials extends Error {
@@ -42,8 +43,9 @@ export function credentialsOf(auth: Auth): AskCredentials {
   return (occasion, tell) => {
     const given = attempt(() => auth(occasion));
     if (!("auth" in given)) return tell(given);
-    if (!isPromise(given.auth)) return tell(attempt(() => copied(given.auth as Value, LEAST.depth)));
-    given.auth.then((value) => attempt(() => copied(value, LEAST.depth)), failed).then(tell);
+    const checked = (value: Value) => attempt(() => copied(value, LEAST.depth));
+    if (isPromised(given.auth)) Promise.resolve(given.auth).then(checked, failed).then(tell);
+    else tell(checked(given.auth));
   };
 }
 
@@ -64,8 +66,4 @@ function attempt<T>(give: () => T): { readonly auth: T } | NoneGiven {
 function failed(error: unknown): NoneGiven {
   console.error("no credentials", error);
   return { problem: error instanceof Error ? error.message : String(error), isFinal: error instanceof NoCredentials };
-}
-
-function isPromise(given: Value | Promise<Value>): given is Promise<Value> {
-  return given instanceof Promise;
 }

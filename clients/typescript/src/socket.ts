@@ -6,6 +6,7 @@ import type { Datagram, Latest } from "./frame.js";
 import { Lane } from "./lane.js";
 import { within } from "./limits.js";
 import type { AnswerDue } from "./notices.js";
+import { isPromised } from "./promised.js";
 import type { Session } from "./session.js";
 import type { Value } from "./value.js";
 
@@ -13,7 +14,7 @@ const UNKNOWN_EVENT = { code: 3009, message: "unknown-event", data: null };
 const INTERNAL = { code: 3011, message: "internal", data: null };
 
 /** A handler of events. What it returns, or resolves with, is the answer, if the server asked for one. */
-export type Handler = (...args: Value[]) => Value | undefined | void | Promise<Value | undefined | void>;
+export type Handler = (...args: Value[]) => Value | undefined | void | PromiseLike<Value | undefined | void>;
 
 /** The socket was refused, or ended. */
 export class SocketEnded extends Error {
@@ -281,7 +282,7 @@ export class Socket implements Emitter, BestEffortEmitter {
     };
     try {
       const given = handler(...args);
-      if (given instanceof Promise) return given.then(answer).catch((error: unknown) => this.#failed(error, due)).then(this.#act);
+      if (isPromised(given)) return Promise.resolve(given).then(answer).catch((error: unknown) => this.#failed(error, due)).then(this.#act);
       answer(given);
     } catch (error) {
       this.#failed(error, due);

@@ -227,6 +227,8 @@ test("an application gives credentials, promises them, or fails to", async (cont
   assert.deepEqual(await told({ token: 1 }), { auth: { token: 1 } });
   assert.deepEqual(await told(() => "now"), { auth: "now" });
   assert.deepEqual(await told(async ({ kind }) => kind), { auth: "dial" });
+  // Of a class of its own, as libraries have.
+  assert.deepEqual(await told(() => ({ then: (resolve: (value: Value) => void) => resolve("then") }) as PromiseLike<Value>), { auth: "then" });
   const rejects = async () => Promise.reject(new Error("offline"));
   assert.deepEqual(await told(rejects), { problem: "offline", isFinal: false });
   assert.deepEqual(await told(async () => new Date(0) as never), { problem: "an object of a class is no value of the protocol", isFinal: false });
