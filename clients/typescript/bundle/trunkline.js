@@ -1967,15 +1967,31 @@ var Patience = class {
 
 // src/incoming.ts
 var IncomingBestEffort = class {
+  #encoding;
+  #session;
+  #outputs;
   /** What was dropped, by cause. */
   dropped = { notConnected: 0, stale: 0, malformed: 0 };
-  /** Whether it is to be handled. */
-  take(link, frame, isConnected) {
-    if (link.role !== "current" || !isConnected) this.dropped.notConnected += 1;
+  constructor(encoding, session, outputs) {
+    this.#encoding = encoding;
+    this.#session = session;
+    this.#outputs = outputs;
+  }
+  take(link, frame) {
+    if (link.role !== "current" || !this.#session.isConnected(frame.ns)) this.dropped.notConnected += 1;
     else if (frame.badBody !== void 0) this.dropped.malformed += 1;
     else if (frame.kind === "LATEST" && !link.versions.take(frame)) this.dropped.stale += 1;
-    else return true;
-    return false;
+    else this.#outputs.push({ kind: "best effort", frame });
+  }
+  /** A datagram came. What is no best-effort frame, or comes on another connection, is dropped (ENC-011). */
+  datagram(link, message) {
+    try {
+      const frame = this.#encoding.decode(message, this.#session.limits.depth);
+      if (link !== void 0 && (frame.kind === "DATAGRAM" || frame.kind === "LATEST")) return this.take(link, frame);
+    } catch (error) {
+      if (!(error instanceof HeaderError)) throw error;
+    }
+    this.dropped.malformed += 1;
   }
 };
 
@@ -2471,7 +2487,7 @@ var Connections = class {
   #target;
   /** Until when the application's close waits for what is queued. */
   #closingUntil = null;
-  bestEffort = new IncomingBestEffort();
+  bestEffort;
   /** Connections that WELCOME was read on, and those of them that resumed the session. */
   counts = { connections: 0, resumed: 0 };
   constructor(encoding, options) {
@@ -2481,6 +2497,7 @@ var Connections = class {
     this.#links = new Links(encoding, options.limits, this.outputs);
     this.session = new Session(encoding, options.limits, this.outputs, options);
     this.session.hasConnection = () => this.#current !== null;
+    this.bestEffort = new IncomingBestEffort(encoding, this.session, this.outputs);
     this.#attempts = new Attempts(options, options.random);
     this.#admission = new Admission(this.outputs, options.credentialsTimeoutMs, options.random);
   }
@@ -2610,16 +2627,9 @@ var Connections = class {
     const link = this.#links.get(id);
     if (link !== void 0 && link.role !== "closing") this.#violation(link, FRAME_TOO_LARGE, "frame-too-large", now);
   }
-  /** A datagram came. What is no best-effort frame, or comes on another connection, is dropped (ENC-011). */
+  /** A datagram came. */
   datagram(id, message) {
-    const link = this.#links.get(id);
-    try {
-      const frame = this.#encoding.decode(message, this.#options.limits.depth);
-      if (link !== void 0 && (frame.kind === "DATAGRAM" || frame.kind === "LATEST")) return this.#onBestEffort(link, frame);
-    } catch (error) {
-      if (!(error instanceof HeaderError)) throw error;
-    }
-    this.bestEffort.dropped.malformed += 1;
+    this.bestEffort.datagram(this.#links.get(id), message);
   }
   /** A message came. */
   received(id, message, now) {
@@ -2711,13 +2721,10 @@ var Connections = class {
         return;
       case "DATAGRAM":
       case "LATEST":
-        return this.#onBestEffort(link, frame);
+        return this.bestEffort.take(link, frame);
       case "HELLO":
         throw new Violation(PROTOCOL_ERROR, "HELLO from a server");
     }
-  }
-  #onBestEffort(link, frame) {
-    if (this.bestEffort.take(link, frame, this.session.isConnected(frame.ns))) this.outputs.push({ kind: "best effort", frame });
   }
   #onWelcome(link, welcome, now) {
     const { session } = this;
@@ -2816,7 +2823,9 @@ var Connections = class {
   }
   /** A connection is gone, and nobody said why (SES-054). */
   #cut(link, now) {
-    if (link.role === "current") {
+    const { role } = link;
+    link.role = "closing";
+    if (role === "current") {
       this.outputs.push({ kind: "silent", link: link.id, cause: "the connection was cut" });
       this.#leaveCurrent(now);
       this.outputs.push({ kind: "detached", code: CUT, reason: "cut" });

@@ -9,7 +9,7 @@ import { asked } from "./back_off.js";
 import { CUT, dispositionOf, FRAME_TOO_LARGE, GOING_AWAY, isCut, NORMAL, OVERFLOW, PING_TIMEOUT, STALE_ATTACH, SUPERSEDED } from "./code.js";
 import { type Credentials, HELLO_BYTES, type NoneGiven, tooLong } from "./credentials.js";
 import { type Encoding, type Message, sizeOf } from "./encoding.js";
-import { type Close, closeOf, type Datagram, type Frame, type GoAway, isSequenced, type Latest, type Welcome } from "./frame.js";
+import { type Close, closeOf, type Frame, type GoAway, isSequenced, type Welcome } from "./frame.js";
 import { HeaderError } from "./header_error.js";
 import { helloOf, VERSION, WELCOME_TIMEOUT_MS } from "./hello.js";
 import { Heartbeat, Patience } from "./heartbeat.js";
@@ -51,7 +51,7 @@ export class Connections {
   #target: string;
   /** Until when the application's close waits for what is queued. */
   #closingUntil: number | null = null;
-  readonly bestEffort = new IncomingBestEffort();
+  readonly bestEffort: IncomingBestEffort;
   /** Connections that WELCOME was read on, and those of them that resumed the session. */
   readonly counts = { connections: 0, resumed: 0 };
 
@@ -62,6 +62,7 @@ export class Connections {
     this.#links = new Links(encoding, options.limits, this.outputs);
     this.session = new Session(encoding, options.limits, this.outputs, options);
     this.session.hasConnection = () => this.#current !== null;
+    this.bestEffort = new IncomingBestEffort(encoding, this.session, this.outputs);
     this.#attempts = new Attempts(options, options.random);
     this.#admission = new Admission(this.outputs, options.credentialsTimeoutMs, options.random);
   }
@@ -212,16 +213,9 @@ export class Connections {
     if (link !== undefined && link.role !== "closing") this.#violation(link, FRAME_TOO_LARGE, "frame-too-large", now);
   }
 
-  /** A datagram came. What is no best-effort frame, or comes on another connection, is dropped (ENC-011). */
+  /** A datagram came. */
   datagram(id: number, message: Message): void {
-    const link = this.#links.get(id);
-    try {
-      const frame = this.#encoding.decode(message, this.#options.limits.depth);
-      if (link !== undefined && (frame.kind === "DATAGRAM" || frame.kind === "LATEST")) return this.#onBestEffort(link, frame);
-    } catch (error) {
-      if (!(error instanceof HeaderError)) throw error;
-    }
-    this.bestEffort.dropped.malformed += 1;
+    this.bestEffort.datagram(this.#links.get(id), message);
   }
 
   /** A message came. */
@@ -318,14 +312,10 @@ export class Connections {
         return;
       case "DATAGRAM":
       case "LATEST":
-        return this.#onBestEffort(link, frame);
+        return this.bestEffort.take(link, frame);
       case "HELLO":
         throw new Violation(PROTOCOL_ERROR, "HELLO from a server");
     }
-  }
-
-  #onBestEffort(link: Link, frame: Datagram | Latest): void {
-    if (this.bestEffort.take(link, frame, this.session.isConnected(frame.ns))) this.outputs.push({ kind: "best effort", frame });
   }
 
   #onWelcome(link: Link, welcome: Welcome, now: number): void {
@@ -434,7 +424,9 @@ export class Connections {
 
   /** A connection is gone, and nobody said why (SES-054). */
   #cut(link: Link, now: number): void {
-    if (link.role === "current") {
+    const { role } = link;
+    link.role = "closing";
+    if (role === "current") {
       this.outputs.push({ kind: "silent", link: link.id, cause: "the connection was cut" });
       this.#leaveCurrent(now);
       this.outputs.push({ kind: "detached", code: CUT, reason: "cut" });

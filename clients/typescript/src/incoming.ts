@@ -1,19 +1,41 @@
 // Best-effort frames that come in (best-effort.md, BEF-002, BEF-007).
 
+import type { Encoding, Message } from "./encoding.js";
 import type { Datagram, Latest } from "./frame.js";
+import { HeaderError } from "./header_error.js";
 import type { Link } from "./link.js";
+import type { Output } from "./notices.js";
+import type { Session } from "./session.js";
 
-/** Takes those that are for the session, and counts the others. */
+/** Tells those that are for the session, and counts the others. */
 export class IncomingBestEffort {
+  readonly #encoding: Encoding;
+  readonly #session: Session;
+  readonly #outputs: Output[];
   /** What was dropped, by cause. */
   readonly dropped = { notConnected: 0, stale: 0, malformed: 0 };
 
-  /** Whether it is to be handled. */
-  take(link: Link, frame: Datagram | Latest, isConnected: boolean): boolean {
-    if (link.role !== "current" || !isConnected) this.dropped.notConnected += 1;
+  constructor(encoding: Encoding, session: Session, outputs: Output[]) {
+    this.#encoding = encoding;
+    this.#session = session;
+    this.#outputs = outputs;
+  }
+
+  take(link: Link, frame: Datagram | Latest): void {
+    if (link.role !== "current" || !this.#session.isConnected(frame.ns)) this.dropped.notConnected += 1;
     else if (frame.badBody !== undefined) this.dropped.malformed += 1;
     else if (frame.kind === "LATEST" && !link.versions.take(frame)) this.dropped.stale += 1;
-    else return true;
-    return false;
+    else this.#outputs.push({ kind: "best effort", frame });
+  }
+
+  /** A datagram came. What is no best-effort frame, or comes on another connection, is dropped (ENC-011). */
+  datagram(link: Link | undefined, message: Message): void {
+    try {
+      const frame = this.#encoding.decode(message, this.#session.limits.depth);
+      if (link !== undefined && (frame.kind === "DATAGRAM" || frame.kind === "LATEST")) return this.take(link, frame);
+    } catch (error) {
+      if (!(error instanceof HeaderError)) throw error;
+    }
+    this.dropped.malformed += 1;
   }
 }

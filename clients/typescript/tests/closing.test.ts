@@ -133,6 +133,21 @@ test("an application awaits that all was sent; who waits for an answer is told t
   await client.close();
 });
 
+test("an event that comes while the client is being closed is not handled", async () => {
+  const net = new Net();
+  const client = net.connect();
+  const socket = client.socket();
+  await socket.ready;
+  const heard: unknown[] = [];
+  socket.on("late", (at) => void heard.push(at));
+  net.server.outbound.push({ kind: "EVENT", ns: "/", ack_id: null, event: "late", args: [1] });
+  // It arrives ahead of the receipts that the close waits for.
+  net.server.flush();
+  for (const at of [1, 2, 3]) socket.emit("say", at, LARGE);
+  await client.close();
+  assert.deepEqual([heard, net.server.said, client.stats().backlogBytes], [[], [1, 2, 3], 0]);
+});
+
 test("a client that is begun anew while it is being closed is closed first", async () => {
   const { client } = withPage(new Net());
   const socket = client.socket();

@@ -106,6 +106,20 @@ test("while its credentials are awaited an attempt can be given up, and nothing 
   assert.equal(world.server.hellos.length, 1);
 });
 
+test("an answer for an attempt that was given up fails no other one", () => {
+  const { world, tell } = patient({ attemptsMax: 2, dialers: ["websocket"] });
+  world.start();
+  world.run.wake("put away", world.now);
+  tell({ problem: "too late", isFinal: true });
+  world.pass(20_000);
+  world.run.wake("back", world.now);
+  world.settle();
+  tell({ problem: "not now", isFinal: false });
+  world.pass(500);
+  tell({ auth: 1 });
+  assert.equal(world.over, "websocket");
+});
+
 test("what is emitted while a resume awaits its credentials arrives once and in order, and the attach goes up with HELLO", () => {
   const { world, tell } = patient();
   world.start();
@@ -216,8 +230,9 @@ test("fresh credentials are not sent on another connection, which has brought it
   world.cut();
   world.settle();
   tell({ auth: "second" });
-  tell({ auth: "fresh" }, fresh?.question);
+  tell({ problem: "not now", isFinal: false }, fresh?.question);
   world.pass(60_000);
+  tell({ auth: "fresh" }, fresh?.question);
   assert.deepEqual([refreshed(world), world.server.hellos.at(-1)?.auth, world.questions.length], [[], "second", 3]);
 });
 

@@ -52,6 +52,7 @@ test("a limit of time ends in giving up, ahead of an attempt that would come aft
   const since = world.now;
   while (gaveUp(world) === null) world.pass(1_000);
   assert.ok(world.now - since <= 60_000);
+  assert.match(gaveUp(world) ?? "", /: websocket: refused; webtransport: refused$/);
   const lost = world.notices.find((notice) => notice.kind === "lost");
   assert.ok(lost?.kind === "lost" && lost.code === 1006);
   assert.deepEqual(lost.events.map(({ args, sent }) => [args, sent]), [[[7], false]]);

@@ -17,6 +17,8 @@ export class ModelServer {
   attach = 0;
   current = 0;
   readonly said: unknown[] = [];
+  /** The acks that were answered. */
+  readonly answered: number[] = [];
   /** The codes of FAILED. */
   readonly failures: number[] = [];
   readonly hellos: Hello[] = [];
@@ -92,6 +94,8 @@ export class ModelServer {
       this.outbound.push({ kind: "REFUSED", ns: frame.ns, connect: frame.seq, code: 3002, message: "no", data: null });
     } else if (frame.kind === "CONNECT") {
       this.outbound.push({ kind: "CONNECTED", ns: frame.ns, connect: frame.seq, socket_id: `x${frame.seq}`, data: null });
+    } else if (frame.kind === "ACK") {
+      this.answered.push(frame.ack_id);
     } else if (frame.kind === "FAILED") {
       this.failures.push(frame.code);
     } else if (frame.kind === "EVENT" && this.refuses) {

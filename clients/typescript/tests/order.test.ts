@@ -158,6 +158,47 @@ test("while more waits than limits.inbound the server is told of no receipt, and
   await listening.client.close();
 });
 
+test("an event with several handlers is answered by the first that ends, and waits until the last has", async () => {
+  const listening = new Listening();
+  await listening.socket.ready;
+  const also = async () => listening.slow("too");
+  listening.socket.on("ask", listening.slow).on("ask", also).on("beside", listening.slow).on("beside", also, { concurrent: 1 });
+  listening.send("ask", 1, 1);
+  await listening.settle();
+  await listening.finish();
+  assert.deepEqual([listening.seen, listening.net.server.answered], [["begin 1", "begin too", "end 1"], [1]]);
+  listening.send("beside", 2, 2);
+  await listening.settle();
+  listening.socket.off("beside", listening.slow);
+  const [first, beside] = listening.gates.splice(0);
+  first?.();
+  await listening.settle();
+  assert.ok(listening.client.stats().backlogBytes > 0, "one of them has not ended");
+  beside?.();
+  await listening.settle();
+  const { answered, failures } = listening.net.server;
+  assert.deepEqual([answered, failures, listening.client.stats().backlogBytes], [[1, 2], [], 0]);
+  await listening.client.close();
+});
+
+test("a server that asks to be left waits for what is being handled", async () => {
+  const listening = new Listening();
+  await listening.socket.ready;
+  listening.socket.on("slow", listening.slow);
+  const { server } = listening.net;
+  for (let at = 0; at < 3; at += 1) {
+    listening.send("slow", "x".repeat(400_000));
+    await listening.settle();
+  }
+  server.write(server.current, { kind: "GOAWAY", reason: "", slot: 0, deadline: 600_000, url: null });
+  await listening.settle();
+  assert.equal(server.hellos.length, 1);
+  for (let at = 0; at < 3; at += 1) await listening.finish();
+  await listening.settle();
+  assert.deepEqual([server.outbound.isConfirmed, listening.client.state], [true, "connected"]);
+  await listening.client.close();
+});
+
 test("a receiver that is behind tells its old receipt until it has caught up", () => {
   const inbound = new Inbound(DEFAULT_LIMITS, DEFAULT_LIMITS);
   inbound.accept(1, 10, 0);
