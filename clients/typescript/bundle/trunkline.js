@@ -3674,7 +3674,7 @@ function statsOf({ core, dials }, unsentBestEffort, busy) {
     acksIgnored: session.acks.ignored,
     queuedBytes: bytes,
     queuedFrames: frames,
-    backlogBytes: session.backlog,
+    waitingBytes: session.backlog,
     pendingAcks: session.acks.size
   };
 }

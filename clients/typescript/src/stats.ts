@@ -25,8 +25,8 @@ export interface Stats {
   /** Bytes that wait for the server now, and how many frames they are. */
   readonly queuedBytes: number;
   readonly queuedFrames: number;
-  /** Bytes of events that wait for their handlers now, or are being handled, with 64 for each. */
-  readonly backlogBytes: number;
+  /** Bytes of events that wait for their handlers now, or are being handled, with 64 for each: while they are more than `limits.inbound`, the server is told of no receipt. */
+  readonly waitingBytes: number;
   /** Acks that are awaited now. */
   readonly pendingAcks: number;
 }
@@ -46,7 +46,7 @@ export function statsOf({ core, dials }: Run, unsentBestEffort: Drops, busy: num
     acksIgnored: session.acks.ignored,
     queuedBytes: bytes,
     queuedFrames: frames,
-    backlogBytes: session.backlog,
+    waitingBytes: session.backlog,
     pendingAcks: session.acks.size,
   };
 }

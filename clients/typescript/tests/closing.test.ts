@@ -145,7 +145,7 @@ test("an event that comes while the client is being closed is not handled", asyn
   net.server.flush();
   for (const at of [1, 2, 3]) socket.emit("say", at, LARGE);
   await client.close();
-  assert.deepEqual([heard, net.server.said, client.stats().backlogBytes], [[], [1, 2, 3], 0]);
+  assert.deepEqual([heard, net.server.said, client.stats().waitingBytes], [[], [1, 2, 3], 0]);
 });
 
 test("a client that is begun anew while it is being closed is closed first", async () => {

@@ -148,13 +148,13 @@ test("while more waits than limits.inbound the server is told of no receipt, and
   }
   assert.equal(server.outbound.queued.frames, 1, "the window of the server is closed");
   assert.equal(server.outbound.isConfirmed, false);
-  assert.ok(listening.client.stats().backlogBytes > DEFAULT_LIMITS.inbound);
+  assert.ok(listening.client.stats().waitingBytes > DEFAULT_LIMITS.inbound);
   for (let at = 0; at < 2; at += 1) await listening.finish();
   assert.equal(server.outbound.queued.frames, 1);
   await listening.finish();
   assert.equal(server.outbound.queued.frames, 0);
   for (let at = 0; at < 3; at += 1) await listening.finish();
-  assert.deepEqual([server.outbound.isConfirmed, listening.client.stats().backlogBytes], [true, 0]);
+  assert.deepEqual([server.outbound.isConfirmed, listening.client.stats().waitingBytes], [true, 0]);
   await listening.client.close();
 });
 
@@ -173,11 +173,11 @@ test("an event with several handlers is answered by the first that ends, and wai
   const [first, beside] = listening.gates.splice(0);
   first?.();
   await listening.settle();
-  assert.ok(listening.client.stats().backlogBytes > 0, "one of them has not ended");
+  assert.ok(listening.client.stats().waitingBytes > 0, "one of them has not ended");
   beside?.();
   await listening.settle();
   const { answered, failures } = listening.net.server;
-  assert.deepEqual([answered, failures, listening.client.stats().backlogBytes], [[1, 2], [], 0]);
+  assert.deepEqual([answered, failures, listening.client.stats().waitingBytes], [[1, 2], [], 0]);
   await listening.client.close();
 });
 
@@ -225,7 +225,7 @@ test("a socket that is left, or whose client is closed, begins no handler more; 
     const ended = listening.gates.splice(0).map((gate) => gate());
     await listening.settle();
     assert.deepEqual([ended.length, listening.seen], [2, ["begin 1", "begin 3", "end 1", "end 3"]]);
-    assert.equal(listening.client.stats().backlogBytes, 0);
+    assert.equal(listening.client.stats().waitingBytes, 0);
     await listening.client.close();
   }
 });
