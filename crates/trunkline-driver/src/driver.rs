@@ -159,6 +159,7 @@ impl Driver {
                 return Some(Ended::Superseded);
             };
             link.transmit(machine);
+            link.transmit_datagrams(machine);
             link.resume();
             if let Some(end) = link.end() {
                 return Some(Ended::Transport(end.clone()));

@@ -2,8 +2,8 @@
 
 use std::task::{Context, Poll, Waker};
 
-use trunkline_protocol::{Encoding, Outbound, Prepared};
-use trunkline_transport::{ConnectionEnd, DatagramError, DatagramSent, MessageKind, MessageSender};
+use trunkline_protocol::{DatagramFate, Encoding, Outbound, Prepared};
+use trunkline_transport::{ConnectionEnd, DatagramError, MessageKind, MessageSender};
 
 use crate::clock::now;
 
@@ -104,7 +104,7 @@ impl Link {
     /// Writes emulated datagrams, a few at a time: what the transport has taken no newer one can
     /// replace.
     fn transmit_emulated(&mut self, machine: &mut Outbound) {
-        if !machine.has_emulated() {
+        if self.has_datagrams || !machine.has_datagrams_waiting() {
             return;
         }
         let (kind, now) = (message_kind(machine.encoding()), now());
@@ -128,15 +128,32 @@ impl Link {
         self.sender.max_datagram().filter(|_| self.has_datagrams)
     }
 
-    /// Hands a frame to the transport as a datagram.
-    pub(crate) fn send_datagram(
-        &mut self,
-        frame: &Prepared,
-        encoding: Encoding,
-    ) -> Result<DatagramSent, DatagramError> {
+    /// Sends datagrams for as long as the transport takes them. What it has taken can neither be
+    /// replaced nor grow too old, so the rest waits with the machine. Specification: best-effort.md,
+    /// BEF-014.
+    pub(crate) fn transmit_datagrams(&mut self, machine: &mut Outbound) {
+        while self.has_datagrams && machine.has_datagrams_waiting() {
+            let mut cx = Context::from_waker(&self.waker);
+            if self.sender.poll_datagram_ready(&mut cx).is_pending() {
+                return;
+            }
+            let Some(frame) = machine.take_datagram(now()) else {
+                return;
+            };
+            let fate = self.send_datagram(&frame, machine.encoding());
+            machine.count_datagram(fate);
+        }
+    }
+
+    fn send_datagram(&mut self, frame: &Prepared, encoding: Encoding) -> DatagramFate {
         let prefix = frame.prefix(encoding, 0);
-        self.sender
-            .send_datagram(&[&prefix, frame.suffix(encoding)])
+        let parts = [&*prefix, frame.suffix(encoding)];
+        match self.sender.send_datagram(&parts) {
+            Ok(()) => DatagramFate::Sent,
+            // The path has shrunk while it waited.
+            Err(DatagramError::TooLarge { .. }) => DatagramFate::TooLarge,
+            Err(DatagramError::Unsupported) => DatagramFate::NotConnected,
+        }
     }
 
     /// Goes on with what an earlier write left, and with what the transport has to send for itself.

@@ -5,7 +5,7 @@ mod best_effort;
 pub use best_effort::{BEST_EFFORT_FRAMES, BEST_EFFORT_QUEUE, DatagramFate};
 
 use crate::control::Control;
-use crate::emulation::Emulation;
+use crate::datagram_queue::DatagramQueue;
 use crate::inbound::window;
 use crate::queue::{Admission, Queue, cost};
 use crate::replay_log::ReplayLog;
@@ -37,8 +37,8 @@ pub struct Outbound {
     queue: Queue,
     /// Best-effort frames of this turn, for the present connection.
     loose: Vec<Prepared>,
-    /// Datagrams for a connection that has none; there from the first of them on.
-    emulation: Option<Box<Emulation>>,
+    /// Datagrams that wait for the present connection; there from the first of them on.
+    datagrams: Option<Box<DatagramQueue>>,
     control: Control,
     /// CONNECTs that took a number since somebody asked.
     connects: Vec<(u64, Prepared)>,
@@ -124,7 +124,7 @@ impl Outbound {
             log: ReplayLog::default(),
             queue: Queue::default(),
             loose: Vec::new(),
-            emulation: None,
+            datagrams: None,
             control: Control::default(),
             connects: Vec::new(),
             receipt: 0,
@@ -457,8 +457,8 @@ impl Outbound {
     pub fn release_memory(&mut self) {
         self.log.release_memory();
         self.queue.release_memory();
-        if self.emulation.as_ref().is_some_and(|it| it.is_empty()) {
-            self.emulation = None;
+        if !self.has_datagrams_waiting() {
+            self.datagrams = None;
         }
     }
 

@@ -5,9 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use tokio::runtime::Handle;
-use trunkline_transport::{
-    ConnectionEnd, DatagramError, DatagramSent, MessageKind, MessageSender, WriteBuffer,
-};
+use trunkline_transport::{ConnectionEnd, DatagramError, MessageKind, MessageSender, WriteBuffer};
 
 use crate::farewell::{abandon, condemn, deliver, part};
 use crate::halves::Over;
@@ -22,6 +20,8 @@ pub(crate) struct Sender<S: Wire, W: WireStream> {
     over: Arc<Over>,
     buffer: WriteBuffer,
     written: u64,
+    /// A datagram that QUIC has no room for yet.
+    held: Option<BoxFuture<()>>,
     state: State<W>,
 }
 
@@ -54,6 +54,7 @@ impl<S: Wire, W: WireStream> Sender<S, W> {
             over,
             buffer: WriteBuffer::new(),
             written: 0,
+            held: None,
             state: State::Open(stream),
         }
     }
@@ -61,6 +62,7 @@ impl<S: Wire, W: WireStream> Sender<S, W> {
     /// Gives up; what was buffered is gone.
     fn fail(&mut self, end: ConnectionEnd) -> ConnectionEnd {
         self.buffer.clear();
+        self.held = None;
         self.state = State::Over(end.clone());
         end
     }
@@ -190,25 +192,35 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
         }
     }
 
-    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<DatagramSent, DatagramError> {
+    fn poll_datagram_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(held) = &mut self.held {
+            ready!(held.as_mut().poll(cx));
+            self.held = None;
+        }
+        Poll::Ready(())
+    }
+
+    /// One that has no room in QUIC's queue is held until it has: only that leaves a waker there.
+    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<(), DatagramError> {
         let size = parts.iter().map(|part| part.len()).sum();
         let limit = self.max_datagram().unwrap_or(0);
         if size > limit && limit > 0 {
             return Err(DatagramError::TooLarge { size, limit });
         }
         if !matches!(self.state, State::Open(_)) {
-            return Ok(DatagramSent::Queued);
+            return Ok(());
         }
-        let sent = match self.session.datagram_space() < size {
-            true => DatagramSent::Displaced,
-            false => DatagramSent::Queued,
-        };
         let mut content = BytesMut::with_capacity(size);
         parts
             .iter()
             .for_each(|part| content.extend_from_slice(part));
-        match self.session.send_datagram(content.freeze()) {
-            Ok(()) | Err(WireError::Over) => Ok(sent),
+        let content = content.freeze();
+        if self.session.datagram_space() < size {
+            self.held = Some(self.session.send_datagram_wait(content));
+            return Ok(());
+        }
+        match self.session.send_datagram(content) {
+            Ok(()) | Err(WireError::Over) => Ok(()),
             Err(WireError::Unsupported) => Err(DatagramError::Unsupported),
             Err(WireError::TooLarge) => {
                 // The path has shrunk since.

@@ -20,9 +20,9 @@ pub struct Settings {
     /// The socket's buffers in the kernel, bytes, each way; the kernel may give less. Default 4 MiB:
     /// its own default, about 200 KiB, loses datagrams of a burst of a few hundred.
     pub socket_buffer: usize,
-    /// Bytes of datagrams that wait for the network; then the oldest goes. Default 32 KiB, about
-    /// what 1 Mbit/s carries in a quarter of a second: quinn's 1 MiB would keep old positions for
-    /// seconds.
+    /// Bytes of datagrams that wait in QUIC for the network. Default 4 KiB, at least 2 KiB, which holds
+    /// one of any size. Further ones wait in the session, where a newer value takes the place of an older
+    /// one: what QUIC has, nothing can replace. Specification: best-effort.md, BEF-014.
     pub datagram_queue: usize,
     /// Bytes of datagrams that wait to be received; then the oldest goes. Default 64 KiB.
     pub datagram_inbox: usize,
@@ -42,7 +42,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(15),
             socket_buffer: 4 * 1024 * 1024,
-            datagram_queue: 32 * 1024,
+            datagram_queue: 4 * 1024,
             datagram_inbox: 64 * 1024,
             receive_window: 1024 * 1024,
             send_window: 1024 * 1024,
@@ -58,7 +58,7 @@ impl Settings {
         config
             .max_idle_timeout(Some(idle))
             .keep_alive_interval(Some(self.keep_alive))
-            .datagram_send_buffer_size(self.datagram_queue)
+            .datagram_send_buffer_size(self.datagram_queue.max(DATAGRAM_QUEUE_LEAST))
             .datagram_receive_buffer_size(Some(self.datagram_inbox))
             .stream_receive_window(self.receive_window.into())
             .receive_window(self.receive_window.into())
@@ -69,6 +69,10 @@ impl Settings {
         Arc::new(config)
     }
 }
+
+/// Room for one datagram of the largest size that a path may carry: one that never has room would wait
+/// for ever.
+const DATAGRAM_QUEUE_LEAST: usize = 2 * 1024;
 
 /// Bidirectional streams a peer may have open: the request's, the messages', and two to spare.
 /// Further ones wait at the peer for ever, at no cost here.

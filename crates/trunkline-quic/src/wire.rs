@@ -26,6 +26,9 @@ pub trait Wire: Clone + Send + Sync + 'static {
     /// It is not taken.
     fn send_datagram(&self, content: Bytes) -> Result<(), WireError>;
 
+    /// Queues a datagram once the queue has room. One that is not taken is lost, as on its way.
+    fn send_datagram_wait(&self, content: Bytes) -> BoxFuture<()>;
+
     /// The largest content of a datagram now, bytes; none without datagrams.
     fn max_datagram(&self) -> Option<usize>;
 

@@ -107,7 +107,7 @@ macro_rules! datagram_conformance_tests {
             datagram_has_the_bytes_of_its_parts,
             datagram_of_the_largest_size_arrives_and_one_byte_more_is_refused,
             datagrams_pass_a_blocked_message_channel,
-            full_queue_drops_the_oldest_and_says_so,
+            sender_is_not_ready_while_the_link_has_no_room,
             waiting_receiver_is_woken_by_a_datagram,
             datagrams_do_not_count_as_received,
             datagram_after_the_end_has_no_effect,

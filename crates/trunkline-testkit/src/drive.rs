@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use trunkline_transport::{
-    Connection, ConnectionEnd, Message, MessageKind, MessageReceiver, MessageSender,
+    Connection, ConnectionEnd, DatagramError, Message, MessageKind, MessageReceiver, MessageSender,
 };
 
 /// Flushes until nothing is left.
@@ -61,6 +61,18 @@ pub async fn receive(
 /// If the connection ended instead.
 pub async fn content(receiver: &mut (impl MessageReceiver + ?Sized)) -> Bytes {
     receive(receiver).await.expect("a message").bytes
+}
+
+/// Waits until the link takes a datagram, and sends it.
+///
+/// # Errors
+/// It is too large, or the link has no datagrams.
+pub async fn send_datagram(
+    sender: &mut (impl MessageSender + ?Sized),
+    parts: &[&[u8]],
+) -> Result<(), DatagramError> {
+    poll_fn(|cx| sender.poll_datagram_ready(cx)).await;
+    sender.send_datagram(parts)
 }
 
 /// Waits for the next datagram.

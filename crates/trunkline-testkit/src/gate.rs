@@ -5,8 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use trunkline_transport::{
-    Connection, ConnectionEnd, DatagramError, DatagramSent, Message, MessageKind, MessageReceiver,
-    MessageSender,
+    Connection, ConnectionEnd, DatagramError, Message, MessageKind, MessageReceiver, MessageSender,
 };
 
 /// Puts gates into a connection, open at first.
@@ -168,11 +167,14 @@ impl MessageSender for GatedSender {
         self.inner.poll_close(cx, code, reason)
     }
 
-    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<DatagramSent, DatagramError> {
-        if self.gate.lock().writes.shut {
-            // Lost on the way, as datagrams are.
-            return Ok(DatagramSent::Queued);
+    fn poll_datagram_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.gate.lock().writes.blocks(cx) {
+            return Poll::Pending;
         }
+        self.inner.poll_datagram_ready(cx)
+    }
+
+    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<(), DatagramError> {
         self.inner.send_datagram(parts)
     }
 

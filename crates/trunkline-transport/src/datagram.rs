@@ -1,14 +1,4 @@
-//! What becomes of a datagram at its sender.
-
-/// A datagram that was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "what was dropped is to be counted"]
-pub enum DatagramSent {
-    /// It is on its way, or waits behind others.
-    Queued,
-    /// The transport's queue was full: the oldest in it was dropped for this one.
-    Displaced,
-}
+//! Why a datagram is not taken.
 
 /// Why a datagram was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

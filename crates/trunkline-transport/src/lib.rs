@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `connection.rs` | [`Connection`], [`Capabilities`], [`TransportKind`] |
 //! | `message.rs` | [`Message`], the two halves |
-//! | `datagram.rs` | [`DatagramSent`], [`DatagramError`] |
+//! | `datagram.rs` | [`DatagramError`] |
 //! | `error.rs` | [`ConnectionEnd`], [`DialError`] |
 //! | `dial.rs` | [`Dialer`], [`DialRequest`] |
 //! | `addresses.rs` | `addresses`: which of a host's addresses answers (feature `addresses`) |
@@ -29,7 +29,7 @@ mod proxy;
 
 pub use buffer::WriteBuffer;
 pub use connection::{Capabilities, Connection, TransportKind};
-pub use datagram::{DatagramError, DatagramSent};
+pub use datagram::DatagramError;
 pub use dial::{DialRequest, Dialer, without_credentials};
 pub use error::{ConnectionEnd, DialError};
 pub use message::{Message, MessageKind, MessageReceiver, MessageSender};

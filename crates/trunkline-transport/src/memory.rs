@@ -41,8 +41,8 @@ pub struct Config {
     pub max_message: usize,
     /// The application protocol both ends report. Default `trunkline.v1.msgpack`.
     pub protocol: String,
-    /// The largest datagram, bytes; none for a link without them, which is the default. Up to 64
-    /// that were not received yet are kept in each direction; a newer one drops the oldest.
+    /// The largest datagram, bytes; none for a link without them, which is the default. 64 may be under
+    /// way in each direction; one that is sent beyond them is lost.
     pub max_datagram: Option<usize>,
 }
 

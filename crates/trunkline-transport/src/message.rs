@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::{ConnectionEnd, DatagramError, DatagramSent};
+use crate::{ConnectionEnd, DatagramError};
 
 /// Whether a message is text or binary, where the transport tells them apart.
 ///
@@ -67,16 +67,24 @@ pub trait MessageSender: Send + 'static {
         reason: &str,
     ) -> Poll<Result<(), ConnectionEnd>>;
 
-    /// Sends one datagram, whose content is the parts in order: now, or not at all. It may be lost,
-    /// doubled or overtaken on its way.
+    /// Waits until the link takes a datagram without dropping another for it. Over a link without
+    /// datagrams, and after the connection ended, it is always ready.
+    fn poll_datagram_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
+
+    /// Sends one datagram, whose content is the parts in order. It may be lost, doubled or overtaken
+    /// on its way.
     ///
-    /// It waits in a short queue of the transport's own, which drops its oldest for a newer one; it
-    /// needs no flush. After the connection ended it has no effect.
+    /// To be called once for each time that [`poll_datagram_ready`](Self::poll_datagram_ready) was
+    /// ready; the link may drop one that is sent without. It needs no flush. After the connection
+    /// ended it has no effect.
     ///
     /// # Errors
     /// The content is too large for the link as it is now, or the link has no datagrams (see
     /// [`Capabilities::datagrams`](crate::Capabilities::datagrams)), which is the default.
-    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<DatagramSent, DatagramError> {
+    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<(), DatagramError> {
         let _ = parts;
         Err(DatagramError::Unsupported)
     }

@@ -27,6 +27,13 @@ impl Wire for Session {
         })
     }
 
+    fn send_datagram_wait(&self, content: Bytes) -> BoxFuture<()> {
+        let session = self.0.clone();
+        Box::pin(async move {
+            let _ = session.send_datagram_wait(content).await;
+        })
+    }
+
     fn max_datagram(&self) -> Option<usize> {
         Some(self.0.max_datagram_size()).filter(|size| *size > 0)
     }

@@ -10,6 +10,8 @@ use tokio::io::AsyncWrite;
 use trunkline_quic::{BoxFuture, DatagramStream, Wire, WireError, WireStream, close_code, ended};
 use trunkline_transport::ConnectionEnd;
 use wtransport::error::{ConnectionError, SendDatagramError};
+use wtransport::proto::datagram::Datagram;
+use wtransport::proto::ids::QStreamId;
 use wtransport::{SendStream, VarInt};
 
 use crate::codes::{from_http3, to_http3};
@@ -24,6 +26,18 @@ impl Wire for Session {
             SendDatagramError::TooLarge => WireError::TooLarge,
             SendDatagramError::UnsupportedByPeer => WireError::Unsupported,
             SendDatagramError::NotConnected => WireError::Over,
+        })
+    }
+
+    /// The library only has the call that drops the oldest.
+    fn send_datagram_wait(&self, content: Bytes) -> BoxFuture<()> {
+        let stream = QStreamId::from_session_id(self.0.session_id());
+        let datagram = Datagram::new(stream, &content);
+        let mut bytes = vec![0; datagram.write_size()];
+        let _ = datagram.write(&mut bytes);
+        let connection = self.0.quic_connection().clone();
+        Box::pin(async move {
+            let _ = connection.send_datagram_wait(bytes.into()).await;
         })
     }
 

@@ -13,8 +13,8 @@ impl Session {
     /// Sends a best-effort frame, or drops and counts it; gives whether it was taken.
     ///
     /// A volatile one is taken if a connection is attached that has nothing else to send and takes
-    /// more. Another goes into a datagram of the connection or, where that has none, to the message
-    /// channel as soon as it is nearly drained. None is taken when `is_over` is set.
+    /// more. Another goes into a datagram as soon as the connection takes one or, where that has none,
+    /// to the message channel as soon as it is nearly drained. None is taken when `is_over` is set.
     ///
     /// # Errors
     /// It is larger than the peer or the present connection takes. One that is for many is dropped and
@@ -38,16 +38,29 @@ impl Session {
         if frame.is_volatile {
             return Ok(self.push_volatile(sending, frame));
         }
-        if !sending.has_datagrams() {
-            return self.emulate(sending, frame);
-        }
-        match sending.send_datagram(&frame.frame) {
-            Err(_) if frame.is_for_many => {
-                sending.machine.count_datagram(DatagramFate::TooLarge);
-                Ok(false)
+        let is_native = sending.has_datagrams();
+        let limit = match is_native {
+            true => sending.max_datagram().unwrap_or(usize::MAX),
+            // A member of a fan-out may get a little more than it takes (BEF-005).
+            false if frame.is_for_many => usize::MAX,
+            false => self.peers.datagram as usize,
+        };
+        let size = frame.len(self.encoding);
+        if size > limit {
+            if !frame.is_for_many {
+                return Err(TooLarge { size, limit });
             }
-            sent => sent,
+            sending.machine.count_datagram(DatagramFate::TooLarge);
+            return Ok(false);
         }
+        let taken = sending
+            .machine
+            .queue_datagram(frame.frame.clone(), frame.until);
+        match is_native {
+            true => sending.transmit_datagrams(),
+            false => self.written_soon(sending),
+        }
+        Ok(taken)
     }
 
     /// Drops and counts a best-effort frame for a socket that is not connected.
@@ -81,20 +94,6 @@ impl Session {
             self.written_soon(sending);
         }
         taken
-    }
-
-    fn emulate(
-        self: &Arc<Self>,
-        mut sending: MutexGuard<'_, Sending>,
-        frame: &BestEffortFrame,
-    ) -> Result<bool, TooLarge> {
-        let (size, limit) = (frame.len(self.encoding), self.peers.datagram as usize);
-        if size > limit && !frame.is_for_many {
-            return Err(TooLarge { size, limit });
-        }
-        let taken = sending.machine.emulate(frame.frame.clone(), frame.until);
-        self.written_soon(sending);
-        Ok(taken)
     }
 
     pub(crate) fn count_malformed_best_effort(&self) {

@@ -3,14 +3,12 @@
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use trunkline_protocol::{
-    Close, Code, DatagramFate, Encoding, Heartbeat, Limits, Outbound, Prepared, Role, Time,
-    Watchdog,
+    Close, Code, Encoding, Heartbeat, Limits, Outbound, Role, Time, Watchdog,
 };
-use trunkline_transport::{DatagramError, DatagramSent};
 
+use crate::Flow;
 use crate::link::Link;
 use crate::sync::Arc;
-use crate::{Flow, TooLarge};
 
 pub(super) struct Sending {
     pub(super) machine: Outbound,
@@ -71,24 +69,10 @@ impl Sending {
         self.link.as_ref()?.max_datagram()
     }
 
-    /// Sends a frame in a datagram of the present connection, or drops and counts it.
-    pub(super) fn send_datagram(&mut self, frame: &Prepared) -> Result<bool, TooLarge> {
-        let encoding = self.machine.encoding();
-        let link = self.link.as_mut().filter(|_| !self.machine.is_closing());
-        let Some(link) = link else {
-            self.machine.count_datagram(DatagramFate::NotConnected);
-            return Ok(false);
-        };
-        let (fate, result) = match link.send_datagram(frame, encoding) {
-            Ok(DatagramSent::Queued) => (DatagramFate::Sent, Ok(true)),
-            Ok(DatagramSent::Displaced) => (DatagramFate::SentForAnother, Ok(true)),
-            Err(DatagramError::TooLarge { size, limit }) => {
-                return Err(TooLarge { size, limit });
-            }
-            Err(DatagramError::Unsupported) => (DatagramFate::NotConnected, Ok(false)),
-        };
-        self.machine.count_datagram(fate);
-        result
+    pub(super) fn transmit_datagrams(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.transmit_datagrams(&mut self.machine);
+        }
     }
 
     /// Closes the present connection. A CLOSE that waits there and says that the session is kept makes

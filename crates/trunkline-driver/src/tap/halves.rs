@@ -5,8 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use trunkline_transport::{
-    ConnectionEnd, DatagramError, DatagramSent, Message, MessageKind, MessageReceiver,
-    MessageSender,
+    ConnectionEnd, DatagramError, Message, MessageKind, MessageReceiver, MessageSender,
 };
 
 use super::{Direction, TAP_QUEUE_BYTES, Viewer};
@@ -98,10 +97,14 @@ impl MessageSender for TappedSender {
         self.inner.poll_close(cx, code, reason)
     }
 
-    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<DatagramSent, DatagramError> {
-        let sent = self.inner.send_datagram(parts)?;
+    fn poll_datagram_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.inner.poll_datagram_ready(cx)
+    }
+
+    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<(), DatagramError> {
+        self.inner.send_datagram(parts)?;
         self.tapped.note(parts);
-        Ok(sent)
+        Ok(())
     }
 
     fn max_datagram(&self) -> Option<usize> {

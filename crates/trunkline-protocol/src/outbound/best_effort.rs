@@ -8,8 +8,6 @@ use crate::{Drops, Prepared, Time};
 pub enum DatagramFate {
     /// The transport has it.
     Sent,
-    /// The transport has it, and dropped an older one for it.
-    SentForAnother,
     /// It is larger than the connection carries.
     TooLarge,
     /// There is no connection, or one that takes no more.
@@ -37,56 +35,58 @@ impl Outbound {
         taken
     }
 
-    /// Takes a best-effort frame for the message channel of a connection without datagrams; it leaves
-    /// with [`transmit_emulated`](Self::transmit_emulated), or is dropped and counted. False if there
-    /// is no connection for it. From `until` on it is not sent any more. Specification:
-    /// best-effort.md, BEF-011.
-    pub fn emulate(&mut self, frame: Prepared, until: Option<Time>) -> bool {
+    /// Takes a best-effort frame for a datagram of the present connection, or for its message channel
+    /// where it has none; it leaves with [`take_datagram`](Self::take_datagram) or
+    /// [`transmit_emulated`](Self::transmit_emulated), or is dropped and counted. False if there is no
+    /// connection for it. From `until` on it is not sent any more. Specification: best-effort.md,
+    /// BEF-011 and BEF-014.
+    pub fn queue_datagram(&mut self, frame: Prepared, until: Option<Time>) -> bool {
         let taken = self.state == State::Attached && !self.control.is_closing();
         if taken {
-            let emulation = self.emulation.get_or_insert_default();
-            self.drops += emulation.push(frame, until, self.encoding);
+            let waiting = self.datagrams.get_or_insert_default();
+            self.drops += waiting.push(frame, until, self.encoding);
         } else {
             self.drops.not_connected += 1;
         }
         taken
     }
 
+    /// The next frame for a datagram: for when the transport takes one. What becomes of it is to be
+    /// [counted](Self::count_datagram).
+    pub fn take_datagram(&mut self, now: Time) -> Option<Prepared> {
+        let (frame, expired) = self.datagrams.as_mut()?.take(now, self.encoding);
+        self.drops.expired += expired;
+        frame
+    }
+
     /// Counts a best-effort frame that was for a datagram of the present connection.
     pub fn count_datagram(&mut self, fate: DatagramFate) {
         match fate {
             DatagramFate::Sent => self.sent.best_effort += 1,
-            DatagramFate::SentForAnother => {
-                self.sent.best_effort += 1;
-                self.drops.queue_full += 1;
-            }
             DatagramFate::TooLarge => self.drops.too_large += 1,
             DatagramFate::NotConnected => self.drops.not_connected += 1,
         }
     }
 
-    /// Writes the next emulated datagram, if nothing else waits: for when the connection has taken all
-    /// that it was handed. Returns whether there was one.
+    /// Writes the next datagram as a message, if nothing else waits: for when a connection without
+    /// datagrams has taken all that it was handed. Returns whether there was one.
     pub fn transmit_emulated(&mut self, now: Time, write: &mut dyn FnMut(&[&[u8]])) -> bool {
-        let is_drained = self.state == State::Attached && self.is_idle();
-        let Some(emulation) = self.emulation.as_mut().filter(|_| is_drained) else {
+        if self.state != State::Attached || !self.is_idle() {
             return false;
-        };
-        let (frame, expired) = emulation.take(now, self.encoding);
-        self.drops.expired += expired;
-        let Some(frame) = frame else {
+        }
+        let Some(frame) = self.take_datagram(now) else {
             return false;
         };
         write(&[&frame.prefix(self.encoding, 0), frame.suffix(self.encoding)]);
-        self.sent.best_effort += 1;
+        self.count_datagram(DatagramFate::Sent);
         true
     }
 
-    /// Whether emulated datagrams wait.
+    /// Whether datagrams wait for the present connection.
     #[must_use]
-    pub fn has_emulated(&self) -> bool {
-        let waiting = self.emulation.as_ref();
-        waiting.is_some_and(|emulation| !emulation.is_empty())
+    pub fn has_datagrams_waiting(&self) -> bool {
+        let waiting = self.datagrams.as_ref();
+        waiting.is_some_and(|waiting| !waiting.is_empty())
     }
 
     /// Best-effort frames dropped since the session began, by cause.
@@ -109,8 +109,8 @@ impl Outbound {
 
     /// What was taken for the connection, and did not come to it.
     pub(super) fn lose_loose(&mut self) {
-        let emulated = self.emulation.take().map_or(0, |emulation| emulation.len());
-        let lost = std::mem::take(&mut self.loose).len() + emulated;
+        let datagrams = self.datagrams.take().map_or(0, |waiting| waiting.len());
+        let lost = std::mem::take(&mut self.loose).len() + datagrams;
         self.drops.not_connected += lost as u64;
     }
 }

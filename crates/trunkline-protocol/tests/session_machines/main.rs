@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 mod credentials;
-mod emulation;
+mod datagram_queue;
 mod frames;
 mod inbound;
 mod namespaces;

@@ -1,17 +1,16 @@
 //! Datagrams arrive whole or not at all, and stay out of the message channel's way.
 
 use std::future::poll_fn;
-use std::ops::Range;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use trunkline_transport::{
-    ConnectionEnd, DatagramError, DatagramSent, MessageKind, MessageReceiver, MessageSender,
+    ConnectionEnd, DatagramError, MessageKind, MessageReceiver, MessageSender,
 };
 
 use super::Pair;
 use super::moving::{fill, pattern};
-use crate::drive::{close, content, datagram, end, flush, now, send};
+use crate::drive::{close, content, datagram, end, flush, now, send, send_datagram};
 
 /// Sends until one arrives: a link may lose any of them, and a real one does while it finds out what
 /// the path carries.
@@ -21,7 +20,7 @@ async fn arrives(
     parts: &[&[u8]],
 ) -> Vec<u8> {
     for _ in 0..ATTEMPTS {
-        let _ = sender.send_datagram(parts).expect("taken");
+        send_datagram(sender, parts).await.expect("taken");
         let arrived = tokio::time::timeout(PATIENCE, datagram(receiver)).await;
         if let Ok(arrived) = arrived {
             return arrived.expect("alive").to_vec();
@@ -73,7 +72,7 @@ pub async fn datagram_of_the_largest_size_arrives_and_one_byte_more_is_refused(p
     for _ in 0..ATTEMPTS {
         let limit = near.sender.max_datagram().expect("datagrams");
         let size = limit + 1;
-        match near.sender.send_datagram(&[&pattern(limit), b"x"]) {
+        match send_datagram(&mut *near.sender, &[&pattern(limit), b"x"]).await {
             Err(refused) => {
                 assert_eq!(refused, DatagramError::TooLarge { size, limit });
                 return;
@@ -100,37 +99,41 @@ pub async fn datagrams_pass_a_blocked_message_channel(pair: Pair) {
     assert_eq!(arrived, b"quick");
 }
 
-/// What is sent faster than it leaves loses its oldest part: the last one sent arrives. A link that
-/// kept the oldest would lose that one every time.
-pub async fn full_queue_drops_the_oldest_and_says_so(pair: Pair) {
+/// A sender that outruns its link has to wait, is woken when there is room, and loses nothing at this
+/// side: what it was ready for arrives, the last one too.
+pub async fn sender_is_not_ready_while_the_link_has_no_room(pair: Pair) {
     let Pair {
         mut near,
         mut far,
         cut: _cut,
     } = pair;
-    for attempt in 0..ATTEMPTS {
-        let numbers = attempt * BURST..(attempt + 1) * BURST;
-        let newest = numbers.end - 1;
-        let displaced = poll_fn(|_cx| Poll::Ready(burst(&mut *near.sender, numbers.clone())));
-        assert!(displaced.await > 0, "{BURST} datagrams all had room");
-        if is_received(&mut *far.receiver, newest).await {
+    let mut next = 0;
+    for _ in 0..ATTEMPTS {
+        next = poll_fn(|cx| Poll::Ready(fill_datagrams(&mut *near.sender, next, cx))).await;
+        let waiting = tokio::spawn(async move {
+            poll_fn(|cx| near.sender.poll_datagram_ready(cx)).await;
+            near
+        });
+        let arrived = is_received(&mut *far.receiver, next - 1).await;
+        near = waiting.await.expect("no panic");
+        if arrived {
             return;
         }
     }
-    panic!("the newest of {BURST} datagrams never arrived in {ATTEMPTS} bursts");
+    panic!("the last of those that were taken never arrived in {ATTEMPTS} bursts");
 }
 
-/// Sends numbered datagrams in one turn, so that nothing leaves meanwhile but by another thread; gives
-/// how many were dropped for others.
-fn burst(sender: &mut dyn MessageSender, numbers: Range<u32>) -> u32 {
-    let mut displaced = 0;
-    for number in numbers {
+/// Sends numbered datagrams in one turn until the link takes no more; gives the next number.
+fn fill_datagrams(sender: &mut dyn MessageSender, first: u32, cx: &mut Context<'_>) -> u32 {
+    for number in first..first + BURST {
+        if sender.poll_datagram_ready(cx).is_pending() {
+            return number;
+        }
         let mut content = pattern(1000);
         content[..4].copy_from_slice(&number.to_be_bytes());
-        let sent = sender.send_datagram(&[&content]).expect("taken");
-        displaced += u32::from(sent == DatagramSent::Displaced);
+        sender.send_datagram(&[&content]).expect("taken");
     }
-    displaced
+    panic!("{BURST} datagrams all had room");
 }
 
 /// Whether a numbered datagram arrives before nothing more does.
@@ -161,7 +164,9 @@ pub async fn waiting_receiver_is_woken_by_a_datagram(pair: Pair) {
         .await
     });
     while !waiting.is_finished() {
-        let _ = near.sender.send_datagram(&[b"wake up"]).expect("taken");
+        send_datagram(&mut *near.sender, &[b"wake up"])
+            .await
+            .expect("taken");
         tokio::time::sleep(Duration::from_millis(1)).await; // tidy: allow sleep: a datagram may be lost
     }
     let arrived = waiting.await.expect("no panic").expect("alive");

@@ -6,7 +6,6 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use super::DATAGRAMS_MAX;
-use crate::DatagramSent;
 
 /// Bytes under way in one direction, at most `capacity`, and how they end.
 #[derive(Debug)]
@@ -18,7 +17,7 @@ pub(super) struct Pipe {
     pub(super) finish: Option<Finish>,
     /// Whether the receiving half is gone: writes are lost from then on.
     pub(super) reader_gone: bool,
-    /// The waker of a sender that found the pipe full.
+    /// The waker of a sender that found the pipe full, of bytes or of datagrams.
     pub(super) writer: Option<Waker>,
 }
 
@@ -57,16 +56,15 @@ impl Pipe {
         count
     }
 
-    /// Puts a datagram behind the others.
-    pub(super) fn send_datagram(&mut self, datagram: Bytes) -> DatagramSent {
-        let is_full = self.datagrams.len() == DATAGRAMS_MAX;
-        if is_full {
-            self.datagrams.pop_front();
-        }
-        self.datagrams.push_back(datagram);
-        match is_full {
-            true => DatagramSent::Displaced,
-            false => DatagramSent::Queued,
+    /// Whether one more datagram has room.
+    pub(super) fn has_datagram_room(&self) -> bool {
+        self.datagrams.len() < DATAGRAMS_MAX
+    }
+
+    /// Puts a datagram behind the others, or loses it where they are too many.
+    pub(super) fn send_datagram(&mut self, datagram: Bytes) {
+        if self.has_datagram_room() {
+            self.datagrams.push_back(datagram);
         }
     }
 

@@ -137,7 +137,11 @@ impl MessageReceiver for MemoryReceiver {
         if let Some(end) = &state.ends[self.side as usize] {
             return Poll::Ready(Err(end.clone()));
         }
-        if let Some(datagram) = state.incoming(self.side).take_datagram() {
+        let pipe = state.incoming(self.side);
+        if let Some(datagram) = pipe.take_datagram() {
+            let writer = pipe.writer.take();
+            drop(state);
+            writer.into_iter().for_each(Waker::wake);
             return Poll::Ready(Ok(datagram));
         }
         state.watch(self.side, cx);

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::pipe::Finish;
 use super::{REASON_MAX, Shared, Side};
-use crate::{ConnectionEnd, DatagramError, DatagramSent, MessageKind, MessageSender, WriteBuffer};
+use crate::{ConnectionEnd, DatagramError, MessageKind, MessageSender, WriteBuffer};
 
 #[derive(Debug)]
 pub(super) struct MemorySender {
@@ -125,7 +125,18 @@ impl MessageSender for MemorySender {
         self.poll_drain(cx)
     }
 
-    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<DatagramSent, DatagramError> {
+    fn poll_datagram_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.shared.lock();
+        let is_over = self.closing.is_some() || state.ends[self.side as usize].is_some();
+        let pipe = state.outgoing(self.side);
+        if is_over || pipe.reader_gone || pipe.has_datagram_room() {
+            return Poll::Ready(());
+        }
+        pipe.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<(), DatagramError> {
         let limit = self.max_datagram.ok_or(DatagramError::Unsupported)?;
         let content = parts.concat();
         let size = content.len();
@@ -134,13 +145,13 @@ impl MessageSender for MemorySender {
         }
         let mut state = self.shared.lock();
         if self.closing.is_some() || state.ends[self.side as usize].is_some() {
-            return Ok(DatagramSent::Queued);
+            return Ok(());
         }
-        let sent = state.outgoing(self.side).send_datagram(content.into());
+        state.outgoing(self.side).send_datagram(content.into());
         let receiver = state.other_receiver(self.side);
         drop(state);
         receiver.into_iter().for_each(Waker::wake);
-        Ok(sent)
+        Ok(())
     }
 
     fn max_datagram(&self) -> Option<usize> {

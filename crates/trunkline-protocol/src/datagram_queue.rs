@@ -1,15 +1,16 @@
-//! Datagrams on a connection that has none: a short queue in front of the message channel.
+//! The datagrams that wait for a connection: in front of the transport's own, or of the message channel.
 
 use std::collections::VecDeque;
 
 use crate::{Drops, Encoding, Kind, Prepared, Time};
 
-/// Best-effort frames that wait until the message channel is nearly drained.
+/// Best-effort frames that wait until the transport takes a datagram or, where it has none, until the
+/// message channel is nearly drained.
 ///
 /// When it is full the oldest DATAGRAM goes; a LATEST takes the place of an older one that
-/// waits for the same namespace, event and key. Specification: best-effort.md, BEF-011.
+/// waits for the same namespace, event and key. Specification: best-effort.md, BEF-011 and BEF-014.
 #[derive(Debug, Default)]
-pub(crate) struct Emulation {
+pub(crate) struct DatagramQueue {
     waiting: VecDeque<Waiting>,
     /// Bytes of the messages.
     bytes: usize,
@@ -22,7 +23,7 @@ struct Waiting {
     until: Option<Time>,
 }
 
-impl Emulation {
+impl DatagramQueue {
     /// Puts a frame behind the others, or in the place of the one that it replaces. Gives what was
     /// dropped for it.
     pub(crate) fn push(
@@ -45,7 +46,7 @@ impl Emulation {
             self.bytes += bytes;
             self.waiting.push_back(Waiting { frame, until });
         }
-        while self.bytes > EMULATED_BYTES || self.waiting.len() > EMULATED_FRAMES {
+        while self.bytes > DATAGRAM_QUEUE_BYTES || self.waiting.len() > DATAGRAM_QUEUE_FRAMES {
             if !self.drop_oldest(encoding) {
                 break;
             }
@@ -104,7 +105,7 @@ impl Emulation {
 
 /// Bytes of messages that wait at most, but for one that is larger by itself: what a slow link
 /// carries in about a quarter of a second.
-pub const EMULATED_BYTES: usize = 32 * 1024;
+pub const DATAGRAM_QUEUE_BYTES: usize = 32 * 1024;
 
 /// Frames that wait at most, whatever their size.
-pub const EMULATED_FRAMES: usize = 256;
+pub const DATAGRAM_QUEUE_FRAMES: usize = 256;

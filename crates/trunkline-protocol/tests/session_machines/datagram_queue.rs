@@ -1,7 +1,7 @@
-//! Datagrams on a connection that has none.
+//! Datagrams that wait for a connection.
 
 use trunkline_protocol::{
-    Args, EMULATED_BYTES, EMULATED_FRAMES, Encoding, EventName, Frame, IntoArgs, Key,
+    Args, DATAGRAM_QUEUE_BYTES, DATAGRAM_QUEUE_FRAMES, Encoding, EventName, Frame, IntoArgs, Key,
     NamespaceName, Outbound, Payload, Prepared, Time,
 };
 
@@ -51,7 +51,10 @@ fn leaves(outbound: &mut Outbound) -> Vec<String> {
 #[test]
 fn they_leave_in_order_and_only_when_nothing_else_waits() {
     let mut outbound = attached(1000, 1000);
-    assert!(outbound.emulate(datagram("a", 1), None) && outbound.emulate(datagram("b", 1), None));
+    assert!(
+        outbound.queue_datagram(datagram("a", 1), None)
+            && outbound.queue_datagram(datagram("b", 1), None)
+    );
     outbound.push(event("first")).unwrap();
     assert_eq!(leaves(&mut outbound), [""; 0], "an event waits");
     assert_eq!(words(&mut outbound).len(), 1);
@@ -70,7 +73,7 @@ fn a_newer_value_takes_the_place_of_the_one_for_the_same_key_that_waits() {
         datagram("at", 1),
         latest("at", "ada", 4),
     ] {
-        outbound.emulate(frame, None);
+        outbound.queue_datagram(frame, None);
     }
     assert_eq!(
         leaves(&mut outbound),
@@ -85,7 +88,7 @@ fn a_newer_value_takes_the_place_of_the_one_for_the_same_key_that_waits() {
 fn an_older_value_does_not_take_the_place_of_a_newer_one() {
     let mut outbound = attached(1000, 1000);
     for version in [300, 2, 70_000, 299] {
-        outbound.emulate(latest("at", "ada", version), None);
+        outbound.queue_datagram(latest("at", "ada", version), None);
     }
     assert_eq!(leaves(&mut outbound), ["at ada 70000"]);
     assert_eq!(outbound.drops().conflated, 3);
@@ -94,13 +97,13 @@ fn an_older_value_does_not_take_the_place_of_a_newer_one() {
 #[test]
 fn a_full_queue_drops_its_oldest_datagram_and_keeps_values() {
     let mut outbound = attached(1000, 1000);
-    outbound.emulate(latest("at", "ada", 1), None);
-    let many = EMULATED_FRAMES + 10;
+    outbound.queue_datagram(latest("at", "ada", 1), None);
+    let many = DATAGRAM_QUEUE_FRAMES + 10;
     for number in 0..many {
-        outbound.emulate(datagram(&format!("d{number}"), 1), None);
+        outbound.queue_datagram(datagram(&format!("d{number}"), 1), None);
     }
     let left = leaves(&mut outbound);
-    assert_eq!(left.len(), EMULATED_FRAMES);
+    assert_eq!(left.len(), DATAGRAM_QUEUE_FRAMES);
     assert_eq!((&left[0][..], &left[1][..]), ("at ada 1", "d11"));
     assert_eq!(left.last().unwrap(), &format!("d{}", many - 1));
     assert_eq!(outbound.drops().queue_full, 11);
@@ -110,11 +113,11 @@ fn a_full_queue_drops_its_oldest_datagram_and_keeps_values() {
 fn bytes_are_bounded_too_and_the_newest_is_always_kept() {
     let mut outbound = attached(1000, 1000);
     for name in ["a", "b", "c", "d"] {
-        outbound.emulate(datagram(name, EMULATED_BYTES / 3), None);
+        outbound.queue_datagram(datagram(name, DATAGRAM_QUEUE_BYTES / 3), None);
     }
     assert_eq!(leaves(&mut outbound), ["c", "d"]);
-    outbound.emulate(datagram("e", 1), None);
-    outbound.emulate(datagram("huge", 2 * EMULATED_BYTES), None);
+    outbound.queue_datagram(datagram("e", 1), None);
+    outbound.queue_datagram(datagram("huge", 2 * DATAGRAM_QUEUE_BYTES), None);
     assert_eq!(leaves(&mut outbound), ["huge"]);
     assert_eq!(outbound.drops().queue_full, 3);
 }
@@ -122,19 +125,22 @@ fn bytes_are_bounded_too_and_the_newest_is_always_kept() {
 #[test]
 fn values_alone_make_room_by_their_oldest() {
     let mut outbound = attached(1000, 1000);
-    for number in 0..=EMULATED_FRAMES {
-        outbound.emulate(latest("at", &format!("k{number}"), 1), None);
+    for number in 0..=DATAGRAM_QUEUE_FRAMES {
+        outbound.queue_datagram(latest("at", &format!("k{number}"), 1), None);
     }
     let left = leaves(&mut outbound);
-    assert_eq!((left.len(), &left[0][..]), (EMULATED_FRAMES, "at k1 1"));
+    assert_eq!(
+        (left.len(), &left[0][..]),
+        (DATAGRAM_QUEUE_FRAMES, "at k1 1")
+    );
 }
 
 #[test]
 fn none_outlives_its_connection() {
     let mut outbound = attached(1000, 1000);
-    outbound.emulate(datagram("late", 1), None);
+    outbound.queue_datagram(datagram("late", 1), None);
     outbound.detach();
-    assert!(!outbound.emulate(datagram("nowhere", 1), None));
+    assert!(!outbound.queue_datagram(datagram("nowhere", 1), None));
     outbound.attach(0).unwrap();
     assert_eq!(leaves(&mut outbound), [""; 0]);
     assert_eq!(outbound.drops().total(), 2);
