@@ -63,11 +63,22 @@ impl Backend for WebTransportQuinn {
     }
 
     async fn accept(incoming: Incoming) -> Result<(Head, Request), AcceptError> {
-        let connection = incoming.await?;
+        // Ahead of the end of the handshake, so that HTTP/3's settings leave with this side's part of it:
+        // a client waits for them before it asks for a session. Early data of clients is not taken, so
+        // the request is there only once the handshake is.
+        let connection = match incoming.accept()?.into_0rtt() {
+            Ok((connection, _handshake)) => connection,
+            Err(connecting) => connecting.await?,
+        };
         let peer = connection.remote_address();
         let malformed = |cause: &dyn std::fmt::Display| AcceptError::Request(cause.to_string());
-        let request = unlogged(Request::accept(connection)).await;
-        let request = request.map_err(|cause| malformed(&cause))?;
+        let request = match unlogged(Request::accept(connection.clone())).await {
+            Ok(request) => request,
+            Err(cause) => {
+                let lost = connection.close_reason().map(AcceptError::Quic);
+                return Err(lost.unwrap_or_else(|| malformed(&cause)));
+            }
+        };
         let asked = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
         let uri: Uri = asked.parse().map_err(|cause| malformed(&cause))?;
         let head = Head {
