@@ -5,9 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use trunkline::server::{
-    Bind as _, BindConfig, Drain, FloodLimits, QuicSettings, Rate, Server, WebTransportConfig,
-};
+use trunkline::server::{Bind as _, Drain, FloodLimits, Rate, Server};
 
 use crate::bots::Bots;
 use crate::link::{Link, Quality};
@@ -42,7 +40,7 @@ impl Playing {
             .state(arena.clone())
             .build();
         server::register(&server.namespace("/"));
-        let bound = server.bind_with(listen, bind_config()).await?;
+        let bound = server.bind(listen).await?;
         let address = bound.local_addr();
         if let Some(link) = Link::start(address, quality).await? {
             arena.link(link, quality);
@@ -82,20 +80,6 @@ impl Playing {
     }
 }
 
-/// Where the network takes less than there is, positions that wait make those behind them old: few may.
-fn bind_config() -> BindConfig {
-    let settings = QuicSettings {
-        datagram_queue: DATAGRAM_QUEUE,
-        ..QuicSettings::default()
-    };
-    let mut config = BindConfig::default();
-    config.webtransport = Some(WebTransportConfig {
-        settings,
-        ..WebTransportConfig::default()
-    });
-    config
-}
-
 /// What honest pages need, and a few times as much.
 fn flood_limits() -> FloodLimits {
     FloodLimits {
@@ -112,9 +96,6 @@ pub const BOTS_MAX: usize = PLAYERS_MAX - 4;
 
 /// Those who play, and those who watch.
 const CONNECTIONS_MAX: usize = 200;
-
-/// Bytes of datagrams that wait for the network, to one player: a position or two of every ship.
-const DATAGRAM_QUEUE: usize = 3 * 1024;
 
 /// How long a place is kept for somebody who was cut off.
 const RESUME_WINDOW: Duration = Duration::from_secs(20);
