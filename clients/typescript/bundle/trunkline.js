@@ -3720,6 +3720,7 @@ function cut(reason) {
 }
 
 // src/transport/webtransport.ts
+var CODE_WAIT_MS = 1e3;
 function openWebTransport(request, listener) {
   return new Connection(request, listener);
 }
@@ -3729,15 +3730,16 @@ var Connection = class {
   #writer = null;
   #isOver = false;
   #closeCode = 0;
+  #codeTimer;
   datagrams = null;
   buffered = 0;
   constructor({ url, hashes }, listener) {
     this.#listener = listener;
     const serverCertificateHashes = hashes.map((value) => ({ algorithm: "sha-256", value: Uint8Array.from(value) }));
     this.#transport = new WebTransport(url, serverCertificateHashes.length > 0 ? { serverCertificateHashes } : {});
-    const over = (cause) => this.#over(cause);
-    this.#transport.closed.then(over, over);
-    this.#run().then(over, over);
+    this.#transport.closed.then(({ closeCode: closeCode2 = 0, reason = "" }) => this.#over(codeOf(closeCode2), reason), (cause) => this.#over(null, textOf2(cause)));
+    const ended2 = (cause) => this.#channelEnded(cause);
+    this.#run().then(ended2, ended2);
   }
   send(message) {
     if (typeof message === "string" || this.#writer === null) return;
@@ -3767,6 +3769,7 @@ var Connection = class {
     await this.#transport.ready;
     const stream = await this.#transport.createBidirectionalStream();
     this.#writer = stream.writable.getWriter();
+    this.#writer.closed.catch((cause) => this.#channelEnded(cause));
     this.datagrams = new Datagrams(this.#transport, () => {
       if (!this.#isOver) this.#listener.onDrained();
     });
@@ -3775,7 +3778,7 @@ var Connection = class {
     readAll(this.#transport.datagrams.readable, (datagram) => {
       if (!this.#isOver) this.#listener.onDatagram(datagram);
       return true;
-    }).catch((cause) => this.#over(cause));
+    }).catch((cause) => this.#channelEnded(cause));
     const messages = new Messages(this.#listener.frameLimit);
     await readAll(stream.readable, (chunk) => {
       messages.push(chunk);
@@ -3784,14 +3787,26 @@ var Connection = class {
       return !messages.isTooLarge;
     });
   }
-  /** TRN-023: the end of the channel is a cut, whatever the stack says. The rest of the connection ends with it. */
-  #over(cause) {
+  /** TRN-023: a cut, unless the session ends with a code, of which stacks may tell a little later. */
+  #channelEnded(cause) {
+    if (this.#writer === null) return this.#over(null, textOf2(cause));
+    if (!this.#isOver) this.#codeTimer ??= setTimeout(() => this.#over(null, textOf2(cause)), CODE_WAIT_MS);
+  }
+  /** The rest of the connection ends with it. */
+  #over(code2, reason) {
     if (this.#isOver) return;
     this.#isOver = true;
+    clearTimeout(this.#codeTimer);
     this.#end();
-    this.#listener.onClosed(null, cause instanceof Error ? cause.message : "");
+    this.#listener.onClosed(code2, reason);
   }
 };
+function codeOf(closeCode2) {
+  return closeCode2 >= 1e3 && closeCode2 <= 4999 ? closeCode2 : null;
+}
+function textOf2(cause) {
+  return cause instanceof Error ? cause.message : "";
+}
 var Datagrams = class {
   #transport;
   #writer;

@@ -1,9 +1,11 @@
 // The message channel of WebTransport: messages behind their lengths, however they are cut.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import type { Listener } from "../src/transport/transport.js";
-import { Messages, openWebTransport, withLength } from "../src/transport/webtransport.js";
+import { test, type TestContext } from "node:test";
+import { connect } from "../src/client.js";
+import type { Transport } from "../src/transport/transport.js";
+import { CODE_WAIT_MS, Messages, openWebTransport, withLength } from "../src/transport/webtransport.js";
+import { ModelServer } from "./model_server.js";
 
 test("messages of every length come out of the channel as they went in, wherever it is cut", () => {
   const sent = [1, 63, 64, 16_383, 16_384, 70_000].map((length) => new Uint8Array(length).fill(length % 251));
@@ -40,30 +42,145 @@ test("a message above the limit is not waited for", () => {
   assert.equal(messages.isTooLarge, true);
 });
 
-/** In place of the browser's: `ended` tells how the client has closed it. */
-function fakeWebTransport(readable: ReadableStream<Uint8Array>, ended: number[]) {
-  const nothing = () => ({ readable: new ReadableStream(), writable: new WritableStream() });
-  return class {
-    readonly ready = Promise.resolve();
-    readonly closed = new Promise(() => {});
-    readonly datagrams = nothing();
-    createBidirectionalStream = () => Promise.resolve({ ...nothing(), readable });
-    close = ({ closeCode }: { closeCode: number }) => ended.push(closeCode);
-  };
+/** In place of the browser's: what its server does is done to it, and it tells how the client has ended it. */
+class FakeWebTransport {
+  readonly ready = Promise.resolve();
+  readonly closed: Promise<{ closeCode?: number; reason?: string }>;
+  readonly datagrams = { readable: new ReadableStream(), writable: new WritableStream() };
+  /** The codes that the client has closed it with. */
+  readonly ended: number[] = [];
+  /** The server ends the session, with a code or, as the network does, without. */
+  readonly end: (told: { closeCode?: number; reason?: string } | Error) => void;
+  /** The server ends its direction of the channel. */
+  endChannel: () => void = () => {};
+  /** The server writes on it. */
+  push: (bytes: Uint8Array) => void = () => {};
+  /** The server reads no more of the other direction. */
+  stopReading: (cause: Error) => void = () => {};
+  /** The server reads this. */
+  onWritten: (bytes: Uint8Array) => void = () => {};
+
+  constructor() {
+    let tell: typeof this.end = () => {};
+    this.closed = new Promise((resolve, reject) => {
+      tell = (told) => (told instanceof Error ? reject(told) : resolve(told));
+    });
+    this.end = tell;
+  }
+
+  async createBidirectionalStream() {
+    const readable = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.push = (bytes) => controller.enqueue(bytes);
+        this.endChannel = () => controller.close();
+      },
+    });
+    const writable = new WritableStream<Uint8Array>({
+      start: (controller) => {
+        this.stopReading = (cause) => controller.error(cause);
+      },
+      write: (bytes) => this.onWritten(bytes),
+    });
+    return { readable, writable };
+  }
+
+  close({ closeCode }: { closeCode: number }): void {
+    this.ended.push(closeCode);
+    this.end({ closeCode, reason: "" });
+  }
 }
 
-test("a connection whose channel the server has ended is closed, and told as a cut", async (context) => {
-  const ended: number[] = [];
-  const end = new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
+/** Has the browser's interface give this one, and its timers wait for `tick`. */
+function faked(context: TestContext) {
   const globals = globalThis as { WebTransport?: unknown };
   const former = globals.WebTransport;
-  globals.WebTransport = fakeWebTransport(end, ended);
+  const fake = new FakeWebTransport();
+  globals.WebTransport = function () {
+    return fake;
+  };
   context.after(() => {
     globals.WebTransport = former;
   });
-  const code = await new Promise((onClosed) => {
-    const silent: Omit<Listener, "onClosed"> = { frameLimit: 100, onOpen() {}, onMessage() {}, onDatagram() {}, onTooLarge() {}, onDrained() {} };
-    openWebTransport({ url: "https://a.example", subprotocol: "", hashes: [] }, { ...silent, onClosed });
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  return fake;
+}
+
+/** A connection that is open, and what was told of its end. */
+async function opened(context: TestContext) {
+  const fake = faked(context);
+  const told: [number | null, string][] = [];
+  const silent = { frameLimit: 100, onMessage() {}, onDatagram() {}, onTooLarge() {}, onDrained() {} };
+  const transport = await new Promise<Transport>((resolve) => {
+    const opened: Transport = openWebTransport({ url: "https://a.example", subprotocol: "", hashes: [] }, {
+      ...silent,
+      onOpen: () => resolve(opened),
+      onClosed: (code, reason) => void told.push([code, reason]),
+    });
   });
-  assert.deepEqual([code, ended], [null, [0]]);
+  return { fake, transport, told };
+}
+
+/** What is under way arrives: all of that is microtasks. */
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("TRN-023: the code that a server ends the session with is told, if it counts", async (context) => {
+  for (const [closeCode, code] of [[999, null], [1_000, 1_000], [3_002, 3_002], [4_999, 4_999], [5_000, null], [0, null]] as const) {
+    await context.test(`${closeCode}`, async (context) => {
+      const { fake, told } = await opened(context);
+      fake.end({ closeCode, reason: "because" });
+      await settle();
+      assert.deepEqual(told, [[code, "because"]]);
+    });
+  }
+});
+
+test("TRN-023: a connection that the network has lost is told as a cut, at once", async (context) => {
+  const { fake, told } = await opened(context);
+  fake.end(new Error("no network"));
+  await settle();
+  assert.deepEqual(told, [[null, "no network"]]);
+});
+
+test("TRN-023: the end of the channel in either direction is a cut, and the rest of the connection is closed", async (context) => {
+  for (const [direction, reason, end] of [
+    ["from the server", "", (fake: FakeWebTransport) => fake.endChannel()],
+    ["to the server", "no more", (fake: FakeWebTransport) => fake.stopReading(new Error("no more"))],
+  ] as const) {
+    await context.test(direction, async (context) => {
+      const { fake, told } = await opened(context);
+      end(fake);
+      await settle();
+      assert.deepEqual(told, []);
+      context.mock.timers.tick(CODE_WAIT_MS);
+      assert.deepEqual([told, fake.ended], [[[null, reason]], [0]]);
+    });
+  }
+});
+
+test("TRN-023: a code that comes a little after the end of the channel counts", async (context) => {
+  const { fake, told } = await opened(context);
+  fake.endChannel();
+  await settle();
+  context.mock.timers.tick(CODE_WAIT_MS - 1);
+  fake.end({ closeCode: 3_002, reason: "unauthorized" });
+  await settle();
+  context.mock.timers.tick(CODE_WAIT_MS);
+  assert.deepEqual(told, [[3_002, "unauthorized"]]);
+});
+
+test("TRN-023: a session that the server ends with a code that is final is not begun anew", async (context) => {
+  const fake = faked(context);
+  const server = new ModelServer((_link, message) => fake.push(withLength(message as Uint8Array)));
+  const arrived = new Messages(1_000_000);
+  fake.onWritten = (chunk) => {
+    arrived.push(chunk);
+    for (const message of arrived.take()) server.receive(1, message);
+  };
+  const client = connect("https://a.example", { transports: "webtransport-only", dialers: { webtransport: openWebTransport } });
+  await client.socket().ready;
+  fake.end({ closeCode: 3_002, reason: "unauthorized" });
+  await settle();
+  assert.deepEqual([client.state, client.closed], ["closed", { code: 3_002, reason: "unauthorized", data: null }]);
 });

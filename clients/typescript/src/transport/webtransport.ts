@@ -3,6 +3,9 @@
 import type { Message } from "../encoding.js";
 import type { DatagramChannel, DialRequest, Listener, Transport } from "./transport.js";
 
+/** How long after its channel's end a session may still say why. */
+export const CODE_WAIT_MS = 1_000;
+
 /** Opens WebTransport, in MessagePack alone (TRN-019). */
 export function openWebTransport(request: DialRequest, listener: Listener): Transport {
   return new Connection(request, listener);
@@ -14,6 +17,7 @@ class Connection implements Transport {
   #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
   #isOver = false;
   #closeCode = 0;
+  #codeTimer: ReturnType<typeof setTimeout> | undefined;
   datagrams: DatagramChannel | null = null;
   buffered = 0;
 
@@ -21,9 +25,9 @@ class Connection implements Transport {
     this.#listener = listener;
     const serverCertificateHashes = hashes.map((value) => ({ algorithm: "sha-256", value: Uint8Array.from(value) }));
     this.#transport = new WebTransport(url, serverCertificateHashes.length > 0 ? { serverCertificateHashes } : {});
-    const over = (cause: unknown) => this.#over(cause);
-    this.#transport.closed.then(over, over);
-    this.#run().then(over, over);
+    this.#transport.closed.then(({ closeCode = 0, reason = "" }) => this.#over(codeOf(closeCode), reason), (cause) => this.#over(null, textOf(cause)));
+    const ended = (cause: unknown) => this.#channelEnded(cause);
+    this.#run().then(ended, ended);
   }
 
   send(message: Message): void {
@@ -59,6 +63,7 @@ class Connection implements Transport {
     await this.#transport.ready;
     const stream = await this.#transport.createBidirectionalStream();
     this.#writer = stream.writable.getWriter() as WritableStreamDefaultWriter<Uint8Array>;
+    this.#writer.closed.catch((cause: unknown) => this.#channelEnded(cause));
     this.datagrams = new Datagrams(this.#transport, () => {
       if (!this.#isOver) this.#listener.onDrained();
     });
@@ -68,7 +73,7 @@ class Connection implements Transport {
     readAll(this.#transport.datagrams.readable, (datagram) => {
       if (!this.#isOver) this.#listener.onDatagram(datagram);
       return true;
-    }).catch((cause: unknown) => this.#over(cause));
+    }).catch((cause: unknown) => this.#channelEnded(cause));
     const messages = new Messages(this.#listener.frameLimit);
     await readAll(stream.readable, (chunk) => {
       messages.push(chunk);
@@ -78,13 +83,29 @@ class Connection implements Transport {
     });
   }
 
-  /** TRN-023: the end of the channel is a cut, whatever the stack says. The rest of the connection ends with it. */
-  #over(cause: unknown): void {
+  /** TRN-023: a cut, unless the session ends with a code, of which stacks may tell a little later. */
+  #channelEnded(cause: unknown): void {
+    if (this.#writer === null) return this.#over(null, textOf(cause));
+    if (!this.#isOver) this.#codeTimer ??= setTimeout(() => this.#over(null, textOf(cause)), CODE_WAIT_MS);
+  }
+
+  /** The rest of the connection ends with it. */
+  #over(code: number | null, reason: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    clearTimeout(this.#codeTimer);
     this.#end();
-    this.#listener.onClosed(null, cause instanceof Error ? cause.message : "");
+    this.#listener.onClosed(code, reason);
   }
+}
+
+/** TRN-023: the code that a session ended with, if it is one that counts. */
+function codeOf(closeCode: number): number | null {
+  return closeCode >= 1_000 && closeCode <= 4_999 ? closeCode : null;
+}
+
+function textOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : "";
 }
 
 /** What leaves in datagrams: no more than the browser wants to have, or the oldest would wait behind each other. */
