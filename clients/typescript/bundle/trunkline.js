@@ -3727,6 +3727,8 @@ function openWebTransport(request, listener) {
 var Connection = class {
   #transport;
   #listener;
+  /** Ends with the server's direction of the channel. */
+  #channel;
   #writer = null;
   #isOver = false;
   #closeCode = 0;
@@ -3739,7 +3741,7 @@ var Connection = class {
     this.#transport = new WebTransport(url, serverCertificateHashes.length > 0 ? { serverCertificateHashes } : {});
     this.#transport.closed.then(({ closeCode: closeCode2 = 0, reason = "" }) => this.#over(codeOf(closeCode2), reason), (cause) => this.#over(null, textOf2(cause)));
     const ended2 = (cause) => this.#channelEnded(cause);
-    this.#run().then(ended2, ended2);
+    this.#channel = this.#run().then(ended2, ended2);
   }
   send(message) {
     if (typeof message === "string" || this.#writer === null) return;
@@ -3750,15 +3752,14 @@ var Connection = class {
     };
     this.#writer.write(framed).then(left, left);
   }
-  /** After what was sent has left the stream. CLOSE in band is what counts (TRN-024), if it is not overtaken. */
+  /** TRN-024: closing throws away what is under way, so the server is waited for, which ends its direction once it has read CLOSE. */
   close(code2) {
     this.#closeCode = code2;
-    const end = () => this.#end();
-    if (this.#writer === null) end();
-    else this.#writer.close().then(end, end);
+    if (this.#writer === null) this.#end();
+    else void Promise.allSettled([this.#writer.close(), this.#channel]).then(() => this.#end());
   }
+  /** Without a code unless `close` has named one: a server may take it for CLOSE. */
   abort() {
-    this.#closeCode = 0;
     this.#end();
   }
   /** Nothing happens to one that has ended already. */
@@ -3786,6 +3787,7 @@ var Connection = class {
       if (messages.isTooLarge && !this.#isOver) this.#listener.onTooLarge();
       return !messages.isTooLarge;
     });
+    if (messages.isTooLarge) await this.#transport.closed;
   }
   /** TRN-023: a cut, unless the session ends with a code, of which stacks may tell a little later. */
   #channelEnded(cause) {

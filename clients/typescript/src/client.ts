@@ -27,7 +27,7 @@ import type { Value } from "./value.js";
 import { pageWakes, type Wakes } from "./wake.js";
 import { tell, Watched } from "./watched.js";
 
-/** How long a connection that was closed may take to end (SES-051). */
+/** How long a connection that was closed may take to end (SES-051, TRN-024). */
 const CLOSING_MS = 1_000;
 /** How soon to look again whether a WebSocket has drained, which it does not tell. */
 const DRAIN_POLL_MS = 10;

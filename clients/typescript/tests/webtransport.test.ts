@@ -57,8 +57,10 @@ class FakeWebTransport {
   push: (bytes: Uint8Array) => void = () => {};
   /** The server reads no more of the other direction. */
   stopReading: (cause: Error) => void = () => {};
+  /** The client has ended its direction. */
+  isFinished = false;
   /** The server reads this. */
-  onWritten: (bytes: Uint8Array) => void = () => {};
+  onWritten: (bytes: Uint8Array) => void | Promise<void> = () => {};
 
   constructor() {
     let tell: typeof this.end = () => {};
@@ -80,6 +82,7 @@ class FakeWebTransport {
         this.stopReading = (cause) => controller.error(cause);
       },
       write: (bytes) => this.onWritten(bytes),
+      close: () => void (this.isFinished = true),
     });
     return { readable, writable };
   }
@@ -118,6 +121,20 @@ async function opened(context: TestContext) {
     });
   });
   return { fake, transport, told };
+}
+
+/** A client over such a connection. */
+async function connected(context: TestContext) {
+  const fake = faked(context);
+  const server = new ModelServer((_link, message) => fake.push(withLength(message as Uint8Array)));
+  const arrived = new Messages(1_000_000);
+  fake.onWritten = (chunk) => {
+    arrived.push(chunk);
+    for (const message of arrived.take()) server.receive(1, message);
+  };
+  const client = connect("https://a.example", { transports: "webtransport-only", dialers: { webtransport: openWebTransport } });
+  await client.socket().ready;
+  return { fake, client };
 }
 
 /** What is under way arrives: all of that is microtasks. */
@@ -171,16 +188,53 @@ test("TRN-023: a code that comes a little after the end of the channel counts", 
 });
 
 test("TRN-023: a session that the server ends with a code that is final is not begun anew", async (context) => {
-  const fake = faked(context);
-  const server = new ModelServer((_link, message) => fake.push(withLength(message as Uint8Array)));
-  const arrived = new Messages(1_000_000);
-  fake.onWritten = (chunk) => {
-    arrived.push(chunk);
-    for (const message of arrived.take()) server.receive(1, message);
-  };
-  const client = connect("https://a.example", { transports: "webtransport-only", dialers: { webtransport: openWebTransport } });
-  await client.socket().ready;
+  const { fake, client } = await connected(context);
   fake.end({ closeCode: 3_002, reason: "unauthorized" });
   await settle();
   assert.deepEqual([client.state, client.closed], ["closed", { code: 3_002, reason: "unauthorized", data: null }]);
+});
+
+test("TRN-024: who closes ends the channel behind what was sent, and the session when the server has done the same", async (context) => {
+  const { fake, transport, told } = await opened(context);
+  let read = () => {};
+  fake.onWritten = () => new Promise<void>((resolve) => void (read = resolve));
+  transport.send(new Uint8Array([1]));
+  transport.close(3_402, "");
+  await settle();
+  assert.equal(fake.isFinished, false);
+  read();
+  await settle();
+  assert.deepEqual([fake.isFinished, fake.ended], [true, []]);
+  fake.endChannel();
+  await settle();
+  assert.deepEqual([fake.ended.slice(0, 1), told], [[3_402], [[3_402, ""]]]);
+});
+
+test("TRN-024: a server that does not read is waited for a second, and then left with the code", async (context) => {
+  const { fake, client } = await connected(context);
+  fake.onWritten = () => new Promise(() => {});
+  await client.close();
+  await settle();
+  context.mock.timers.tick(999);
+  assert.deepEqual(fake.ended, []);
+  context.mock.timers.tick(1);
+  assert.deepEqual(fake.ended, [1_000]);
+});
+
+test("SES-056: who closes for a message that is too large waits for the server too", async (context) => {
+  const { fake, transport } = await opened(context);
+  fake.push(withLength(new Uint8Array(101)));
+  await settle();
+  transport.close(3_205, "");
+  await settle();
+  assert.deepEqual([fake.isFinished, fake.ended], [true, []]);
+  fake.end({ closeCode: 3_205 });
+  await settle();
+  assert.ok(fake.ended.every((code) => code === 3_205));
+});
+
+test("a connection that is dropped without CLOSE is left without a code", async (context) => {
+  const { fake, transport } = await opened(context);
+  transport.abort();
+  assert.deepEqual(fake.ended, [0]);
 });

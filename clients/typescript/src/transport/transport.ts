@@ -45,7 +45,7 @@ export interface Transport {
   readonly datagrams: DatagramChannel | null;
   /** Bytes that were sent and have not left. */
   readonly buffered: number;
-  /** Closes it once what was sent has left. */
+  /** Closes it once what was sent has left, and as the binding says; who cannot wait for that ends it by `abort`. */
   close(code: number, reason: string): void;
   /** Drops it: to the server it was cut, and the session is kept. */
   abort(): void;

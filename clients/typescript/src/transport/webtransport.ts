@@ -14,6 +14,8 @@ export function openWebTransport(request: DialRequest, listener: Listener): Tran
 class Connection implements Transport {
   readonly #transport: WebTransport;
   readonly #listener: Listener;
+  /** Ends with the server's direction of the channel. */
+  readonly #channel: Promise<void>;
   #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
   #isOver = false;
   #closeCode = 0;
@@ -27,7 +29,7 @@ class Connection implements Transport {
     this.#transport = new WebTransport(url, serverCertificateHashes.length > 0 ? { serverCertificateHashes } : {});
     this.#transport.closed.then(({ closeCode = 0, reason = "" }) => this.#over(codeOf(closeCode), reason), (cause) => this.#over(null, textOf(cause)));
     const ended = (cause: unknown) => this.#channelEnded(cause);
-    this.#run().then(ended, ended);
+    this.#channel = this.#run().then(ended, ended);
   }
 
   send(message: Message): void {
@@ -40,17 +42,15 @@ class Connection implements Transport {
     this.#writer.write(framed).then(left, left);
   }
 
-  /** After what was sent has left the stream. CLOSE in band is what counts (TRN-024), if it is not overtaken. */
+  /** TRN-024: closing throws away what is under way, so the server is waited for, which ends its direction once it has read CLOSE. */
   close(code: number): void {
     this.#closeCode = code;
-    const end = () => this.#end();
-    if (this.#writer === null) end();
-    else this.#writer.close().then(end, end);
+    if (this.#writer === null) this.#end();
+    else void Promise.allSettled([this.#writer.close(), this.#channel]).then(() => this.#end());
   }
 
+  /** Without a code unless `close` has named one: a server may take it for CLOSE. */
   abort(): void {
-    // Without a code of ours: a server may take one for CLOSE.
-    this.#closeCode = 0;
     this.#end();
   }
 
@@ -81,6 +81,8 @@ class Connection implements Transport {
       if (messages.isTooLarge && !this.#isOver) this.#listener.onTooLarge();
       return !messages.isTooLarge;
     });
+    // It has not ended, and is only read no more.
+    if (messages.isTooLarge) await this.#transport.closed;
   }
 
   /** TRN-023: a cut, unless the session ends with a code, of which stacks may tell a little later. */
