@@ -1971,23 +1971,24 @@ var IncomingBestEffort = class {
   #session;
   #outputs;
   /** What was dropped, by cause. */
-  dropped = { notConnected: 0, stale: 0, malformed: 0 };
+  dropped = { notConnected: 0, stale: 0, malformed: 0, busy: 0, conflated: 0 };
   constructor(encoding, session, outputs) {
     this.#encoding = encoding;
     this.#session = session;
     this.#outputs = outputs;
   }
-  take(link, frame) {
+  /** `size` is that of its message. */
+  take(link, frame, size) {
     if (link.role !== "current" || !this.#session.isConnected(frame.ns)) this.dropped.notConnected += 1;
     else if (frame.badBody !== void 0) this.dropped.malformed += 1;
     else if (frame.kind === "LATEST" && !link.versions.take(frame)) this.dropped.stale += 1;
-    else this.#outputs.push({ kind: "best effort", frame });
+    else this.#outputs.push({ kind: "best effort", frame, size });
   }
   /** A datagram came. What is no best-effort frame, or comes on another connection, is dropped (ENC-011). */
   datagram(link, message) {
     try {
       const frame = this.#encoding.decode(message, this.#session.limits.depth);
-      if (link !== void 0 && (frame.kind === "DATAGRAM" || frame.kind === "LATEST")) return this.take(link, frame);
+      if (link !== void 0 && (frame.kind === "DATAGRAM" || frame.kind === "LATEST")) return this.take(link, frame, sizeOf(message));
     } catch (error) {
       if (!(error instanceof HeaderError)) throw error;
     }
@@ -2721,7 +2722,7 @@ var Connections = class {
         return;
       case "DATAGRAM":
       case "LATEST":
-        return this.bestEffort.take(link, frame);
+        return this.bestEffort.take(link, frame, size);
       case "HELLO":
         throw new Violation(PROTOCOL_ERROR, "HELLO from a server");
     }
@@ -3415,6 +3416,64 @@ var Lane = class {
   }
 };
 
+// src/newest.ts
+var WAITING_BYTES = 262144;
+var Newest = class {
+  #limit;
+  #handle;
+  #drop;
+  /** By event whose handlers are under way: what waits for them, by key. */
+  #busy = /* @__PURE__ */ new Map();
+  #keys = 0;
+  #bytes = 0;
+  /** Calls `handle` for each event, for one of a name at a time: it is done when its promise has ended, or at once without one. At most `limit` keys wait, of all events together. */
+  constructor(limit, handle, drop) {
+    this.#limit = limit;
+    this.#handle = handle;
+    this.#drop = drop;
+  }
+  /** `size` is that of its message. */
+  take(frame, size) {
+    const waiting = this.#busy.get(frame.event);
+    if (waiting === void 0) return this.#begin(frame);
+    if (frame.kind === "DATAGRAM") return this.#drop("busy");
+    const older = waiting.get(frame.key);
+    const keys = this.#keys + (older === void 0 ? 1 : 0);
+    const bytes = this.#bytes - (older?.size ?? 0) + size;
+    if (keys > this.#limit || bytes > WAITING_BYTES) return this.#drop("busy");
+    if (older !== void 0) this.#drop("conflated");
+    waiting.set(frame.key, { frame, size });
+    this.#keys = keys;
+    this.#bytes = bytes;
+  }
+  /** What waits is not begun any more. */
+  clear() {
+    for (const waiting of this.#busy.values()) {
+      for (let at = 0; at < waiting.size; at += 1) this.#drop("notConnected");
+      waiting.clear();
+    }
+    this.#keys = this.#bytes = 0;
+  }
+  #begin(frame) {
+    const pending = this.#handle(frame);
+    if (pending === null) return;
+    this.#busy.set(frame.event, /* @__PURE__ */ new Map());
+    void pending.then(() => this.#goOn(frame.event));
+  }
+  /** Those whose keys came first are handled first. */
+  #goOn(event) {
+    const waiting = this.#busy.get(event) ?? /* @__PURE__ */ new Map();
+    for (const [key, { frame, size }] of waiting) {
+      waiting.delete(key);
+      this.#keys -= 1;
+      this.#bytes -= size;
+      const pending = this.#handle(frame);
+      if (pending !== null) return void pending.then(() => this.#goOn(event));
+    }
+    this.#busy.delete(event);
+  }
+};
+
 // src/socket.ts
 var UNKNOWN_EVENT = { code: 3009, message: "unknown-event", data: null };
 var INTERNAL = { code: 3011, message: "internal", data: null };
@@ -3428,24 +3487,25 @@ var SocketEnded = class extends Error {
 };
 var Socket = class {
   /** Use `Client.socket`. */
-  constructor(ns, session, answers, act, sendBestEffort) {
+  constructor(ns, session, answers, act, bestEffort) {
     this.ns = ns;
     this.#session = session;
     this.#answers = answers;
     this.#act = act;
-    this.#sendBestEffort = sendBestEffort;
+    this.#bestEffort = bestEffort;
+    this.#newest = new Newest(session.limits.latest_keys, (frame) => this.#handleBestEffort(frame), (why) => bestEffort.unhandled(why));
     this.#ready = deferred();
   }
   ns;
   #session;
   #act;
-  #sendBestEffort;
+  #bestEffort;
   /** By event. */
   #handlers = /* @__PURE__ */ new Map();
   /** One event after the other. */
   #inbox = new Lane(1, (incoming) => this.#handle(incoming));
-  /** Best-effort events whose handlers are under way. */
-  #busy = /* @__PURE__ */ new Set();
+  /** Best-effort events. */
+  #newest;
   #isLeft = false;
   #answers;
   #ready;
@@ -3460,8 +3520,9 @@ var Socket = class {
    * Calls `handler` for every such event, the best-effort ones too. Events of a socket are handled in their order, one
    * at a time: a handler that returns a promise holds the next event up until that has ended, and past
    * `limits.inbound` (1 MiB) the server's events wait there (decision 49). So it must not wait for a later event of
-   * its socket; what needs no order is `concurrent`, or begun without being returned. A best-effort event does not
-   * wait, and is dropped while the last of its name is being handled. Throws `RangeError` for `concurrent` below 1.
+   * its socket; what needs no order is `concurrent`, or begun without being returned. Best-effort
+   * events pass. While one of their name is being handled, of each key of `latest` the newest value waits, up to
+   * `limits.latest_keys` and 256 KiB a socket; others are dropped. Throws `RangeError` for `concurrent` below 1.
    */
   on(event, handler, { concurrent } = {}) {
     const limit = concurrent === void 0 ? null : within("concurrent", concurrent, 1, Number.MAX_SAFE_INTEGER);
@@ -3497,7 +3558,7 @@ var Socket = class {
   }
   /** Sent only if nothing waits for the connection, and lost with it. Whether it was sent (BEF-012). */
   volatile(event, ...args) {
-    return this.#sendBestEffort({ kind: "DATAGRAM", ns: this.ns, event, args }, "volatile");
+    return this.#bestEffort.send({ kind: "DATAGRAM", ns: this.ns, event, args }, "volatile");
   }
   datagram(event, ...args) {
     return this.maxAge(Infinity).datagram(event, ...args);
@@ -3509,8 +3570,8 @@ var Socket = class {
   maxAge(maxAgeMs) {
     const { ns } = this;
     return {
-      datagram: (event, ...args) => this.#sendBestEffort({ kind: "DATAGRAM", ns, event, args }, { maxAgeMs }),
-      latest: (key, event, ...args) => this.#sendBestEffort({ kind: "LATEST", ns, event, key, args }, { maxAgeMs })
+      datagram: (event, ...args) => this.#bestEffort.send({ kind: "DATAGRAM", ns, event, args }, { maxAgeMs }),
+      latest: (key, event, ...args) => this.#bestEffort.send({ kind: "LATEST", ns, event, key, args }, { maxAgeMs })
     };
   }
   /** Leaves the namespace; what was emitted before is sent. Events that wait for a handler are dropped; a handler under way goes on. */
@@ -3552,6 +3613,7 @@ var Socket = class {
   /** For the client: nothing is handled any more. */
   leave() {
     this.#isLeft = true;
+    this.#newest.clear();
     const lanes = [...this.#handlers.values()].flatMap((registered) => [...registered.values()].map(({ lane }) => lane));
     for (const lane of [this.#inbox, ...lanes]) for (const { end } of lane?.clear() ?? []) end();
   }
@@ -3569,15 +3631,10 @@ var Socket = class {
     };
     for (const lane of waits) lane.push({ event, args, due, isTaken, end });
   }
-  /** For the client: a best-effort event has come. False if it was dropped, since the last one is still being handled. */
-  takeBestEffort(event, args) {
-    if (this.#isLeft) return true;
-    if (this.#busy.has(event)) return false;
-    const pending = this.#callAll(event, [...this.#handlers.get(event)?.keys() ?? []], args, null);
-    if (pending === null) return true;
-    this.#busy.add(event);
-    void pending.then(() => this.#busy.delete(event));
-    return true;
+  /** For the client: a best-effort event has come, in a message of `size` bytes. */
+  takeBestEffort(frame, size) {
+    if (this.#isLeft) this.#bestEffort.unhandled("notConnected");
+    else this.#newest.take(frame, size);
   }
   #listen(event, handler, registered) {
     const handlers = this.#handlers.get(event) ?? /* @__PURE__ */ new Map();
@@ -3594,6 +3651,9 @@ var Socket = class {
     const isThere = this.#handlers.get(event)?.has(handler) === true;
     if (!isThere && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
     return ended(isThere ? this.#call(handler, args, due) : null, end);
+  }
+  #handleBestEffort({ event, args }) {
+    return this.#callAll(event, [...this.#handlers.get(event)?.keys() ?? []], args, null);
   }
   /** Null if all have ended already. */
   #callAll(event, handlers, args, due) {
@@ -3659,7 +3719,7 @@ function deferred() {
 }
 
 // src/stats.ts
-function statsOf({ core, dials }, unsentBestEffort, busy) {
+function statsOf({ core, dials }, unsentBestEffort) {
   const { session, counts } = core;
   const { bytes, frames } = session.outbound.queued;
   return {
@@ -3670,7 +3730,7 @@ function statsOf({ core, dials }, unsentBestEffort, busy) {
     emitsRefused: session.counts.refused,
     eventsDropped: session.counts.dropped,
     unsentBestEffort,
-    ignoredBestEffort: { ...core.bestEffort.dropped, busy },
+    ignoredBestEffort: { ...core.bestEffort.dropped },
     acksIgnored: session.acks.ignored,
     queuedBytes: bytes,
     queuedFrames: frames,
@@ -4008,8 +4068,6 @@ var Client = class {
   #hooks = /* @__PURE__ */ new Set();
   #wishes = /* @__PURE__ */ new Map();
   #bestEffort;
-  /** Best-effort events that came while the last of their name was being handled. */
-  #busy = 0;
   #isActing = false;
   #tickTimer;
   #drainTimer;
@@ -4075,7 +4133,7 @@ var Client = class {
   }
   /** What was counted, and what waits. */
   stats() {
-    return statsOf(this.#run, this.#bestEffort.queue.drops, this.#busy);
+    return statsOf(this.#run, this.#bestEffort.queue.drops);
   }
   /**
    * Calls `listener` when a session is lost, with the events that may not have arrived (SES-047). What had not left
@@ -4094,9 +4152,12 @@ var Client = class {
   socket(ns = "/", auth = null) {
     const known = this.#sockets.get(ns);
     if (known !== void 0) return known;
-    const { session } = this.#run.core;
+    const { session, bestEffort: { dropped } } = this.#run.core;
     session.connect(ns, auth);
-    const socket = new Socket(ns, session, this.#answers, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
+    const socket = new Socket(ns, session, this.#answers, () => this.#act(), {
+      send: (frame, delivery) => this.#sendBestEffort(frame, delivery),
+      unhandled: (why) => void (dropped[why] += 1)
+    });
     this.#sockets.set(ns, socket);
     if (this.state === "idle") this.#state.set("connecting");
     this.#run.core.wanted(performance.now());
@@ -4306,8 +4367,7 @@ var Client = class {
       case "settled":
         return this.#answers.settle(notice.ackId, notice.outcome);
       case "best effort":
-        if (this.#sockets.get(notice.frame.ns)?.takeBestEffort(notice.frame.event, notice.frame.args) === false) this.#busy += 1;
-        return;
+        return this.#sockets.get(notice.frame.ns)?.takeBestEffort(notice.frame, notice.size);
       case "event":
         return this.#event(notice);
       case "connected": {

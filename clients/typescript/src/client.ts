@@ -133,8 +133,6 @@ export class Client {
   readonly #hooks = new Set<Promise<unknown>>();
   readonly #wishes = new Map<number, (error: SwitchError | null) => void>();
   readonly #bestEffort: BestEffort;
-  /** Best-effort events that came while the last of their name was being handled. */
-  #busy = 0;
   #isActing = false;
   #tickTimer: ReturnType<typeof setTimeout> | undefined;
   #drainTimer: ReturnType<typeof setTimeout> | undefined;
@@ -211,7 +209,7 @@ export class Client {
 
   /** What was counted, and what waits. */
   stats(): Stats {
-    return statsOf(this.#run, this.#bestEffort.queue.drops, this.#busy);
+    return statsOf(this.#run, this.#bestEffort.queue.drops);
   }
 
   /**
@@ -233,9 +231,12 @@ export class Client {
   socket(ns = "/", auth: Value = null): Socket {
     const known = this.#sockets.get(ns);
     if (known !== undefined) return known;
-    const { session } = this.#run.core;
+    const { session, bestEffort: { dropped } } = this.#run.core;
     session.connect(ns, auth);
-    const socket = new Socket(ns, session, this.#answers, () => this.#act(), (frame, delivery) => this.#sendBestEffort(frame, delivery));
+    const socket = new Socket(ns, session, this.#answers, () => this.#act(), {
+      send: (frame, delivery) => this.#sendBestEffort(frame, delivery),
+      unhandled: (why) => void (dropped[why] += 1),
+    });
     this.#sockets.set(ns, socket);
     if (this.state === "idle") this.#state.set("connecting");
     this.#run.core.wanted(performance.now());
@@ -460,8 +461,7 @@ export class Client {
       case "settled":
         return this.#answers.settle(notice.ackId, notice.outcome);
       case "best effort":
-        if (this.#sockets.get(notice.frame.ns)?.takeBestEffort(notice.frame.event, notice.frame.args) === false) this.#busy += 1;
-        return;
+        return this.#sockets.get(notice.frame.ns)?.takeBestEffort(notice.frame, notice.size);
       case "event":
         return this.#event(notice);
       case "connected": {

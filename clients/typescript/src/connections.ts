@@ -312,7 +312,7 @@ export class Connections {
         return;
       case "DATAGRAM":
       case "LATEST":
-        return this.bestEffort.take(link, frame);
+        return this.bestEffort.take(link, frame, size);
       case "HELLO":
         throw new Violation(PROTOCOL_ERROR, "HELLO from a server");
     }

@@ -13,7 +13,7 @@ export type { LostEvent } from "./notices.js";
 export { QueueFull, QueueLong, TooLarge } from "./outbound.js";
 export { NamespaceError, Offline } from "./session.js";
 export { type BestEffortEmitter, type Emitter, type Handler, type HandlerOptions, type ReattachHook, Socket, SocketEnded } from "./socket.js";
-export type { Stats } from "./stats.js";
+export type { Ignored, Stats } from "./stats.js";
 export { SwitchError, type SwitchFailure } from "./switch.js";
 export type { DatagramChannel, Dialers, DialRequest, Listener, Open, Transport, TransportKind } from "./transport/transport.js";
 export { openWebSocket } from "./transport/websocket.js";

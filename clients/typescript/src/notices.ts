@@ -59,7 +59,7 @@ export type Notice =
   /** `bytes` is what it counts for until `Session.handled` is told. */
   | { readonly kind: "event"; readonly ns: string; readonly event: string; readonly args: readonly Value[]; readonly due: AnswerDue | null; readonly bytes: number }
   | { readonly kind: "settled"; readonly ackId: number; readonly outcome: Outcome }
-  | { readonly kind: "best effort"; readonly frame: Datagram | Latest };
+  | { readonly kind: "best effort"; readonly frame: Datagram | Latest; readonly size: number };
 
 /** An answer that the peer waits for. It is good for one socket alone. */
 export interface AnswerDue {

@@ -6,6 +6,7 @@ import type { Datagram, Latest } from "./frame.js";
 import { Lane } from "./lane.js";
 import { within } from "./limits.js";
 import type { AnswerDue } from "./notices.js";
+import { Newest, type Unhandled } from "./newest.js";
 import { isPromised } from "./promised.js";
 import type { Session } from "./session.js";
 import type { Value } from "./value.js";
@@ -50,7 +51,13 @@ interface Incoming {
   readonly end: () => void;
 }
 
-type SendBestEffort = (frame: Datagram | Omit<Latest, "version">, delivery: Delivery) => boolean;
+/** The client's part in best-effort events. */
+interface BestEffortCalls {
+  /** Sends one; whether it was taken. */
+  send(frame: Datagram | Omit<Latest, "version">, delivery: Delivery): boolean;
+  /** Counts one that came. */
+  unhandled(why: Unhandled): void;
+}
 
 /** What a hook emits with: ahead of all that waited in the session before. */
 export interface Emitter {
@@ -75,13 +82,13 @@ export type ReattachHook = (socket: Emitter) => unknown;
 export class Socket implements Emitter, BestEffortEmitter {
   readonly #session: Session;
   readonly #act: () => void;
-  readonly #sendBestEffort: SendBestEffort;
+  readonly #bestEffort: BestEffortCalls;
   /** By event. */
   readonly #handlers = new Map<string, Map<Handler, Registered>>();
   /** One event after the other. */
   readonly #inbox = new Lane<Incoming>(1, (incoming) => this.#handle(incoming));
-  /** Best-effort events whose handlers are under way. */
-  readonly #busy = new Set<string>();
+  /** Best-effort events. */
+  readonly #newest: Newest;
   #isLeft = false;
   readonly #answers: Answers;
   #ready: { promise: Promise<string>; resolve: (id: string) => void; reject: (error: Error) => void };
@@ -90,11 +97,12 @@ export class Socket implements Emitter, BestEffortEmitter {
   id: string | null = null;
 
   /** Use `Client.socket`. */
-  constructor(readonly ns: string, session: Session, answers: Answers, act: () => void, sendBestEffort: SendBestEffort) {
+  constructor(readonly ns: string, session: Session, answers: Answers, act: () => void, bestEffort: BestEffortCalls) {
     this.#session = session;
     this.#answers = answers;
     this.#act = act;
-    this.#sendBestEffort = sendBestEffort;
+    this.#bestEffort = bestEffort;
+    this.#newest = new Newest(session.limits.latest_keys, (frame) => this.#handleBestEffort(frame), (why) => bestEffort.unhandled(why));
     this.#ready = deferred();
   }
 
@@ -107,8 +115,9 @@ export class Socket implements Emitter, BestEffortEmitter {
    * Calls `handler` for every such event, the best-effort ones too. Events of a socket are handled in their order, one
    * at a time: a handler that returns a promise holds the next event up until that has ended, and past
    * `limits.inbound` (1 MiB) the server's events wait there (decision 49). So it must not wait for a later event of
-   * its socket; what needs no order is `concurrent`, or begun without being returned. A best-effort event does not
-   * wait, and is dropped while the last of its name is being handled. Throws `RangeError` for `concurrent` below 1.
+   * its socket; what needs no order is `concurrent`, or begun without being returned. Best-effort
+   * events pass. While one of their name is being handled, of each key of `latest` the newest value waits, up to
+   * `limits.latest_keys` and 256 KiB a socket; others are dropped. Throws `RangeError` for `concurrent` below 1.
    */
   on(event: string, handler: Handler, { concurrent }: HandlerOptions = {}): this {
     const limit = concurrent === undefined ? null : within("concurrent", concurrent, 1, Number.MAX_SAFE_INTEGER);
@@ -150,7 +159,7 @@ export class Socket implements Emitter, BestEffortEmitter {
 
   /** Sent only if nothing waits for the connection, and lost with it. Whether it was sent (BEF-012). */
   volatile(event: string, ...args: Value[]): boolean {
-    return this.#sendBestEffort({ kind: "DATAGRAM", ns: this.ns, event, args }, "volatile");
+    return this.#bestEffort.send({ kind: "DATAGRAM", ns: this.ns, event, args }, "volatile");
   }
 
   datagram(event: string, ...args: Value[]): boolean {
@@ -165,8 +174,8 @@ export class Socket implements Emitter, BestEffortEmitter {
   maxAge(maxAgeMs: number): BestEffortEmitter {
     const { ns } = this;
     return {
-      datagram: (event, ...args) => this.#sendBestEffort({ kind: "DATAGRAM", ns, event, args }, { maxAgeMs }),
-      latest: (key, event, ...args) => this.#sendBestEffort({ kind: "LATEST", ns, event, key, args }, { maxAgeMs }),
+      datagram: (event, ...args) => this.#bestEffort.send({ kind: "DATAGRAM", ns, event, args }, { maxAgeMs }),
+      latest: (key, event, ...args) => this.#bestEffort.send({ kind: "LATEST", ns, event, key, args }, { maxAgeMs }),
     };
   }
 
@@ -215,6 +224,7 @@ export class Socket implements Emitter, BestEffortEmitter {
   /** For the client: nothing is handled any more. */
   leave(): void {
     this.#isLeft = true;
+    this.#newest.clear();
     const lanes = [...this.#handlers.values()].flatMap((registered) => [...registered.values()].map(({ lane }) => lane));
     for (const lane of [this.#inbox, ...lanes]) for (const { end } of lane?.clear() ?? []) end();
   }
@@ -235,15 +245,10 @@ export class Socket implements Emitter, BestEffortEmitter {
     for (const lane of waits) lane.push({ event, args, due, isTaken, end });
   }
 
-  /** For the client: a best-effort event has come. False if it was dropped, since the last one is still being handled. */
-  takeBestEffort(event: string, args: readonly Value[]): boolean {
-    if (this.#isLeft) return true;
-    if (this.#busy.has(event)) return false;
-    const pending = this.#callAll(event, [...(this.#handlers.get(event)?.keys() ?? [])], args, null);
-    if (pending === null) return true;
-    this.#busy.add(event);
-    void pending.then(() => this.#busy.delete(event));
-    return true;
+  /** For the client: a best-effort event has come, in a message of `size` bytes. */
+  takeBestEffort(frame: Datagram | Latest, size: number): void {
+    if (this.#isLeft) this.#bestEffort.unhandled("notConnected");
+    else this.#newest.take(frame, size);
   }
 
   #listen(event: string, handler: Handler, registered: Registered): this {
@@ -263,6 +268,10 @@ export class Socket implements Emitter, BestEffortEmitter {
     const isThere = this.#handlers.get(event)?.has(handler) === true;
     if (!isThere && due !== null) this.#session.answer(due, UNKNOWN_EVENT);
     return ended(isThere ? this.#call(handler, args, due) : null, end);
+  }
+
+  #handleBestEffort({ event, args }: Datagram | Latest): Promise<void> | null {
+    return this.#callAll(event, [...(this.#handlers.get(event)?.keys() ?? [])], args, null);
   }
 
   /** Null if all have ended already. */

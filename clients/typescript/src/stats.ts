@@ -3,6 +3,20 @@
 import type { Drops } from "./best_effort.js";
 import type { Run } from "./run.js";
 
+/** How many best-effort events of the server were dropped, by cause. */
+export interface Ignored {
+  /** Their socket was not connected, or was left while they waited for a handler. */
+  readonly notConnected: number;
+  /** They came later than a newer value of their key, or on a connection that another one has replaced. */
+  readonly stale: number;
+  /** They were no best-effort frame, or their args could not be read. */
+  readonly malformed: number;
+  /** They would have had to wait for a handler, and might not, or too much waited already. */
+  readonly busy: number;
+  /** They waited for a handler, and a newer value of their key took their place. */
+  readonly conflated: number;
+}
+
 /** What a client has done, dropped and refused since it was made, and what it holds now. */
 export interface Stats {
   /** Dials begun: in a race of transports, one for each that was begun. */
@@ -19,7 +33,7 @@ export interface Stats {
   /** Best-effort events that were dropped on their way out, by cause. */
   readonly unsentBestEffort: Drops;
   /** Best-effort events of the server that were dropped, by cause (BEF-002). */
-  readonly ignoredBestEffort: { readonly notConnected: number; readonly stale: number; readonly malformed: number; readonly busy: number };
+  readonly ignoredBestEffort: Ignored;
   /** Answers that nobody waited for: late, a repeat, or never asked for. */
   readonly acksIgnored: number;
   /** Bytes that wait for the server now, and how many frames they are. */
@@ -31,7 +45,7 @@ export interface Stats {
   readonly pendingAcks: number;
 }
 
-export function statsOf({ core, dials }: Run, unsentBestEffort: Drops, busy: number): Stats {
+export function statsOf({ core, dials }: Run, unsentBestEffort: Drops): Stats {
   const { session, counts } = core;
   const { bytes, frames } = session.outbound.queued;
   return {
@@ -42,7 +56,7 @@ export function statsOf({ core, dials }: Run, unsentBestEffort: Drops, busy: num
     emitsRefused: session.counts.refused,
     eventsDropped: session.counts.dropped,
     unsentBestEffort,
-    ignoredBestEffort: { ...core.bestEffort.dropped, busy },
+    ignoredBestEffort: { ...core.bestEffort.dropped },
     acksIgnored: session.acks.ignored,
     queuedBytes: bytes,
     queuedFrames: frames,

@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Client } from "../src/client.js";
+import type { Client, ClientOptions } from "../src/client.js";
 import { Inbound } from "../src/inbound.js";
 import { DEFAULT_LIMITS } from "../src/limits.js";
+import { WAITING_BYTES } from "../src/newest.js";
 import type { Socket } from "../src/socket.js";
 import type { Value } from "../src/value.js";
 import { Net } from "./net.js";
@@ -12,11 +13,18 @@ import { Net } from "./net.js";
 /** A connected socket, and a server that sends it events. */
 class Listening {
   readonly net = new Net();
-  readonly client: Client = this.net.connect();
-  readonly socket: Socket = this.client.socket();
+  readonly client: Client;
+  readonly socket: Socket;
   readonly seen: string[] = [];
+  /** Of the last LATEST. */
+  version = 0;
   /** Handlers that wait, in their order. */
   readonly gates: (() => void)[] = [];
+
+  constructor(options: ClientOptions = {}) {
+    this.client = this.net.connect(options);
+    this.socket = this.client.socket();
+  }
 
   /** Notes where it begins and where it ends, for which it waits. */
   readonly slow = async (value: Value): Promise<Value> => {
@@ -114,7 +122,7 @@ test("who handles an event is seen when its turn comes", async () => {
   await listening.client.close();
 });
 
-test("a best-effort event does not wait for a handler, and is dropped while the last of its name is being handled", async () => {
+test("a datagram does not wait for a handler, and is dropped while the last event of its name is being handled", async () => {
   const listening = new Listening();
   await listening.socket.ready;
   listening.socket.on("slow", listening.slow).on("moved", listening.quick).on("drawn", listening.slow);
@@ -131,6 +139,72 @@ test("a best-effort event does not wait for a handler, and is dropped while the 
   server.write(server.current, { kind: "DATAGRAM", ns: "/", event: "drawn", args: [6] });
   await listening.settle();
   assert.equal(listening.seen.at(-1), "begin 6");
+  await listening.client.close();
+});
+
+/** A value of `moved`, for each key and number, one version after the other. */
+function values(listening: Listening, told: readonly (readonly [string, Value])[]): void {
+  const { server } = listening.net;
+  for (const [key, value] of told) {
+    listening.version += 1;
+    server.write(server.current, { kind: "LATEST", ns: "/", event: "moved", key, version: listening.version, args: [value] });
+  }
+}
+
+test("the newest value of each key waits for a handler under way, and those that it replaces are counted", async () => {
+  const listening = new Listening();
+  await listening.socket.ready;
+  listening.socket.on("moved", listening.slow);
+  const { server } = listening.net;
+  values(listening, [["a", 1], ["a", 2], ["b", 3], ["a", 4]]);
+  server.write(server.current, { kind: "DATAGRAM", ns: "/", event: "moved", args: [5] });
+  await listening.settle();
+  assert.deepEqual(listening.seen, ["begin 1"]);
+  const { conflated, busy } = listening.client.stats().ignoredBestEffort;
+  assert.deepEqual([conflated, busy], [1, 1]);
+  await listening.finish();
+  assert.deepEqual(listening.seen.slice(1), ["end 1", "begin 4"]);
+  values(listening, [["b", 6]]);
+  await listening.settle();
+  await listening.finish();
+  await listening.finish();
+  assert.deepEqual(listening.seen.slice(3), ["end 4", "begin 6", "end 6"]);
+  assert.equal(listening.client.stats().ignoredBestEffort.conflated, 2);
+  values(listening, [["a", 7]]);
+  await listening.settle();
+  assert.equal(listening.seen.at(-1), "begin 7");
+  await listening.client.close();
+});
+
+test("values that wait for a handler are bounded in their keys and in their bytes", async () => {
+  const listening = new Listening({ limits: { latest_keys: 2 } });
+  await listening.socket.ready;
+  listening.socket.on("moved", listening.slow);
+  values(listening, [["a", 1], ["a", 2], ["b", 3], ["c", 4], ["b", 5]]);
+  await listening.settle();
+  const { conflated, busy } = listening.client.stats().ignoredBestEffort;
+  assert.deepEqual([conflated, busy], [1, 1]);
+  values(listening, [["a", "x".repeat(WAITING_BYTES)]]);
+  await listening.settle();
+  assert.equal(listening.client.stats().ignoredBestEffort.busy, 2);
+  for (let at = 0; at < 3; at += 1) await listening.finish();
+  assert.deepEqual(listening.seen.filter((line) => line.startsWith("begin")), ["begin 1", "begin 2", "begin 5"]);
+  values(listening, [["d", 6], ["d", "x".repeat(WAITING_BYTES - 1_000)], ["e", 7]]);
+  await listening.settle();
+  assert.equal(listening.client.stats().ignoredBestEffort.busy, 2, "those that were handled make room");
+  await listening.client.close();
+});
+
+test("values that wait for a handler of a socket that is left are dropped and counted", async () => {
+  const listening = new Listening();
+  await listening.socket.ready;
+  listening.socket.on("moved", listening.slow);
+  values(listening, [["a", 1], ["a", 2], ["b", 3]]);
+  await listening.settle();
+  listening.socket.disconnect();
+  await listening.finish();
+  assert.deepEqual(listening.seen, ["begin 1", "end 1"]);
+  assert.equal(listening.client.stats().ignoredBestEffort.notConnected, 2);
   await listening.client.close();
 });
 
