@@ -147,6 +147,36 @@ const CHECKS = {
     await settle(ada, bob);
   },
 
+  async "a second click while a switch is running starts no other, and is no error"(ada) {
+    const during = await ada.page.evaluate(() => {
+      const button = (transport) => document.querySelector(`#transports [data-transport=${transport}]`);
+      button("websocket").click();
+      button("webtransport").click();
+      button("websocket").click();
+      const { switching } = document.body.dataset;
+      return { switching, disabled: [button("websocket").disabled, button("webtransport").disabled] };
+    });
+    assert.deepEqual(during, { switching: "websocket", disabled: [true, true] });
+    await ada.page.waitForSelector("#transports[aria-busy=false]");
+    assert.equal(await transportOf(ada), "websocket");
+    assert.equal(await ada.page.textContent("#complaint"), "");
+    await switchTo(ada, "webtransport");
+  },
+
+  async "a page that is not behind the relays is not told that its link has changed"(ada, bob, url) {
+    const page = await bob.browser.newPage();
+    await page.route("**/relays", (route) => route.fulfill({ contentType: "application/json", body: "null" }));
+    await page.goto(url);
+    await page.waitForSelector("#no-relays:not([hidden])", { state: "attached" });
+    await setLink(ada, BAD);
+    await say(ada, "the link is bad");
+    // It comes behind the link on the same session.
+    await until("the page has heard of it", async () => (await linesOf({ page })).includes("Ada the link is bad"));
+    assert.deepEqual(await page.evaluate(() => [document.getElementById("loss").value, document.getElementById("loss-told").textContent]), ["0", "0 %"]);
+    await setLink(ada, CLEAN);
+    await page.close();
+  },
+
   async "the plot has ages of both transports, and the link makes those over WebSocket worse"(ada) {
     await setLink(ada, CLEAN);
     const native = await ages(ada, "webtransport");

@@ -96,6 +96,8 @@ socket.on("placed", (placed) => game.place(placed));
 socket.on("shot", (shot) => showShot(shot));
 socket.on("said", (said) => panel.showLine({ ...said, colour: colourOf(said.player) }));
 socket.on("link", (quality) => {
+  // All are told; it is the link of pages behind the relays alone.
+  if (!hasRelays) return;
   panel.showLink(quality);
   linkChanged(quality);
 });
@@ -129,11 +131,11 @@ function showShot(shot) {
 
 async function onSwitch(kind) {
   if (kind === transport()) return;
-  document.body.dataset.switching = kind;
+  panel.showSwitching(kind);
   try {
     await client.switchTo(kind);
   } finally {
-    delete document.body.dataset.switching;
+    panel.showSwitching(null);
   }
 }
 

@@ -89,6 +89,13 @@ export class Panel {
     $("no-relays").hidden = false;
   }
 
+  /** The transport that the session is on its way to, if any; meanwhile it is sent nowhere else. */
+  showSwitching(kind) {
+    document.body.dataset.switching = kind ?? "none";
+    $("transports").ariaBusy = String(kind !== null);
+    for (const button of document.querySelectorAll("#transports button")) button.disabled = kind !== null;
+  }
+
   showState(state, transport, roundTrip) {
     document.body.dataset.state = state;
     document.body.dataset.transport = transport?.kind ?? "none";
