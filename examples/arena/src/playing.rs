@@ -1,7 +1,7 @@
 //! The whole: a server with its page, the relays in front of it, and bots that play.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -50,7 +50,9 @@ impl Playing {
         let mut serving = JoinSet::new();
         serving.spawn(bound.serve());
         let near = match address.ip() {
-            ip if ip.is_unspecified() => SocketAddr::from(([127, 0, 0, 1], address.port())),
+            IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+            // It may take connections over IPv6 alone.
+            IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
             _ => address,
         };
         Ok(Self {

@@ -138,8 +138,13 @@ fn code<T: std::fmt::Debug>(answer: Result<T, AckError>) -> u16 {
 
 /// Bots and a client play over one transport.
 async fn plays_over(transport: TransportKind) {
+    plays_on("127.0.0.1:0", transport).await;
+}
+
+async fn plays_on(listen: &str, transport: TransportKind) {
     const BOTS: usize = 3;
-    let playing = open(BOTS).await;
+    let opened = Playing::open(listen, BOTS, Quality::default()).await;
+    let playing = opened.unwrap();
     let mut visitor = Visitor::come(&playing, transport).await;
     let over = visitor.client.transport().current().unwrap();
     assert_eq!(over.kind, transport);
@@ -191,6 +196,11 @@ async fn bots_and_a_client_play_over_websocket() {
 #[tokio::test]
 async fn bots_and_a_client_play_over_webtransport() {
     plays_over(TransportKind::WebTransport).await;
+}
+
+#[tokio::test]
+async fn bots_and_a_client_play_over_ipv6() {
+    plays_on("[::1]:0", TransportKind::WebTransport).await;
 }
 
 #[tokio::test]
