@@ -74,9 +74,9 @@ impl Settings {
 /// for ever.
 const DATAGRAM_QUEUE_LEAST: usize = 2 * 1024;
 
-/// Bidirectional streams a peer may have open: the request's, the messages', and two to spare.
-/// Further ones wait at the peer for ever, at no cost here.
-const STREAMS_BIDI: u32 = 4;
+/// Bidirectional streams a peer may have open: the request's and the messages'. Further ones wait at the
+/// peer until the session is over, at no cost here (specification: TRN-022).
+const STREAMS_BIDI: u32 = 2;
 
 /// Unidirectional ones: HTTP/3's control stream, QPACK's two, and some for whatever else a browser
 /// opens to try a server's tolerance (RFC 9114, section 6.2.3).
