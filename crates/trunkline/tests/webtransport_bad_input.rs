@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Endpoint};
+use quinn::{ClientConfig, Endpoint, TransportConfig};
 use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
 use trunkline::client::{Client, Socket as ClientSocket, Trust};
 use trunkline::protocol::{
     Code, Encoding, EventName, Frame, Hello, IntoArgs as _, Limits, NamespaceName, Payload,
@@ -78,9 +79,14 @@ impl House {
     }
 
     fn endpoint(&self) -> Endpoint {
+        self.endpoint_with(TransportConfig::default())
+    }
+
+    fn endpoint_with(&self, transport: TransportConfig) -> Endpoint {
         let trust = Trust::nobody().with_certificate(&self.certificate);
         let tls = trunkline_tls::client_config(&trust, &[b"h3"]).unwrap();
-        let config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+        let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+        config.transport_config(Arc::new(transport));
         let mut endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         endpoint.set_default_client_config(config);
         endpoint
@@ -88,7 +94,11 @@ impl House {
 
     /// A session of a client of its own making.
     async fn session(&self) -> Session {
-        let connecting = self.endpoint().connect(self.address, "127.0.0.1").unwrap();
+        self.session_from(self.endpoint()).await
+    }
+
+    async fn session_from(&self, endpoint: Endpoint) -> Session {
+        let connecting = endpoint.connect(self.address, "127.0.0.1").unwrap();
         let connection = soon(connecting).await.unwrap();
         let url = format!("https://{}/trunkline", self.address);
         let request = ConnectRequest::new(url.parse::<url::Url>().unwrap());
@@ -97,7 +107,11 @@ impl House {
 
     /// The same with its stream, after HELLO and WELCOME.
     async fn welcomed(&self) -> (Raw, Welcome) {
-        let mut raw = Raw::open(self.session().await).await;
+        Self::greet(self.session().await).await
+    }
+
+    async fn greet(session: Session) -> (Raw, Welcome) {
+        let mut raw = Raw::open(session).await;
         raw.send(&hello(None).encode(Encoding::MessagePack)).await;
         match raw.frame().await {
             Arrived::Welcome(welcome) => (raw, welcome),
@@ -107,7 +121,11 @@ impl House {
 
     /// The same, connected to "/".
     async fn connected(&self) -> (Raw, Welcome) {
-        let (mut raw, welcome) = self.welcomed().await;
+        self.connected_from(self.endpoint()).await
+    }
+
+    async fn connected_from(&self, endpoint: Endpoint) -> (Raw, Welcome) {
+        let (mut raw, welcome) = Self::greet(self.session_from(endpoint).await).await;
         let connect = Prepared::connect(&NamespaceName::root(), &Value::nil());
         raw.send(&connect.to_message(Encoding::MessagePack, 1))
             .await;
@@ -217,9 +235,12 @@ impl Raw {
 }
 
 fn datagram(event: &str) -> Vec<u8> {
+    datagram_with(event, &Payload::empty())
+}
+
+fn datagram_with(event: &str, args: &Payload) -> Vec<u8> {
     let name = EventName::try_from(event).unwrap();
-    Prepared::datagram(&NamespaceName::root(), &name, &Payload::empty())
-        .to_message(Encoding::MessagePack, 0)
+    Prepared::datagram(&NamespaceName::root(), &name, args).to_message(Encoding::MessagePack, 0)
 }
 
 #[tokio::test]
@@ -302,12 +323,53 @@ async fn datagrams_that_mean_nothing_here_are_dropped_and_counted() {
     house.is_unharmed().await;
 }
 
+/// A packet that an Ethernet carries; what is left of it for a datagram is less, but more than the server's
+/// limit.
+const PACKET_BYTES: u16 = 1_452;
+
+/// The largest content of a best-effort frame that goes into such a packet.
+const OVERSIZED_BYTES: usize = 1_350;
+
+/// BEF-006: it may drop them, and does not.
 #[tokio::test]
-async fn a_datagram_larger_than_the_path_carries_is_not_sent_and_those_of_no_session_are_ignored() {
+async fn a_datagram_above_the_limit_that_the_server_told_is_taken_as_any_other() {
+    let house = House::open().await;
+    let (told, mut heard) = mpsc::unbounded_channel();
+    let namespace = house.server.namespace("/");
+    namespace.on("long", move |args: Payload| {
+        let told = told.clone();
+        async move { drop(told.send(args)) }
+    });
+    let mut transport = TransportConfig::default();
+    transport.initial_mtu(PACKET_BYTES);
+    let (mut raw, welcome) = house.connected_from(house.endpoint_with(transport)).await;
+    let before = house.server.stats();
+    let args = (&"x".repeat(OVERSIZED_BYTES)).into_args().unwrap();
+    let frame = datagram_with("long", &args);
+    assert!(frame.len() > 1_200 && frame.len() > welcome.limits.datagram as usize);
+    let cut_short = Bytes::copy_from_slice(&frame[..frame.len() - 1]);
+    raw.session.send_datagram(cut_short).unwrap();
+    raw.session
+        .send_datagram(vec![0x93; frame.len()].into())
+        .unwrap();
+    raw.session.send_datagram(frame.into()).unwrap();
+    assert_eq!(soon(heard.recv()).await, Some(args));
+    let stats = house.server.stats();
+    let counted = [
+        stats.received.best_effort - before.received.best_effort,
+        stats.dropped_best_effort - before.dropped_best_effort,
+        stats.malformed_best_effort - before.malformed_best_effort,
+    ];
+    // One with a body that does not decode, and one that is no frame.
+    assert_eq!(counted, [2, 1, 1], "taken, dropped, malformed");
+    raw.ping().await;
+    house.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn datagrams_of_no_session_are_ignored() {
     let house = House::open().await;
     let (mut raw, _) = house.connected().await;
-    let huge = Bytes::from(vec![0; 4_000]);
-    assert!(raw.session.send_datagram(huge).is_err());
     // A QUIC datagram that names a session which is not there, or none at all.
     let connection: &quinn::Connection = &raw.session;
     for bytes in [&b"\x7f\xff and more"[..], b"", b"\xff"] {
