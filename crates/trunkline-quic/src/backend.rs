@@ -1,17 +1,21 @@
 //! What a backend supplies: HTTP/3 and WebTransport on top of QUIC.
 
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 use http::{HeaderMap, StatusCode, Uri};
-use quinn::ConnectionError;
 use tokio::io::AsyncRead;
 use trunkline_transport::{DialError, DialRequest};
 
 use crate::{Target, Wire, WireStream};
 
 /// A WebTransport library, on both sides.
+///
+/// It stands on quinn, as [`Target::failed`] and [`ended`](crate::ended) do that serve it: the types of quinn
+/// and of the library in their signatures are for crates of backends, and go no further
+/// (`docs/decisions/0031-the-seam-of-backends-speaks-quinn.md`).
 pub trait Backend: Send + Sync + 'static {
     /// A session.
     type Session: Wire;
@@ -97,7 +101,7 @@ pub struct Head {
 pub enum AcceptError {
     /// QUIC's handshake failed.
     #[error("the QUIC handshake failed: {0}")]
-    Quic(#[from] ConnectionError),
+    Quic(Box<dyn Error + Send + Sync>),
     /// The peer does not ask for a WebTransport session as it should.
     #[error("no request for a WebTransport session: {0}")]
     Request(String),

@@ -1,5 +1,6 @@
 //! QUIC endpoints: a UDP socket with what quinn needs on it.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
@@ -28,7 +29,7 @@ pub enum EndpointError {
     Trust(#[from] TrustError),
     /// The crypto provider lacks what QUIC begins with.
     #[error("no QUIC with this crypto provider: {0}")]
-    Crypto(#[from] NoInitialCipherSuite),
+    Crypto(Box<dyn Error + Send + Sync>),
 }
 
 /// An endpoint that accepts HTTP/3 with a certificate, which it follows as it is reloaded.
@@ -38,7 +39,8 @@ pub(crate) fn server_endpoint(
     settings: &Settings,
 ) -> Result<Endpoint, EndpointError> {
     let tls = trunkline_tls::server_config(certificate, &[HTTP3]);
-    let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
+    let crypto = QuicServerConfig::try_from(tls).map_err(no_crypto)?;
+    let mut config = ServerConfig::with_crypto(Arc::new(crypto));
     config.transport_config(settings.transport());
     let failed = |cause| EndpointError::Io { address, cause };
     let socket = socket(address, settings.socket_buffer).map_err(failed)?;
@@ -75,9 +77,14 @@ fn over(
     tls: Arc<rustls::ClientConfig>,
     settings: &Settings,
 ) -> Result<ClientConfig, EndpointError> {
-    let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
+    let crypto = QuicClientConfig::try_from(tls).map_err(no_crypto)?;
+    let mut config = ClientConfig::new(Arc::new(crypto));
     config.transport_config(settings.transport());
     Ok(config)
+}
+
+fn no_crypto(cause: NoInitialCipherSuite) -> EndpointError {
+    EndpointError::Crypto(cause.into())
 }
 
 /// A UDP socket with buffers as large as the kernel allows, up to `buffer` bytes.

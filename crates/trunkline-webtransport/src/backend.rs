@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{StatusCode, Uri};
-use quinn::{Endpoint, EndpointConfig, Incoming, TokioRuntime};
+use quinn::{ConnectionError, Endpoint, EndpointConfig, Incoming, TokioRuntime};
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber as _;
 use trunkline_quic::{AcceptError, Backend, Head, Opened, Target};
@@ -66,17 +66,24 @@ impl Backend for WebTransportQuinn {
         // Ahead of the end of the handshake, so that HTTP/3's settings leave with this side's part of it:
         // a client waits for them before it asks for a session. Early data of clients is not taken, so
         // the request is there only once the handshake is.
-        let connection = match incoming.accept()?.into_0rtt() {
+        let failed = |cause: ConnectionError| AcceptError::Quic(cause.into());
+        let connection = match incoming.accept().map_err(failed)?.into_0rtt() {
             Ok((connection, _handshake)) => connection,
-            Err(connecting) => connecting.await?,
+            Err(connecting) => connecting.await.map_err(failed)?,
         };
         let peer = connection.remote_address();
         let malformed = |cause: &dyn std::fmt::Display| AcceptError::Request(cause.to_string());
         let request = match unlogged(Request::accept(connection.clone())).await {
             Ok(request) => request,
             Err(cause) => {
-                let lost = connection.close_reason().map(AcceptError::Quic);
-                return Err(lost.unwrap_or_else(|| malformed(&cause)));
+                return Err(match connection.close_reason() {
+                    // Closed for what came behind the handshake.
+                    None
+                    | Some(
+                        ConnectionError::LocallyClosed | ConnectionError::ApplicationClosed(_),
+                    ) => malformed(&cause),
+                    Some(cause) => failed(cause),
+                });
             }
         };
         let asked = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
