@@ -62,8 +62,8 @@ pub trait Backend: Send + Sync + 'static {
         protocol: Option<&str>,
     ) -> impl Future<Output = Result<Opened<Self>, AcceptError>> + Send;
 
-    /// Refuses a request; ready when the peer has had time to read it. Browsers show a page neither
-    /// status nor text. A library that has not this status answers with the nearest it has.
+    /// Refuses a request with this status; ready when the peer has had time to read it. Browsers show a
+    /// page neither status nor text.
     fn refuse(request: Self::Request, status: StatusCode) -> impl Future<Output = ()> + Send;
 }
 

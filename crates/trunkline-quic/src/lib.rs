@@ -15,6 +15,15 @@
 //! | `sender.rs`, `receiver.rs` | the two halves |
 //! | `farewell.rs` | how a session is closed so that its last words arrive |
 //! | `halves.rs` | [`connection`]: a session and its stream as a [`Connection`](trunkline_transport::Connection) |
+//!
+//! What the libraries do with a request that is refused (specification: TRN-025, TRN-030):
+//!
+//! | | web-transport-quinn | wtransport |
+//! |---|---|---|
+//! | the status that a server chose | sent | sent |
+//! | `Retry-After` | not sent | not sent |
+//! | a client is shown the status | yes: [`DialError::Refused`](trunkline_transport::DialError::Refused) | no: `DialError::Handshake`, after which it tries again, whatever the status was |
+//! | a client is shown `Retry-After` | no | no |
 #![forbid(unsafe_code)]
 
 mod backend;

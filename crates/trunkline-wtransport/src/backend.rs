@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use quinn::Incoming;
@@ -118,13 +119,12 @@ impl Backend for Wtransport {
     }
 
     async fn refuse(request: SessionRequest, status: StatusCode) {
-        // The library has these three.
-        match status {
-            StatusCode::NOT_FOUND => request.not_found().await,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                request.too_many_requests().await;
-            }
-            _ => request.forbidden().await,
+        // The library refuses with three statuses alone. Of an answer that grants, it lets every field be
+        // set, the status too.
+        let answer = [(":status", status.as_str())];
+        if let Ok(session) = request.accept_with_headers(answer).await {
+            // The answer leaves while somebody holds the session; a client that has it closes.
+            let _ = tokio::time::timeout(ANSWER_LIMIT, session.closed()).await;
         }
     }
 }
@@ -184,6 +184,9 @@ impl DnsResolver for Chosen {
         Box::pin(async move { Ok(address) })
     }
 }
+
+/// How long a refused client has to take its answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// Hosts whose addresses are remembered.
 const HOSTS_MAX: usize = 64;
