@@ -1,6 +1,5 @@
 //! Dialling and accepting with wtransport.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -19,17 +18,13 @@ use wtransport::{ClientConfig, Endpoint, RecvStream};
 
 use crate::protocols::{CHOSEN, OFFERED, from_list, to_item, to_list};
 use crate::session::{Session, Stream};
-use crate::sync::{Arc, Mutex};
 
 /// The library wtransport as a [`Backend`].
 #[derive(Clone, Copy, Debug)]
 pub struct Wtransport;
 
 /// What dials from one UDP socket.
-pub struct Client {
-    endpoint: Endpoint<ClientSide>,
-    chosen: Chosen,
-}
+pub struct Client(Endpoint<ClientSide>);
 
 impl Backend for Wtransport {
     type Session = Session;
@@ -39,15 +34,11 @@ impl Backend for Wtransport {
     type Request = SessionRequest;
 
     fn client(socket: UdpSocket, config: quinn::ClientConfig) -> io::Result<Client> {
-        let chosen = Chosen::default();
         let mut config = ClientConfig::builder()
             .with_bind_socket(socket)
             .build_with_quic_config(config);
-        config.set_dns_resolver(chosen.clone());
-        Ok(Client {
-            endpoint: Endpoint::client(config)?,
-            chosen,
-        })
+        config.set_dns_resolver(Chosen);
+        Ok(Client(Endpoint::client(config)?))
     }
 
     async fn dial(
@@ -56,7 +47,6 @@ impl Backend for Wtransport {
         target: &Target,
         request: &DialRequest,
     ) -> Result<Opened<Self>, DialError> {
-        client.chosen.choose(target, peer);
         let mut options = ConnectOptions::builder(target.url.as_str());
         if !request.protocols.is_empty() {
             options = options.add_header(OFFERED, to_list(&request.protocols));
@@ -67,7 +57,8 @@ impl Backend for Wtransport {
             })?;
             options = options.add_header(name.as_str(), value);
         }
-        let connected = client.endpoint.connect(options.build()).await;
+        let connecting = client.0.connect(options.build());
+        let connected = PEER.scope(peer, connecting).await;
         let session = connected.map_err(|error| refused(error, target))?;
         let aborted = |cause: &dyn fmt::Display| {
             let detail = cause.to_string();
@@ -132,7 +123,7 @@ impl Backend for Wtransport {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("local_addr", &self.endpoint.local_addr().ok())
+            .field("local_addr", &self.0.local_addr().ok())
             .finish_non_exhaustive()
     }
 }
@@ -163,30 +154,45 @@ fn refused(error: ConnectingError, target: &Target) -> DialError {
     }
 }
 
-/// The addresses that were chosen: the library resolves names by itself, but asks this one.
-#[derive(Clone, Debug, Default)]
-struct Chosen(Arc<Mutex<HashMap<String, SocketAddr>>>);
-
-impl Chosen {
-    fn choose(&self, target: &Target, peer: SocketAddr) {
-        let mut chosen = self.0.lock();
-        if chosen.len() >= HOSTS_MAX {
-            // Whoever is just being dialled resolves to nothing, and is tried again.
-            chosen.clear();
-        }
-        chosen.insert(format!("{}:{}", target.host, target.port), peer);
-    }
+tokio::task_local! {
+    /// The address that a dial is for, while it runs.
+    static PEER: SocketAddr;
 }
 
+/// The library resolves names by itself, but asks this one: each dial's name is its own peer.
+#[derive(Debug)]
+struct Chosen;
+
 impl DnsResolver for Chosen {
-    fn resolve(&self, host: &str) -> Pin<Box<dyn DnsLookupFuture>> {
-        let address = self.0.lock().get(host).copied();
-        Box::pin(async move { Ok(address) })
+    /// Asked in the task of the dial, since the library's `connect` spawns none.
+    fn resolve(&self, _host: &str) -> Pin<Box<dyn DnsLookupFuture>> {
+        let peer = PEER.try_with(|peer| *peer).ok();
+        Box::pin(async move { Ok(peer) })
     }
 }
 
 /// How long a refused client has to take its answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
-/// Hosts whose addresses are remembered.
-const HOSTS_MAX: usize = 64;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn dials_of_one_host_side_by_side_have_an_address_each() {
+        let resolved = |port| {
+            let peer = SocketAddr::from(([127, 0, 0, 1], port));
+            PEER.scope(peer, async move {
+                // The other one begins.
+                tokio::task::yield_now().await;
+                (peer, Chosen.resolve("a.example:443").await.ok().flatten())
+            })
+        };
+        let (one, other) = tokio::join!(resolved(1), resolved(2));
+        for (peer, found) in [one, other] {
+            assert_eq!(found, Some(peer));
+        }
+        let outside = Chosen.resolve("a.example:443").await;
+        assert_eq!(outside.ok().flatten(), None);
+    }
+}

@@ -18,7 +18,6 @@ mod backend;
 mod codes;
 mod protocols;
 mod session;
-mod sync;
 
 pub use backend::{Client, Wtransport};
 pub use session::{Session, Stream};
