@@ -46,6 +46,11 @@ impl Address {
         self.0.host_str().unwrap_or_default()
     }
 
+    /// The port, also where it is the scheme's own.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.0.port_or_known_default()
+    }
+
     pub(crate) fn is_secure(&self) -> bool {
         matches!(self.0.scheme(), "https" | "wss")
     }

@@ -20,7 +20,7 @@ use crate::builder::Config;
 pub enum Transports {
     /// All that the client has, in a race: WebTransport first, and WebSocket after [`HEAD_START`], or at
     /// once when WebTransport fails. Whichever connects first is used, and is the one that begins next
-    /// time on this host, for [`WINNER_REMEMBERED`]. A client that ended up on WebSocket goes on trying
+    /// time on this host and port, for [`WINNER_REMEMBERED`]. A client that ended up on WebSocket goes on trying
     /// WebTransport in the background, and moves there when it is reachable: nothing is lost or repeated
     /// by it.
     #[default]
@@ -57,12 +57,14 @@ impl Candidate {
     }
 }
 
-/// What a client remembers of the hosts that it was connected to.
+/// What a client remembers of the hosts that it was connected to: of each with its port, since another one
+/// is another server, behind other rules of a firewall.
 #[derive(Default)]
 pub(crate) struct Hosts(VecDeque<Host>);
 
 struct Host {
     name: String,
+    port: Option<u16>,
     /// Which transport is to be dialled first, and since when that is known.
     first: Option<(TransportKind, Instant)>,
     /// Why that is not WebTransport, for people.
@@ -171,15 +173,16 @@ impl Hosts {
     }
 
     fn host(&self, address: &Address) -> Option<&Host> {
-        self.0.iter().find(|host| host.name == address.host())
+        self.0.iter().find(|host| host.is_of(address))
     }
 
     fn host_mut(&mut self, address: &Address) -> &mut Host {
-        let known = self.0.iter().position(|host| host.name == address.host());
+        let known = self.0.iter().position(|host| host.is_of(address));
         // The newest stands first, and the one at the end goes.
         let host = known.and_then(|position| self.0.remove(position));
         self.0.push_front(host.unwrap_or_else(|| Host {
             name: address.host().to_owned(),
+            port: address.port(),
             first: None,
             why: None,
             told: Vec::new(),
@@ -190,6 +193,10 @@ impl Hosts {
 }
 
 impl Host {
+    fn is_of(&self, address: &Address) -> bool {
+        self.name == address.host() && self.port == address.port()
+    }
+
     fn first(&self) -> Option<TransportKind> {
         let (transport, since) = self.first?;
         (since.elapsed() < WINNER_REMEMBERED).then_some(transport)
@@ -231,7 +238,7 @@ const fn rank(kind: TransportKind) -> u8 {
 /// How long the first transport of a race is dialled alone.
 pub const HEAD_START: Duration = Duration::from_millis(300);
 
-/// How long the transport that connected last is the first to be dialled on its host.
+/// How long the transport that connected last is the first to be dialled on its host and port.
 pub const WINNER_REMEMBERED: Duration = Duration::from_secs(10 * 60);
 
 /// Hosts that something is remembered of: the client's own, and some that it was sent to.
@@ -242,3 +249,24 @@ const ALTERNATIVES_MAX: usize = 8;
 
 /// Hashes of one alternative that are read.
 const HASHES_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a firewall does to one port says nothing of another.
+    #[test]
+    fn which_transport_won_is_remembered_of_a_server_and_not_of_all_on_its_host() {
+        let address = |url| Address::parse(url).unwrap();
+        let mut hosts = Hosts::default();
+        let why = Some("webtransport: no answer".to_owned());
+        let here = address("https://a.example");
+        hosts.connected(&here, TransportKind::WebSocket, why);
+        let first = |url| hosts.host(&address(url)).and_then(Host::first);
+        let same = "wss://a.example:443/other?ticket=7";
+        assert_eq!(first(same), Some(TransportKind::WebSocket));
+        for other in ["https://a.example:8443", "http://a.example"] {
+            assert_eq!(first(other), None, "{other}");
+        }
+    }
+}
