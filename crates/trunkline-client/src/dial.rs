@@ -79,24 +79,24 @@ async fn race(
     candidates: &[Candidate],
     credentials: &Credentials,
 ) -> Result<(Connection, Option<String>), Trouble> {
-    let dial = |candidate| one(shared, encoding, candidate, credentials);
-    let (one, other) = match candidates {
+    let begin = |candidate| dial_one(shared, encoding, candidate, credentials);
+    let (former, latter) = match candidates {
         [] => return Err(Trouble::Race(Vec::new())),
-        [only] => return dial(only).await.map(|connection| (connection, None)),
+        [only] => return begin(only).await.map(|connection| (connection, None)),
         // No more than two transports are made for the network.
-        [one, other, ..] => (one, other),
+        [former, latter, ..] => (former, latter),
     };
-    let kinds = (one.transport(), other.transport());
-    let both = |first, second| Trouble::Race(vec![(kinds.0, first), (kinds.1, second)]);
+    let kinds = (former.transport(), latter.transport());
+    let neither = |first, second| Trouble::Race(vec![(kinds.0, first), (kinds.1, second)]);
     let why = |trouble: &dyn std::fmt::Display| Some(format!("{}: {trouble}", kinds.0));
-    let (mut first, mut second) = (pin!(dial(one)), pin!(dial(other)));
+    let (mut first, mut second) = (pin!(begin(former)), pin!(begin(latter)));
     let head_start = Instant::now() + HEAD_START;
-    let failed = match timeout_at(head_start, first.as_mut()).await {
+    let ahead = match timeout_at(head_start, first.as_mut()).await {
         Ok(Ok(connection)) => return Ok((connection, None)),
         Ok(Err(trouble)) => Some(trouble),
         Err(_elapsed) => None,
     };
-    let failed = match failed {
+    let first_trouble = match ahead {
         Some(trouble) => trouble,
         None => tokio::select! {
             biased;
@@ -109,23 +109,23 @@ async fn race(
                     let late = format!("no connection within {} ms", head_start_ms());
                     return Ok((connection, why(&late)));
                 }
-                Err(trouble) => {
-                    let dialled = first.await;
-                    return match dialled {
+                Err(second_trouble) => {
+                    return match first.await {
                         Ok(connection) => Ok((connection, None)),
-                        Err(first) => Err(both(first, trouble)),
+                        Err(first_trouble) => Err(neither(first_trouble, second_trouble)),
                     };
                 }
             },
         },
     };
     match second.await {
-        Ok(connection) => Ok((connection, why(&failed))),
-        Err(second) => Err(both(failed, second)),
+        Ok(connection) => Ok((connection, why(&first_trouble))),
+        Err(second_trouble) => Err(neither(first_trouble, second_trouble)),
     }
 }
 
-async fn one(
+/// Dials one transport, for no longer than the settings let it take.
+async fn dial_one(
     shared: &Shared,
     encoding: Encoding,
     candidate: &Candidate,
