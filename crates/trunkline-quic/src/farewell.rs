@@ -5,7 +5,10 @@
 //! when the peer has acknowledged all of it and had a moment to close by itself, as it does once it
 //! has read CLOSE.
 
+use std::future::Future;
 use std::time::Duration;
+
+use tokio::runtime::Handle;
 
 use crate::{Wire, WireStream};
 
@@ -21,38 +24,52 @@ pub(crate) async fn deliver(session: impl Wire, stream: impl WireStream) {
     let _ = tokio::time::timeout(DELIVERY_LIMIT, delivered).await;
 }
 
+/// Closes a session whose stream was delivered, once its peer has had a moment to do so.
+pub(crate) fn leave(session: impl Wire, code: u16, reason: String) {
+    let parting = part(session.clone(), code, reason.clone());
+    see_through(parting, &session, code, &reason);
+}
+
+/// Ends a session whose peer broke the transport's rules: what was written arrives, and the code.
+pub(crate) fn condemn(session: impl Wire, stream: impl WireStream, code: u16, reason: String) {
+    let (condemned, told) = (session.clone(), reason.clone());
+    let farewell = async move {
+        deliver(condemned.clone(), stream).await;
+        part(condemned, code, told).await;
+    };
+    see_through(farewell, &session, code, &reason);
+}
+
+/// Ends a session whose sending half was dropped: what was written arrives, and no code.
+pub(crate) fn abandon(session: impl Wire, stream: impl WireStream) {
+    let abandoned = session.clone();
+    let farewell = async move {
+        deliver(abandoned.clone(), stream).await;
+        abandoned.close(NO_CODE, "");
+        let _ = tokio::time::timeout(DELIVERY_LIMIT, abandoned.closed()).await;
+    };
+    see_through(farewell, &session, NO_CODE, "");
+}
+
+/// Runs a farewell in a task of its own. A half may be closed or dropped outside of a runtime, where
+/// nobody can wait for the peer: the session is closed at once.
+fn see_through<F>(farewell: F, session: &impl Wire, code: u16, reason: &str)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    match Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn(farewell)),
+        Err(_none) => session.close(code, reason),
+    }
+}
+
 /// Leaves the peer a moment to close, then closes.
-pub(crate) async fn part(session: impl Wire, code: u16, reason: String) {
+async fn part(session: impl Wire, code: u16, reason: String) {
     if tokio::time::timeout(GRACE, session.closed()).await.is_err() {
         session.close(code, &reason);
         // The close travels as long as somebody holds the session.
         let _ = tokio::time::timeout(DELIVERY_LIMIT, session.closed()).await;
     }
-}
-
-/// Ends a session whose peer broke the transport's rules: what was written arrives, and the code.
-pub(crate) fn condemn(session: impl Wire, stream: impl WireStream, code: u16, reason: String) {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-        session.close(code, &reason);
-        return;
-    };
-    runtime.spawn(async move {
-        deliver(session.clone(), stream).await;
-        part(session, code, reason).await;
-    });
-}
-
-/// Ends a session whose sending half was dropped: what was written arrives, and no code.
-pub(crate) fn abandon(session: impl Wire, stream: impl WireStream) {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-        session.close(NO_CODE, "");
-        return;
-    };
-    runtime.spawn(async move {
-        deliver(session.clone(), stream).await;
-        session.close(NO_CODE, "");
-        let _ = tokio::time::timeout(DELIVERY_LIMIT, session.closed()).await;
-    });
 }
 
 /// How long the peer has to acknowledge what was sent.

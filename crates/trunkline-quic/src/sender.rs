@@ -4,10 +4,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
-use tokio::runtime::Handle;
 use trunkline_transport::{ConnectionEnd, DatagramError, MessageKind, MessageSender, WriteBuffer};
 
-use crate::farewell::{abandon, condemn, deliver, part};
+use crate::farewell::{abandon, condemn, deliver, leave};
 use crate::halves::Over;
 use crate::prefix::Prefix;
 use crate::sync::Arc;
@@ -182,8 +181,7 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
                 reason,
             } => {
                 ready!(delivered.as_mut().poll(cx));
-                let parting = part(self.session.clone(), *code, std::mem::take(reason));
-                tokio::spawn(parting);
+                leave(self.session.clone(), *code, std::mem::take(reason));
                 self.state = State::Closed;
                 Poll::Ready(Ok(()))
             }
@@ -245,13 +243,7 @@ impl<S: Wire, W: WireStream> Drop for Sender<S, W> {
                 }
                 _ => abandon(session, stream),
             },
-            State::Delivering { code, reason, .. } => {
-                if Handle::try_current().is_ok() {
-                    tokio::spawn(part(session, code, reason));
-                } else {
-                    session.close(code, &reason);
-                }
-            }
+            State::Delivering { code, reason, .. } => leave(session, code, reason),
             State::Closed | State::Over(_) => {}
         }
     }
