@@ -3,8 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use tokio::sync::{Notify, oneshot};
-use trunkline_driver::Session;
 use trunkline_driver::sync::Arc;
+use trunkline_driver::{Ignored, Session};
 use trunkline_protocol::{
     AckId, AckTable, ClientNamespace, Close, Datagrams, Drops, Encoding, FRAME_BYTES,
     NamespaceName, Payload, Prepared, Value,
@@ -38,6 +38,9 @@ pub(crate) struct Book {
     pub(crate) offline_bytes: usize,
     /// Best-effort events that sessions before this one dropped, and those that came to none.
     pub(crate) dropped: Drops,
+    /// Best-effort events of the server that sessions before this one dropped, and those for a socket
+    /// that was not connected.
+    pub(crate) ignored: Ignored,
     /// Wakes who waits for less to wait, when that may be so outside of the session's own queue.
     pub(crate) lightened: Arc<Notify>,
     /// The session cannot keep its promise and is to end with this.
@@ -122,6 +125,7 @@ impl Book {
             answered: Answered::default(),
             offline_bytes: 0,
             dropped: Drops::default(),
+            ignored: Ignored::default(),
             lightened: Arc::default(),
             broken: None,
             go_away: None,
@@ -154,6 +158,7 @@ impl Book {
     /// Keeps what a session counted that is let go.
     pub(crate) fn count_session(&mut self, session: &Session) {
         self.dropped += session.drops();
+        self.ignored += session.ignored();
     }
 
     /// Best-effort events that were dropped.
@@ -163,6 +168,15 @@ impl Book {
             drops += session.drops();
         }
         drops
+    }
+
+    /// Best-effort events of the server that were dropped.
+    pub(crate) fn ignored(&self) -> Ignored {
+        let mut ignored = self.ignored;
+        if let Some(session) = &self.session {
+            ignored += session.ignored();
+        }
+        ignored
     }
 
     /// Bytes that wait for the server.

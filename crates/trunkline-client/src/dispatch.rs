@@ -10,7 +10,7 @@ use trunkline_protocol::{AckId, Auth, Body, Code, EventName, GoAway, Sequenced, 
 use crate::AckError;
 use crate::inbox::{self, Incoming, UNKNOWN_EVENT};
 use crate::membership::connected_as;
-use crate::namespace::Namespace;
+use crate::namespace::{Claim, Namespace};
 use crate::shared::Shared;
 
 /// A client's end of a session.
@@ -98,14 +98,28 @@ impl Dispatch for Inlet {
             ..
         } = frame;
         let Some(namespace) = self.connected(session, name) else {
+            self.0.book.lock().ignored.not_connected += 1;
             return false;
         };
         let (Ok(event), Ok(args)) = (EventName::try_from(event), args.args(self.depth())) else {
+            session.ignore(|ignored| &mut ignored.malformed);
             return false;
         };
         // What piles up behind a slow handler is worth nothing when its turn comes.
-        let route = namespace.claim_idle(&event);
-        if route.is_some() || (namespace.any().is_some() && namespace.inbox.is_idle()) {
+        let (is_seen, is_idle) = (namespace.any().is_some(), namespace.inbox.is_idle());
+        let route = match namespace.claim_idle(&event) {
+            Claim::Taken(route) => Some(route),
+            Claim::Nobody if is_seen && is_idle => None,
+            Claim::Nobody if !is_seen => {
+                session.ignore(|ignored| &mut ignored.unknown_event);
+                return true;
+            }
+            Claim::Nobody | Claim::Busy => {
+                session.ignore(|ignored| &mut ignored.busy);
+                None
+            }
+        };
+        if route.is_some() || (is_seen && is_idle) {
             let incoming = Incoming {
                 session: Arc::clone(session),
                 route,

@@ -78,7 +78,7 @@ pub use subscription::Subscription;
 pub use switch::{UPGRADE_BASE, UPGRADE_CAP, UPGRADE_STANDING};
 pub use transports::{HEAD_START, Transports, WINNER_REMEMBERED};
 pub use trunkline_driver::handler::{Data, Failure};
-pub use trunkline_driver::{Direction, TAP_QUEUE_BYTES, TAP_TEXT_MAX, TappedFrame};
+pub use trunkline_driver::{Direction, Ignored, TAP_QUEUE_BYTES, TAP_TEXT_MAX, TappedFrame};
 pub use trunkline_protocol::{
     AnsweredWith, Args, Code, Datagrams, DecodeError, Drops, EncodeError, Encoding, Event,
     EventName, EventWith, IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName,

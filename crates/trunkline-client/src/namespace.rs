@@ -52,6 +52,16 @@ impl fmt::Display for Interest {
     }
 }
 
+/// Who takes a best-effort event.
+pub(crate) enum Claim {
+    /// This one, now.
+    Taken(Arc<Route>),
+    /// Nobody: who would is busy.
+    Busy,
+    /// Nobody at any time.
+    Nobody,
+}
+
 /// Who takes an event, until it is cancelled.
 pub(crate) struct Route {
     pub(crate) taker: Taker,
@@ -169,19 +179,28 @@ impl Namespace {
 
     /// Who takes this event; it counts as taken.
     pub(crate) fn claim(&self, event: &str) -> Option<Arc<Route>> {
-        self.claim_if(event, |_| true)
+        match self.claim_if(event, |_| true) {
+            Claim::Taken(route) => Some(route),
+            Claim::Busy | Claim::Nobody => None,
+        }
     }
 
     /// As [`claim`](Self::claim), unless the event would have to wait.
-    pub(crate) fn claim_idle(&self, event: &str) -> Option<Arc<Route>> {
+    pub(crate) fn claim_idle(&self, event: &str) -> Claim {
         self.claim_if(event, |route| !route.is_busy(&self.inbox))
     }
 
-    fn claim_if(&self, event: &str, wanted: impl FnOnce(&Route) -> bool) -> Option<Arc<Route>> {
+    fn claim_if(&self, event: &str, wanted: impl FnOnce(&Route) -> bool) -> Claim {
         let mut routes = self.routes.lock();
         let named = routes.named.get(event);
         let is_named = named.is_some();
-        let route = Arc::clone(named.or(routes.fallback.as_ref()).filter(|r| wanted(r))?);
+        let Some(route) = named.or(routes.fallback.as_ref()) else {
+            return Claim::Nobody;
+        };
+        if !wanted(route) {
+            return Claim::Busy;
+        }
+        let route = Arc::clone(route);
         if route.once {
             // Both are the one that was found: what is dropped here is not its last holder.
             match is_named {
@@ -189,7 +208,7 @@ impl Namespace {
                 false => drop(routes.fallback.take()),
             }
         }
-        Some(route)
+        Claim::Taken(route)
     }
 }
 

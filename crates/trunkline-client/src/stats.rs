@@ -1,5 +1,6 @@
 //! What a client has counted.
 
+use trunkline_driver::Ignored;
 use trunkline_driver::sync::{AtomicU64, Ordering};
 use trunkline_protocol::Drops;
 
@@ -29,6 +30,8 @@ pub struct Stats {
     pub events_dropped: u64,
     /// Best-effort events that were dropped, by cause: volatile ones, datagrams and latest values.
     pub unsent_best_effort: Drops,
+    /// Best-effort events of the server that were dropped, by cause.
+    pub ignored_best_effort: Ignored,
     /// Answers that nobody waited for: late, a repeat, or never asked for.
     pub acks_ignored: u64,
     /// Bytes that wait for the server now, as [`Builder::queue_bytes`](crate::Builder::queue_bytes)
@@ -72,6 +75,7 @@ impl Shared {
             emits_refused: counted(&counters.emits_refused),
             events_dropped: counted(&counters.events_dropped),
             unsent_best_effort: book.drops(),
+            ignored_best_effort: book.ignored(),
             acks_ignored: book.acks.ignored(),
             queued_bytes: book.queued_bytes(),
             queued_events: book.queued_events(),

@@ -205,12 +205,12 @@ impl Driver {
     fn handle_datagram(&mut self, datagram: &[u8], cx: &mut Context<'_>) {
         let frame = Frame::decode(self.session.encoding(), datagram);
         let Some(frame) = frame.ok().filter(is_best_effort) else {
-            return self.session.count_malformed_best_effort();
+            return self.session.ignore(|ignored| &mut ignored.malformed);
         };
         if self.session.is_present(self.attach) {
             self.dispatch_best_effort(&frame, cx);
         } else {
-            self.session.count_stale_best_effort();
+            self.session.ignore(|ignored| &mut ignored.stale);
         }
     }
 
@@ -286,7 +286,7 @@ impl Driver {
                 if !session.is_present(self.attach) =>
             {
                 if is_best_effort(&frame) {
-                    session.count_stale_best_effort();
+                    session.ignore(|ignored| &mut ignored.stale);
                 }
                 return Ok(Some(Ended::Superseded));
             }
@@ -363,7 +363,7 @@ impl Driver {
             .get_or_insert_with(|| Box::new(Versions::new(limit)));
         let topic = topic(namespace, event, key);
         if !versions.is_news(&topic, version) {
-            self.session.count_stale_best_effort();
+            self.session.ignore(|ignored| &mut ignored.stale);
             return;
         }
         self.session.count_best_effort();
@@ -466,7 +466,7 @@ impl Driver {
         let is_superseded = matches!(self.ending(), Some(Ended::Superseded));
         let frame = || Frame::decode(self.session.encoding(), message);
         if is_superseded && frame().as_ref().is_ok_and(is_best_effort) {
-            self.session.count_stale_best_effort();
+            self.session.ignore(|ignored| &mut ignored.stale);
         }
     }
 }

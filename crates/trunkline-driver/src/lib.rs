@@ -11,6 +11,7 @@
 //! | [`handler`] | what handlers return, how they fail, and what contains their panics |
 //! | `best_effort.rs` | [`Delivery`]: how an event travels that may be lost |
 //! | `latest.rs` | which LATEST frames are stale |
+//! | `ignored.rs` | [`Ignored`]: the best-effort frames of a peer that were dropped, by cause |
 //! | [`spans`] | the spans that logs stand in |
 //! | `tap.rs`, `tap/` | [`Tap`]: shows each frame of a connection |
 //! | `traffic.rs` | [`Traffic`]: how much a session has moved |
@@ -25,6 +26,7 @@ mod driver;
 mod ended;
 pub mod handler;
 mod ignorable;
+mod ignored;
 mod intake;
 mod latest;
 mod link;
@@ -40,6 +42,7 @@ pub use best_effort::{BestEffortFrame, Delivery};
 pub use dispatch::{BestEffort, Dispatch};
 pub use driver::{CLOSE_LIMIT, Driver};
 pub use ended::Ended;
+pub use ignored::Ignored;
 pub use intake::Pace;
 pub use link::message_kind;
 pub use session::{Attach, Session};

@@ -22,7 +22,7 @@ use crate::intake::{Intake, Pace};
 use crate::link::Link;
 use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::turn::Mark;
-use crate::{Dispatch, Flow, Turn, clock};
+use crate::{Dispatch, Flow, Ignored, Turn, clock};
 
 /// Both machines of a session and the present connection's write half.
 ///
@@ -40,8 +40,6 @@ pub struct Session {
     /// Bytes received on all connections.
     received_bytes: AtomicU64,
     received_best_effort: AtomicU64,
-    stale_best_effort: AtomicU64,
-    malformed_best_effort: AtomicU64,
     /// Whether frames without a meaning go along with heartbeats now and then.
     pub(crate) sends_ignorable: bool,
     /// How fast the peer may send; at any speed if none.
@@ -54,6 +52,7 @@ struct Receiving {
     attach: u64,
     /// What counted, without bytes.
     flow: Flow,
+    ignored: Ignored,
     /// Of the connection before.
     intake: Intake,
 }
@@ -84,14 +83,13 @@ impl Session {
                 machine: Inbound::new(ours, peers),
                 attach: 0,
                 flow: Flow::default(),
+                ignored: Ignored::default(),
                 intake: Intake::default(),
             }),
             outbound: Mutex::new(Sending::new(Outbound::new(encoding, ours, peers))),
             received: AtomicU64::new(0),
             received_bytes: AtomicU64::new(0),
             received_best_effort: AtomicU64::new(0),
-            stale_best_effort: AtomicU64::new(0),
-            malformed_best_effort: AtomicU64::new(0),
             sends_ignorable: false,
             pace: None,
         }

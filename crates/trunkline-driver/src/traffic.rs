@@ -4,6 +4,8 @@ use std::ops::AddAssign;
 
 use trunkline_protocol::{Drops, Kind};
 
+use crate::Ignored;
+
 /// How much a session has moved since it began, in both directions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -15,11 +17,8 @@ pub struct Traffic {
     pub dropped_events: u64,
     /// Best-effort frames for the peer that were dropped.
     pub drops: Drops,
-    /// Best-effort frames received and dropped, because the connection had brought the same version of a
-    /// LATEST or a higher one, or a newer connection had taken over.
-    pub stale_best_effort: u64,
-    /// Datagrams received and dropped, because they were no best-effort frame.
-    pub malformed_best_effort: u64,
+    /// Best-effort frames of the peer that were dropped.
+    pub ignored: Ignored,
 }
 
 /// One direction of a session's traffic.
@@ -61,7 +60,6 @@ impl AddAssign for Traffic {
         self.sent += other.sent;
         self.dropped_events += other.dropped_events;
         self.drops += other.drops;
-        self.stale_best_effort += other.stale_best_effort;
-        self.malformed_best_effort += other.malformed_best_effort;
+        self.ignored += other.ignored;
     }
 }

@@ -232,7 +232,7 @@ async fn a_stale_latest_is_dropped_and_counted_on_both_sides() {
         server
             .expect(["latest a 5", "latest b 4", "latest a 6"].map(str::to_owned))
             .await;
-        assert_eq!(server.session.stale_best_effort(), 2);
+        assert_eq!(server.session.ignored().stale, 2);
         std::mem::swap(&mut client, &mut server);
     }
 }
@@ -252,7 +252,7 @@ async fn the_versions_kept_are_bounded_by_the_announced_limit() {
     server
         .expect(news.map(|text| format!("latest {text}")))
         .await;
-    assert_eq!(server.session.stale_best_effort(), 1);
+    assert_eq!(server.session.ignored().stale, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,7 +266,7 @@ async fn versions_begin_anywhere_on_a_new_connection() {
         joined.client.await.unwrap();
         joined.server.await.unwrap();
     }
-    assert_eq!(server.session.stale_best_effort(), 0);
+    assert_eq!(server.session.ignored().stale, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -185,7 +185,7 @@ async fn what_is_no_datagram_of_ours_is_dropped_and_counted_and_ends_nothing() {
     let good = datagram("good").to_message(server.session.encoding(), 0);
     near.sender.send_datagram(&[&good]).unwrap();
     server.expect(["best-effort good".to_owned()]).await;
-    assert_eq!(server.session.traffic().malformed_best_effort, 4);
+    assert_eq!(server.session.traffic().ignored.malformed, 4);
     assert!(server.session.is_attached());
 }
 
@@ -336,11 +336,11 @@ async fn those_that_arrive_on_a_superseded_connection_are_dropped_and_counted_as
         assert!(matches!(first.await.unwrap(), Ended::Superseded));
         let traffic = server.session.traffic();
         assert_eq!(
-            (traffic.stale_best_effort, traffic.received.best_effort),
+            (traffic.ignored.stale, traffic.received.best_effort),
             (4, 2),
             "{native}"
         );
-        assert_eq!(traffic.malformed_best_effort, 0);
+        assert_eq!(traffic.ignored.malformed, 0);
         assert!(server.events.try_recv().is_err());
         // What was dropped is no news that was taken: the same version counts on the newer connection.
         assert!(push(&client, latest("me", 1)));

@@ -2,7 +2,7 @@
 
 use trunkline_protocol::{Code, Drops};
 
-use crate::{Flow, Stats};
+use crate::{Flow, Ignored, Stats};
 
 /// One number of [`Stats`], with all that a collector of metrics wants to know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +61,8 @@ impl Stats {
             ("handlers_panicked", self.handlers_panicked),
             ("lost_unconfirmed", self.lost_unconfirmed),
             ("lost_queued", self.lost_queued),
-            ("dropped_best_effort", self.dropped_best_effort),
             ("dropped_events", self.dropped_events),
             ("discarded_events", self.discarded_events),
-            ("stale_best_effort", self.stale_best_effort),
-            ("malformed_best_effort", self.malformed_best_effort),
             ("aborted_handlers", self.aborted_handlers),
             ("unhandled_events", self.unhandled_events),
             ("upgrades_refused", self.upgrades_refused),
@@ -89,7 +86,8 @@ impl Stats {
         figures.extend(gauges.map(|(name, value)| Figure::gauge(name, value as u64)));
         figures.extend(counters.map(|(name, value)| Figure::counter(name, value)));
         figures.extend(traffic(&self.received, &self.sent));
-        figures.extend(by_cause(&self.unsent_best_effort));
+        figures.extend(unsent(&self.unsent_best_effort));
+        figures.extend(ignored(&self.ignored_best_effort));
         figures.extend(by_code("connections_refused", &self.connections_refused));
         figures.extend(by_code("connections_closed", &self.connections_closed));
         figures.extend(self.resumes_refused.iter().map(|(reason, count)| {
@@ -156,7 +154,7 @@ fn traffic(received: &Flow, sent: &Flow) -> [Figure; 8] {
     .map(|(name, value)| Figure::counter(name, value))
 }
 
-fn by_cause(drops: &Drops) -> impl Iterator<Item = Figure> {
+fn unsent(drops: &Drops) -> impl Iterator<Item = Figure> {
     let causes = [
         ("not-connected", drops.not_connected),
         ("busy", drops.busy),
@@ -165,8 +163,26 @@ fn by_cause(drops: &Drops) -> impl Iterator<Item = Figure> {
         ("expired", drops.expired),
         ("too-large", drops.too_large),
     ];
-    causes.into_iter().map(|(cause, count)| {
-        let figure = Figure::counter("unsent_best_effort", count);
+    by_cause("unsent_best_effort", causes)
+}
+
+fn ignored(ignored: &Ignored) -> impl Iterator<Item = Figure> {
+    let causes = [
+        ("not-connected", ignored.not_connected),
+        ("stale", ignored.stale),
+        ("malformed", ignored.malformed),
+        ("unknown-event", ignored.unknown_event),
+        ("busy", ignored.busy),
+    ];
+    by_cause("ignored_best_effort", causes)
+}
+
+fn by_cause(
+    name: &'static str,
+    causes: impl IntoIterator<Item = (&'static str, u64)>,
+) -> impl Iterator<Item = Figure> {
+    causes.into_iter().map(move |(cause, count)| {
+        let figure = Figure::counter(name, count);
         figure.labelled("cause", cause.to_owned())
     })
 }
@@ -179,7 +195,7 @@ fn by_code(name: &'static str, counts: &[(Code, u64)]) -> impl Iterator<Item = F
 }
 
 /// What each figure counts.
-const HELP: [(&str, &str); 52] = [
+const HELP: [(&str, &str); 50] = [
     ("connections", "Connections, also in their handshake"),
     ("sessions", "Sessions, attached or not"),
     ("sessions_attached", "Sessions with a connection"),
@@ -200,18 +216,10 @@ const HELP: [(&str, &str); 52] = [
     ("handlers_panicked", "Handlers that panicked"),
     ("lost_unconfirmed", "Unconfirmed frames of ended sessions"),
     ("lost_queued", "Unsent frames of ended sessions"),
-    (
-        "dropped_best_effort",
-        "Dropped best-effort events of clients",
-    ),
     ("dropped_events", "Events dropped by overflow policies"),
     (
         "unsent_best_effort",
         "Best-effort events to clients that were dropped",
-    ),
-    (
-        "malformed_best_effort",
-        "Datagrams of clients that were none",
     ),
     ("connections_refused", "Connections refused"),
     ("connections_closed", "Connections that ended"),
@@ -226,8 +234,8 @@ const HELP: [(&str, &str); 52] = [
     ("resumes_refused", "Resumes refused"),
     ("discarded_events", "Events unsent when their client left"),
     (
-        "stale_best_effort",
-        "Best-effort frames of clients that came too late",
+        "ignored_best_effort",
+        "Best-effort events of clients that were dropped",
     ),
     (
         "aborted_handlers",
@@ -321,9 +329,9 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), figures.len());
         assert_eq!(
-            super::HELP.len() + 3 + 5,
+            super::HELP.len() + 3 + 5 + 4,
             figures.len(),
-            "four reasons, one name; six causes, one name"
+            "four reasons, one name; six causes, one name; five causes, one name"
         );
         let closed = figures
             .iter()

@@ -93,7 +93,7 @@ pub use ticket::{
     TicketStore, Tickets,
 };
 pub use trunkline_driver::handler::Failure;
-pub use trunkline_driver::{Direction, Flow, TAP_QUEUE_BYTES, TAP_TEXT_MAX, TappedFrame};
+pub use trunkline_driver::{Direction, Flow, Ignored, TAP_QUEUE_BYTES, TAP_TEXT_MAX, TappedFrame};
 pub use trunkline_protocol::{
     Alternative, AnsweredWith, Args, Code, DecodeError, Drops, EncodeError, Encoding, Event,
     EventName, EventWith, IntoArgs, IntoEventName, InvalidName, Kind, Limits, NamespaceName,

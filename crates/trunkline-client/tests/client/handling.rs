@@ -334,6 +334,41 @@ async fn datagrams_reach_handlers_and_stale_latest_values_do_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn best_effort_events_that_are_dropped_are_counted_by_cause_and_over_sessions() {
+    let mut server = Server::new();
+    let client = server.client();
+    let gate = Arc::new(Notify::new());
+    let opened = gate.clone();
+    let handler = move || async move { opened.notified().await };
+    client.socket("/").on("moved", handler);
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    peer.push_best_effort("nobody", ()).await;
+    peer.push_latest("moved", "k", 2, ()).await;
+    peer.push_latest("moved", "k", 2, ()).await;
+    peer.push_best_effort("moved", ()).await;
+    let (root, name) = (namespace("/elsewhere"), EventName::try_from("moved"));
+    let args = trunkline_client::IntoArgs::into_args(()).unwrap();
+    let elsewhere = Prepared::datagram(&root, &name.unwrap(), &args);
+    let encoding = trunkline_client::Encoding::MessagePack;
+    peer.send(&elsewhere.to_message(encoding, 0)).await;
+    // DATAGRAM, the root namespace, "moved", and args that are no array.
+    peer.send(b"\x94\x20\xc0\xa5moved\x07").await;
+    settle().await;
+    let ignored = client.stats().ignored_best_effort;
+    assert_eq!(
+        (ignored.unknown_event, ignored.stale, ignored.busy),
+        (1, 1, 1)
+    );
+    assert_eq!((ignored.not_connected, ignored.malformed), (1, 1));
+    assert_eq!(ignored.total(), 5);
+    peer.cut();
+    server.refuse_resume().await.attach("/").await;
+    assert_eq!(client.stats().sessions_lost, 1);
+    assert_eq!(client.stats().ignored_best_effort, ignored);
+    gate.notify_one();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_handler_may_close_the_client_and_goes_on() {
     let mut server = Server::new();
     let client = server.client();

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use trunkline_client::{Builder, Client, Jitter, Socket, State};
 use trunkline_protocol::{
-    AckId, Auth, Close, Code, Datagrams, Encoding, EventName, Frame, GoAway, Hello, IntoArgs,
+    AckId, Auth, Close, Code, Datagrams, Encoding, EventName, Frame, GoAway, Hello, IntoArgs, Key,
     Limits, NamespaceName, Payload, Prepared, ResumeRefusal, Secret, Sequenced, SessionId,
     SocketId, VERSION, Value, Welcome, encode_ping, encode_received,
 };
@@ -468,6 +468,21 @@ impl Peer {
         let event = EventName::try_from(name).unwrap();
         let args = args.into_args().unwrap();
         let frame = Prepared::datagram(&namespace("/"), &event, &args);
+        self.send(&frame.to_message(self.encoding, 0)).await;
+    }
+
+    /// Sends the value of `key`, of this version.
+    pub(crate) async fn push_latest(
+        &mut self,
+        name: &str,
+        key: &str,
+        version: u64,
+        args: impl IntoArgs,
+    ) {
+        let (event, key) = (EventName::try_from(name).unwrap(), Key::try_from(key));
+        let args = args.into_args().unwrap();
+        let root = namespace("/");
+        let frame = Prepared::latest(&root, &event, &key.unwrap(), version, &args);
         self.send(&frame.to_message(self.encoding, 0)).await;
     }
 

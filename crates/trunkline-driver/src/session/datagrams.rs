@@ -95,8 +95,4 @@ impl Session {
         }
         taken
     }
-
-    pub(crate) fn count_malformed_best_effort(&self) {
-        self.malformed_best_effort.fetch_add(1, Ordering::Relaxed);
-    }
 }

@@ -4,7 +4,7 @@ use trunkline_protocol::{Code, Drops, Prepared};
 
 use super::Session;
 use crate::sync::Ordering;
-use crate::{Flow, TooLarge, Traffic, message_len};
+use crate::{Flow, Ignored, TooLarge, Traffic, message_len};
 
 impl Session {
     /// The length in bytes of the message that a frame becomes here, counted with the longest number
@@ -78,21 +78,29 @@ impl Session {
         self.outbound.lock().machine.drops()
     }
 
-    /// Best-effort frames received and dropped since the session began, because the
-    /// connection had brought the same version of a LATEST or a higher one, or a newer connection had
-    /// taken over. Specification: best-effort.md, BEF-007, BEF-002.
+    /// Best-effort frames of the peer that were dropped since the session began, by cause.
     #[must_use]
-    pub fn stale_best_effort(&self) -> u64 {
-        self.stale_best_effort.load(Ordering::Relaxed)
+    pub fn ignored(&self) -> Ignored {
+        self.inbound.lock().ignored
+    }
+
+    /// Counts a best-effort frame of the peer that is dropped. Not to be called while a lock of the
+    /// session's is held.
+    pub fn ignore(&self, cause: impl FnOnce(&mut Ignored) -> &mut u64) {
+        *cause(&mut self.inbound.lock().ignored) += 1;
     }
 
     /// How much was moved since the session began. Bytes of a connection's end may be missing.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
+        let (flow, ignored) = {
+            let receiving = self.inbound.lock();
+            (receiving.flow, receiving.ignored)
+        };
         let received = Flow {
             best_effort: self.received_best_effort.load(Ordering::Relaxed),
             bytes: self.received_bytes.load(Ordering::Relaxed),
-            ..self.inbound.lock().flow
+            ..flow
         };
         let sending = self.outbound.lock();
         Traffic {
@@ -100,13 +108,8 @@ impl Session {
             sent: sending.flow(),
             dropped_events: sending.machine.dropped_events(),
             drops: sending.machine.drops(),
-            stale_best_effort: self.stale_best_effort(),
-            malformed_best_effort: self.malformed_best_effort.load(Ordering::Relaxed),
+            ignored,
         }
-    }
-
-    pub(crate) fn count_stale_best_effort(&self) {
-        self.stale_best_effort.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_best_effort(&self) {

@@ -8,6 +8,7 @@ use trunkline_protocol::{AckId, Auth, Code, NamespaceName, Prepared, Sequenced, 
 
 use super::SessionContext;
 use super::leaving::Leaver;
+use crate::Socket;
 use crate::ack::AckWaiter;
 use crate::socket::DisconnectReason;
 
@@ -91,19 +92,22 @@ impl Dispatch for Inbox {
 
     fn best_effort(
         &self,
-        _session: &Arc<Session>,
+        session: &Arc<Session>,
         frame: BestEffort<'_>,
         _cx: &mut Context<'_>,
     ) -> bool {
         let context = &self.0;
         let socket = context.namespaces.lock().get(frame.namespace).cloned();
-        match (socket, frame.args.args(context.depth())) {
-            (Some(socket), Ok(payload)) => socket.best_effort(frame.event, payload),
-            (None, _) | (_, Err(_)) => {
-                context.server.count_dropped_best_effort();
-                false
-            }
-        }
+        let Some(socket) = socket.filter(Socket::takes_events) else {
+            session.ignore(|ignored| &mut ignored.not_connected);
+            return false;
+        };
+        let Ok(args) = frame.args.args(context.depth()) else {
+            session.ignore(|ignored| &mut ignored.malformed);
+            return false;
+        };
+        socket.best_effort(frame.event, args);
+        true
     }
 }
 

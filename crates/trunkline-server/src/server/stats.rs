@@ -1,7 +1,7 @@
 //! What a server counts, and what it tells of it.
 
-use trunkline_driver::Flow;
 use trunkline_driver::sync::{AtomicU64, Ordering};
+use trunkline_driver::{Flow, Ignored};
 use trunkline_protocol::{Code, Drops, Lost};
 
 use super::{Server, ServerInner};
@@ -67,21 +67,14 @@ pub struct Stats {
     /// Events that had not been sent when their client left the namespace, was refused there, or was
     /// locked out at a resume.
     pub discarded_events: u64,
-    /// Best-effort frames of clients that were dropped: for a namespace that they were not in or not
-    /// connected to yet, or with content that does not decode.
-    pub dropped_best_effort: u64,
     /// Events to clients that were dropped while they waited, since more waited than may: of
     /// namespaces whose [`Overflow`](crate::Overflow) says so.
     pub dropped_events: u64,
     /// Best-effort events to clients that were dropped, by cause: volatile ones, datagrams and latest
     /// values.
     pub unsent_best_effort: Drops,
-    /// Best-effort frames of clients that came too late: LATEST frames whose connection had brought the
-    /// same version or a higher one, and what arrives on a connection after a newer one has taken its
-    /// session over. Specification: best-effort.md, BEF-007, BEF-002.
-    pub stale_best_effort: u64,
-    /// Datagrams of clients that were dropped, since they were no best-effort frame.
-    pub malformed_best_effort: u64,
+    /// Best-effort events of clients that were dropped, by cause.
+    pub ignored_best_effort: Ignored,
     /// Handlers and hooks that were ended because they outlived their socket by
     /// [`FAREWELL_LIMIT`](crate::FAREWELL_LIMIT), or that what decides about a CONNECT or a room took
     /// longer than [`Builder::authentication_timeout`](crate::Builder::authentication_timeout).
@@ -172,11 +165,9 @@ impl Server {
             lost_unconfirmed: counters.lost_unconfirmed.load(Ordering::Relaxed),
             lost_queued: counters.lost_queued.load(Ordering::Relaxed),
             discarded_events: counters.discarded_events.load(Ordering::Relaxed),
-            dropped_best_effort: counters.dropped_best_effort.load(Ordering::Relaxed),
             dropped_events: traffic.dropped_events,
             unsent_best_effort: traffic.drops,
-            stale_best_effort: traffic.stale_best_effort,
-            malformed_best_effort: traffic.malformed_best_effort,
+            ignored_best_effort: traffic.ignored,
             aborted_handlers: counters.aborted_handlers.load(Ordering::Relaxed),
             unhandled_events: counters.unhandled_events.load(Ordering::Relaxed),
             upgrades_refused: counters.upgrades_refused.load(Ordering::Relaxed),
@@ -204,7 +195,6 @@ pub(super) struct Counters {
     lost_unconfirmed: AtomicU64,
     lost_queued: AtomicU64,
     discarded_events: AtomicU64,
-    dropped_best_effort: AtomicU64,
     aborted_handlers: AtomicU64,
     unhandled_events: AtomicU64,
     pub(super) upgrades_refused: AtomicU64,
@@ -217,10 +207,6 @@ pub(super) struct Counters {
 }
 
 impl ServerInner {
-    pub(crate) fn count_dropped_best_effort(&self) {
-        count(&self.counters.dropped_best_effort);
-    }
-
     pub(crate) fn count_authentication_refused(&self) {
         count(&self.counters.authentications_refused);
     }

@@ -321,18 +321,18 @@ impl Socket {
         }));
     }
 
-    /// A best-effort event of the client's: dropped, and counted, if too much waits already. Whether
-    /// the socket is connected.
-    pub(crate) fn best_effort(&self, event: &str, args: Payload) -> bool {
+    /// Whether it is connected already, and still: a best-effort event counts only then.
+    pub(crate) fn takes_events(&self) -> bool {
+        self.0.mailbox.lock().gate == Gate::Open
+    }
+
+    /// A best-effort event of the client's: dropped, and counted, if too much waits already.
+    pub(crate) fn best_effort(&self, event: &str, args: Payload) {
         let namespace = &self.0.namespace;
-        if self.0.mailbox.lock().gate != Gate::Open {
-            // Not connected yet, or no more.
-            self.0.context.server.count_dropped_best_effort();
-            return false;
-        }
+        let session = &self.0.context.session;
         let Some((route, name)) = namespace.routes().find(event) else {
             namespace.routes().count_unknown_event();
-            return true;
+            return session.ignore(|ignored| &mut ignored.unknown_event);
         };
         let job = Job::Event(EventJob {
             route,
@@ -346,8 +346,8 @@ impl Socket {
             self.clone().submit(job);
         } else {
             namespace.routes().count_dropped_best_effort();
+            session.ignore(|ignored| &mut ignored.busy);
         }
-        true
     }
 
     /// The session lost its connection. What is to be run for it, if it is its turn: by the caller,

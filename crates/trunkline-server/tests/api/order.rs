@@ -183,6 +183,7 @@ async fn best_effort_events_that_a_blocked_concurrent_handler_cannot_take_are_dr
     peer.ping().await;
     // One runs, 64 wait.
     assert_eq!(chat.dropped_best_effort(), 20_000 - 65);
+    assert_eq!(server.stats().ignored_best_effort.busy, 20_000 - 65);
     gate.add_permits(65);
     for _ in 0..65 {
         assert_eq!(hears.recv().await.unwrap(), "a begins");

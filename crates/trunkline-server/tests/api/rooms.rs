@@ -320,8 +320,11 @@ async fn best_effort_events_that_go_nowhere_are_counted_and_end_nothing() {
     let mut peer = Peer::connect(&server).await;
     peer.send(json!([32, "/elsewhere", "move", [7]])).await;
     peer.send(json!([32, null, "move", [{"$odd": 1}]])).await;
+    peer.send(json!([32, null, "unknown", []])).await;
     assert_eq!(peer.call("move", json!([])).await, Answer::Acked(json!([])));
-    assert_eq!(server.stats().dropped_best_effort, 2);
+    let ignored = server.stats().ignored_best_effort;
+    assert_eq!((ignored.not_connected, ignored.malformed), (1, 1));
+    assert_eq!((ignored.unknown_event, ignored.total()), (1, 3));
 }
 
 #[tokio::test]
@@ -343,12 +346,12 @@ async fn best_effort_events_ahead_of_connected_are_counted_and_do_not_run() {
     peer.send(json!([32, null, "move", [7]])).await;
     peer.send(json!([33, null, "move", "key", 1, [8]])).await;
     peer.ping().await;
-    assert_eq!(server.stats().dropped_best_effort, 2);
+    assert_eq!(server.stats().ignored_best_effort.not_connected, 2);
     gate.notify_one();
     assert_eq!(peer.receive().await[0], 17);
     peer.send(json!([32, null, "move", [9]])).await;
     assert_eq!(hears.recv().await, Some(9), "neither 7 nor 8 has run");
-    assert_eq!(server.stats().dropped_best_effort, 2);
+    assert_eq!(server.stats().ignored_best_effort.not_connected, 2);
 }
 
 /// ENC-009: the table of versions stays as it was. Otherwise one poisoned frame would silence its key.
@@ -369,7 +372,11 @@ async fn a_latest_that_is_not_taken_makes_no_later_one_stale() {
     peer.send(json!([33, null, "move", "key", 2, [7]])).await;
     peer.ping().await;
     let stats = server.stats();
-    assert_eq!((stats.dropped_best_effort, stats.stale_best_effort), (2, 0));
+    let ignored = stats.ignored_best_effort;
+    assert_eq!(
+        (ignored.not_connected, ignored.malformed, ignored.stale),
+        (1, 1, 0)
+    );
     assert_eq!(hears.recv().await, Some(7));
 }
 
@@ -385,10 +392,10 @@ async fn stale_latest_events_are_counted_for_sessions_that_live_and_that_ended()
         }
         peer.ping().await;
     }
-    assert_eq!(server.stats().stale_best_effort, 5);
+    assert_eq!(server.stats().ignored_best_effort.stale, 5);
     gone.send(json!([6, {"code": 1000, "reason": "bye"}])).await;
     while server.stats().sessions > 1 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(server.stats().stale_best_effort, 5);
+    assert_eq!(server.stats().ignored_best_effort.stale, 5);
 }
