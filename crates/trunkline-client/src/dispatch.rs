@@ -4,7 +4,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use trunkline_driver::sync::Arc;
-use trunkline_driver::{BestEffort, Dispatch, Session};
+use trunkline_driver::{BestEffort, DeliveryClass, Dispatch, Session};
 use trunkline_protocol::{AckId, Auth, Body, Code, EventName, GoAway, Sequenced, Value, Violation};
 
 use crate::AckError;
@@ -91,43 +91,34 @@ impl Dispatch for Inlet {
         frame: BestEffort<'_>,
         cx: &mut Context<'_>,
     ) -> bool {
-        let BestEffort {
-            namespace: name,
-            event,
-            args,
-            ..
-        } = frame;
-        let Some(namespace) = self.connected(session, name) else {
+        let Some(namespace) = self.connected(session, frame.namespace) else {
             self.0.book.lock().ignored.not_connected += 1;
             return false;
         };
-        let (Ok(event), Ok(args)) = (EventName::try_from(event), args.args(self.depth())) else {
+        let (event, args) = (EventName::try_from(frame.event), frame.args);
+        let (Ok(event), Ok(args)) = (event, args.args(self.depth())) else {
             session.ignore(|ignored| &mut ignored.malformed);
             return false;
         };
-        // What piles up behind a slow handler is worth nothing when its turn comes.
-        let (is_seen, is_idle) = (namespace.any().is_some(), namespace.inbox.is_idle());
-        let route = match namespace.claim_idle(&event) {
-            Claim::Taken(route) => Some(route),
-            Claim::Nobody if is_seen && is_idle => None,
-            Claim::Nobody if !is_seen => {
-                session.ignore(|ignored| &mut ignored.unknown_event);
-                return true;
-            }
-            Claim::Nobody | Claim::Busy => {
-                session.ignore(|ignored| &mut ignored.busy);
-                None
-            }
+        let mut incoming = Incoming {
+            session: Arc::clone(session),
+            route: None,
+            event,
+            ack_id: None,
+            args,
+            class: frame.class(),
         };
-        if route.is_some() || (is_seen && is_idle) {
-            let incoming = Incoming {
-                session: Arc::clone(session),
-                route,
-                event,
-                ack_id: None,
-                args,
-                is_best_effort: true,
-            };
+        let any = namespace.any();
+        let is_seen = any.is_some() && namespace.inbox.has_room_for(&incoming, None);
+        match namespace.claim_best_effort(&incoming) {
+            Claim::Taken(route) => incoming.route = Some(route),
+            Claim::Nobody if is_seen => {}
+            Claim::Nobody if any.is_none() => {
+                session.ignore(|ignored| &mut ignored.unknown_event);
+            }
+            Claim::Nobody | Claim::Busy => session.ignore(|ignored| &mut ignored.busy),
+        }
+        if incoming.route.is_some() || is_seen {
             inbox::deliver(&self.0, &namespace, incoming, cx);
         }
         true
@@ -186,7 +177,7 @@ impl Inlet {
             event,
             ack_id: ack_id.filter(|_| is_taken),
             args,
-            is_best_effort: false,
+            class: DeliveryClass::Reliable,
         };
         inbox::deliver(&self.0, &namespace, incoming, cx);
     }

@@ -6,7 +6,7 @@ use std::task::Context;
 
 use trunkline_driver::handler::{Guarded, Outcome, ack_frame, failed_frame};
 use trunkline_driver::sync::{Arc, Mutex, Ordering};
-use trunkline_driver::{Session, spans};
+use trunkline_driver::{BEST_EFFORT_BYTES, BEST_EFFORT_WAITING, DeliveryClass, Session, spans};
 use trunkline_protocol::{AckId, Code, EventName, NamespaceName, Payload, Prepared, Value};
 
 use crate::namespace::{Namespace, Route, Taker};
@@ -16,7 +16,8 @@ use crate::{Failure, Invocation, Socket, stream};
 /// Events that wait for their handlers.
 ///
 /// Bounded in bytes by what the server may send before it is confirmed: receipts are withheld while
-/// more than `limits.inbound` waits.
+/// more than `limits.inbound` waits. Best-effort events have their own bounds, [`BEST_EFFORT_WAITING`]
+/// and [`BEST_EFFORT_BYTES`].
 #[derive(Default)]
 pub(crate) struct Inbox(Mutex<Waiting>);
 
@@ -35,7 +36,16 @@ pub(crate) struct Incoming {
     pub(crate) event: EventName,
     pub(crate) ack_id: Option<AckId>,
     pub(crate) args: Payload,
-    pub(crate) is_best_effort: bool,
+    pub(crate) class: DeliveryClass,
+}
+
+/// What became of an event that was put into the inbox.
+enum Pushed {
+    /// Somebody has to begin to work.
+    First,
+    Waits,
+    /// It waits in the place of this older value of its key.
+    Replaced(Incoming),
 }
 
 impl Inbox {
@@ -50,11 +60,23 @@ impl Inbox {
         !self.0.lock().running
     }
 
-    /// Takes an event; true if somebody has to begin to work.
-    fn push(&self, incoming: Incoming) -> bool {
+    /// Whether a best-effort event for `route` is handled now or may wait. Only a LATEST may: of what
+    /// else piles up behind a slow handler, each is worth nothing when its turn comes.
+    pub(crate) fn has_room_for(&self, incoming: &Incoming, route: Option<&Arc<Route>>) -> bool {
+        let waiting = self.0.lock();
+        !waiting.running || waiting.has_room_for(incoming, route)
+    }
+
+    fn push(&self, incoming: Incoming) -> Pushed {
         let mut waiting = self.0.lock();
+        if let Some(older) = waiting.older_of(&incoming, incoming.route.as_ref()) {
+            return Pushed::Replaced(std::mem::replace(&mut waiting.events[older], incoming));
+        }
         waiting.events.push_back(incoming);
-        !std::mem::replace(&mut waiting.running, true)
+        match std::mem::replace(&mut waiting.running, true) {
+            true => Pushed::Waits,
+            false => Pushed::First,
+        }
     }
 
     fn next(&self) -> Option<Incoming> {
@@ -67,7 +89,38 @@ impl Inbox {
     }
 }
 
+impl Waiting {
+    fn has_room_for(&self, incoming: &Incoming, route: Option<&Arc<Route>>) -> bool {
+        let older = self.older_of(incoming, route);
+        let others = self.events.iter().enumerate().take(BEST_EFFORT_WAITING);
+        let bytes: usize = others
+            .filter(|(place, other)| other.is_best_effort() && Some(*place) != older)
+            .map(|(_, other)| other.size())
+            .sum();
+        matches!(incoming.class, DeliveryClass::Latest(_))
+            && (older.is_some() || self.events.len() < BEST_EFFORT_WAITING)
+            && bytes + incoming.size() <= BEST_EFFORT_BYTES
+    }
+
+    /// The place of the value that a LATEST for `route` is newer than.
+    fn older_of(&self, incoming: &Incoming, route: Option<&Arc<Route>>) -> Option<usize> {
+        if !matches!(incoming.class, DeliveryClass::Latest(_)) {
+            return None;
+        }
+        let mut others = self.events.iter().take(BEST_EFFORT_WAITING);
+        others.position(|other| {
+            other.class == incoming.class
+                && other.event == incoming.event
+                && other.route.as_ref().map(Arc::as_ptr) == route.map(Arc::as_ptr)
+        })
+    }
+}
+
 impl Incoming {
+    fn is_best_effort(&self) -> bool {
+        self.class != DeliveryClass::Reliable
+    }
+
     /// What it counts for in the backlog.
     pub(crate) fn size(&self) -> usize {
         self.args.as_message_pack().len() + self.event.len() + size_of::<Self>()
@@ -81,7 +134,7 @@ impl Incoming {
             event: self.event.clone(),
             ack_id: None,
             args: self.args.clone(),
-            is_best_effort: self.is_best_effort,
+            class: self.class.clone(),
         }
     }
 
@@ -111,7 +164,7 @@ pub(crate) struct Finished {
     pub(crate) asked: bool,
 }
 
-/// Takes an event. A stream has it at once; who sees all does so in the order of what is handled. If
+/// Takes an event; a best-effort one only where there is room for it. A stream has it at once; who sees all does so in the order of what is handled. If
 /// nothing is before it, its handler is polled once here; if that is not enough it goes on in a task,
 /// which ends when nothing waits any more.
 pub(crate) fn deliver(
@@ -122,15 +175,20 @@ pub(crate) fn deliver(
 ) {
     shared.queued(&incoming);
     if let Some(waiting) = incoming.stream() {
-        // Nothing bounds best-effort events but that they never wait.
-        let may_wait = !incoming.is_best_effort || namespace.inbox.is_idle();
+        // A stream takes many that would pile up here.
+        let may_wait = !incoming.is_best_effort() || namespace.inbox.is_idle();
         if may_wait && namespace.any().is_some() {
             deliver(shared, namespace, incoming.to_be_seen(), cx);
         }
         return waiting.push(shared, &namespace.name, incoming);
     }
-    if !namespace.inbox.push(incoming) {
-        return;
+    match namespace.inbox.push(incoming) {
+        Pushed::First => {}
+        Pushed::Waits => return,
+        Pushed::Replaced(older) => {
+            shared.book.lock().ignored.conflated += 1;
+            return shared.handled(older.done());
+        }
     }
     let mut work = Box::pin(work(Arc::clone(shared), Arc::clone(namespace)));
     if work.as_mut().poll(cx).is_pending() {

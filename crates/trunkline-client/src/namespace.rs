@@ -8,7 +8,7 @@ use trunkline_driver::sync::{Arc, AtomicBool, Mutex, Ordering};
 use trunkline_protocol::{EventName, NamespaceName};
 
 use crate::handler::AnyHandler;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Incoming};
 use crate::lost::Hook;
 use crate::shared::Shared;
 use crate::stream::Waiting;
@@ -82,14 +82,6 @@ impl Route {
     /// Whether the subscription was cancelled since the event came.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
-    }
-
-    /// Whether an event would have to wait.
-    fn is_busy(&self, inbox: &Inbox) -> bool {
-        match &self.taker {
-            Taker::Handler(_) => !inbox.is_idle(),
-            Taker::Stream(waiting) => !waiting.is_empty(),
-        }
     }
 }
 
@@ -185,12 +177,15 @@ impl Namespace {
         }
     }
 
-    /// As [`claim`](Self::claim), unless the event would have to wait.
-    pub(crate) fn claim_idle(&self, event: &str) -> Claim {
-        self.claim_if(event, |route| !route.is_busy(&self.inbox))
+    /// As [`claim`](Self::claim), of a best-effort event: unless it would have to wait, and may not.
+    pub(crate) fn claim_best_effort(&self, incoming: &Incoming) -> Claim {
+        self.claim_if(&incoming.event, |route| match &route.taker {
+            Taker::Handler(_) => self.inbox.has_room_for(incoming, Some(route)),
+            Taker::Stream(waiting) => waiting.is_empty(),
+        })
     }
 
-    fn claim_if(&self, event: &str, wanted: impl FnOnce(&Route) -> bool) -> Claim {
+    fn claim_if(&self, event: &str, wanted: impl FnOnce(&Arc<Route>) -> bool) -> Claim {
         let mut routes = self.routes.lock();
         let named = routes.named.get(event);
         let is_named = named.is_some();

@@ -181,7 +181,7 @@ impl Socket {
     /// when this is done. What it returns is nobody's answer; if it fails, that is logged.
     ///
     /// Streams have their events at once, and do not wait for it. Of best-effort events it sees those
-    /// that are handled, and others while nothing waits.
+    /// that are handled, and others while nothing waits; of latest values the newest waits for it too.
     ///
     /// ```no_run
     /// # use trunkline_client::{EventName, Payload};
@@ -341,6 +341,10 @@ impl Socket {
     /// Emits the latest value of what the event and `key` name, in a datagram: of values for the same
     /// key only a newer one than those before is ever handed to a handler. The newest may be lost too:
     /// whoever emits values repeats them. For positions, 30 times a second.
+    ///
+    /// While handlers of the other side's socket are busy, of each key the newest value waits for them, in
+    /// the place of those before. (A client in TypeScript drops what comes while the last of its event is
+    /// still being handled.)
     ///
     /// Specification: best-effort.md, BEF-007 to BEF-011.
     pub const fn latest<'a>(&'a self, key: &'a str) -> BestEffortEmitter<'a> {

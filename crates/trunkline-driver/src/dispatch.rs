@@ -3,7 +3,7 @@
 use std::task::Context;
 use std::time::Duration;
 
-use trunkline_protocol::{Auth, Body, GoAway, Sequenced, Violation};
+use trunkline_protocol::{Auth, Body, GoAway, Key, Sequenced, Violation};
 
 use crate::Session;
 use crate::sync::Arc;
@@ -70,3 +70,32 @@ pub struct BestEffort<'a> {
     /// The args, not decoded.
     pub args: Body<'a>,
 }
+
+/// How an event came, and so whether it may be dropped rather than wait for its handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeliveryClass {
+    /// It waits, whatever that takes.
+    Reliable,
+    /// It may be dropped.
+    Datagram,
+    /// It may be dropped, and is when a newer one of its event and key comes.
+    Latest(Key),
+}
+
+impl BestEffort<'_> {
+    /// How it came.
+    #[must_use]
+    pub fn class(&self) -> DeliveryClass {
+        // The decoder has checked the key.
+        let key = self.latest.and_then(|(key, _)| Key::try_from(key).ok());
+        key.map_or(DeliveryClass::Datagram, DeliveryClass::Latest)
+    }
+}
+
+/// A best-effort event is dropped where this many events wait already for the same handler to end,
+/// unless it takes the place of an older value. So those that wait are always among the first so many.
+pub const BEST_EFFORT_WAITING: usize = 64;
+
+/// What the best-effort events may count, bytes, that wait for the handlers of one socket; further ones
+/// are dropped.
+pub const BEST_EFFORT_BYTES: usize = 256 * 1024;

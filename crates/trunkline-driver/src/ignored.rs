@@ -20,13 +20,20 @@ pub struct Ignored {
     pub unknown_event: u64,
     /// They would have had to wait, and might not, or too much waited already.
     pub busy: u64,
+    /// They waited for a handler, and a newer value of the same key took their place.
+    pub conflated: u64,
 }
 
 impl Ignored {
     /// All causes together.
     #[must_use]
     pub const fn total(self) -> u64 {
-        self.not_connected + self.stale + self.malformed + self.unknown_event + self.busy
+        self.not_connected
+            + self.stale
+            + self.malformed
+            + self.unknown_event
+            + self.busy
+            + self.conflated
     }
 }
 
@@ -37,5 +44,6 @@ impl AddAssign for Ignored {
         self.malformed += other.malformed;
         self.unknown_event += other.unknown_event;
         self.busy += other.busy;
+        self.conflated += other.conflated;
     }
 }

@@ -39,7 +39,7 @@ mod traffic;
 mod turn;
 
 pub use best_effort::{BestEffortFrame, Delivery};
-pub use dispatch::{BestEffort, Dispatch};
+pub use dispatch::{BEST_EFFORT_BYTES, BEST_EFFORT_WAITING, BestEffort, DeliveryClass, Dispatch};
 pub use driver::{CLOSE_LIMIT, Driver};
 pub use ended::Ended;
 pub use ignored::Ignored;

@@ -173,6 +173,7 @@ fn ignored(ignored: &Ignored) -> impl Iterator<Item = Figure> {
         ("malformed", ignored.malformed),
         ("unknown-event", ignored.unknown_event),
         ("busy", ignored.busy),
+        ("conflated", ignored.conflated),
     ];
     by_cause("ignored_best_effort", causes)
 }
@@ -329,9 +330,9 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), figures.len());
         assert_eq!(
-            super::HELP.len() + 3 + 5 + 4,
+            super::HELP.len() + 3 + 5 + 5,
             figures.len(),
-            "four reasons, one name; six causes, one name; five causes, one name"
+            "four reasons, one name; six causes, one name, twice"
         );
         let closed = figures
             .iter()

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use trunkline_driver::sync::Arc;
+use trunkline_driver::{BEST_EFFORT_BYTES, BEST_EFFORT_WAITING, DeliveryClass};
 use trunkline_protocol::{AckId, EventName, Payload};
 
 use crate::DisconnectReason;
@@ -24,8 +25,8 @@ pub(crate) struct EventJob {
     pub(crate) name: Option<EventName>,
     pub(crate) ack_id: Option<AckId>,
     pub(crate) args: Payload,
-    /// It may be dropped rather than wait.
-    pub(crate) is_best_effort: bool,
+    /// Whether it may be dropped rather than wait.
+    pub(crate) class: DeliveryClass,
 }
 
 /// A moment in a session's life that a socket's hooks are told of.
@@ -50,6 +51,16 @@ pub(crate) enum LineId {
     Own(Arc<Route>),
     /// None: it runs by itself, and nothing follows it.
     Alone,
+}
+
+/// What becomes of a best-effort event.
+pub(crate) enum Fit {
+    /// It may run now, or wait.
+    Room(Job),
+    /// It waits in the place of this older value of its key.
+    Replaced(Job),
+    /// Too much waits.
+    None,
 }
 
 /// The lines of one socket. Takes no memory while nothing waits.
@@ -81,6 +92,21 @@ impl EventJob {
 }
 
 impl Job {
+    /// A best-effort event, and what was found for it.
+    pub(crate) fn best_effort(
+        (route, name): (Arc<Route>, Option<EventName>),
+        class: DeliveryClass,
+        args: Payload,
+    ) -> Self {
+        Self::Event(EventJob {
+            route,
+            name,
+            ack_id: None,
+            args,
+            class,
+        })
+    }
+
     /// What it counts while it waits: its args, and what a place in the line takes.
     pub(crate) fn bytes(&self) -> usize {
         match self {
@@ -91,9 +117,20 @@ impl Job {
 
     fn best_effort_bytes(&self) -> usize {
         match self {
-            Self::Event(event) if event.is_best_effort => self.bytes(),
+            Self::Event(event) if event.class != DeliveryClass::Reliable => self.bytes(),
             _ => 0,
         }
+    }
+
+    /// Whether both are values of one key.
+    fn is_of_the_same_key(&self, other: &Self) -> bool {
+        let (Self::Event(event), Self::Event(other)) = (self, other) else {
+            return false;
+        };
+        matches!(event.class, DeliveryClass::Latest(_))
+            && event.class == other.class
+            && Arc::ptr_eq(&event.route, &other.route)
+            && event.name == other.name
     }
 
     /// Asked when a job comes, and never again: its event may be made concurrent meanwhile.
@@ -125,18 +162,33 @@ impl Lines {
         Some(Admitted { line: id, job })
     }
 
-    /// Whether a best-effort event may run now or wait: neither its line nor all that waits of its
-    /// kind is too long.
-    pub(crate) fn has_room_for(&self, job: &Job) -> bool {
+    /// Finds a place for a best-effort event: that of an older value of its key, or one of its own
+    /// where neither its line nor all that waits of its kind is too long.
+    pub(crate) fn fit(&mut self, job: Job) -> Fit {
         let (line, limit) = match job.line() {
-            LineId::Own(route) => (self.find_own(&route), limit_of(&route)),
-            LineId::Ordered | LineId::Alone => (Some(&self.ordered), 1),
+            LineId::Own(route) => {
+                let mut own = self.own.iter_mut();
+                let found = own.find(|(own, _)| Arc::ptr_eq(own, &route));
+                (found.map(|(_, line)| line), limit_of(&route))
+            }
+            LineId::Ordered | LineId::Alone => (Some(&mut self.ordered), 1),
         };
         let Some(line) = line.filter(|line| line.must_wait(limit)) else {
-            return true;
+            return Fit::Room(job);
         };
-        line.waiting.len() < BEST_EFFORT_WAITING
-            && self.best_effort_bytes + job.best_effort_bytes() <= BEST_EFFORT_BYTES
+        let mut others = line.waiting.iter().take(BEST_EFFORT_WAITING);
+        let older = others.position(|other| other.is_of_the_same_key(&job));
+        let freed = older.map_or(0, |older| line.waiting[older].bytes());
+        let bytes = self.best_effort_bytes - freed + job.bytes();
+        match older {
+            _ if bytes > BEST_EFFORT_BYTES => Fit::None,
+            Some(older) => {
+                self.best_effort_bytes = bytes;
+                Fit::Replaced(std::mem::replace(&mut line.waiting[older], job))
+            }
+            None if line.waiting.len() < BEST_EFFORT_WAITING => Fit::Room(job),
+            None => Fit::None,
+        }
     }
 
     /// What comes after a job that ended in this line; if nothing does, its place is free.
@@ -202,11 +254,6 @@ impl Lines {
         self.best_effort_bytes -= bytes;
     }
 
-    fn find_own(&self, route: &Arc<Route>) -> Option<&Line> {
-        let found = self.own.iter().find(|(own, _)| Arc::ptr_eq(own, route));
-        found.map(|(_, line)| line)
-    }
-
     fn own_line(&mut self, route: &Arc<Route>) -> &mut Line {
         let position = self.own.iter().position(|(own, _)| Arc::ptr_eq(own, route));
         let position = position.unwrap_or_else(|| {
@@ -253,12 +300,6 @@ fn limit_of(route: &Route) -> usize {
 /// What a place in a line counts beside its args: about what it takes in memory.
 pub(crate) const PLACE_BYTES: usize = 64;
 
-/// Best-effort events are dropped while this many events wait in their line.
-const BEST_EFFORT_WAITING: usize = 64;
-
-/// What the waiting best-effort events of one socket may count, bytes; further ones are dropped.
-const BEST_EFFORT_BYTES: usize = 256 * 1024;
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -279,7 +320,10 @@ mod tests {
             name: None,
             ack_id: None,
             args,
-            is_best_effort: number.is_multiple_of(3),
+            class: match number.is_multiple_of(3) {
+                true => DeliveryClass::Datagram,
+                false => DeliveryClass::Reliable,
+            },
         })
     }
 
@@ -401,36 +445,62 @@ mod tests {
         assert!(lines.admit(job(&in_order, 2), false).is_some());
     }
 
+    fn has_room_for(lines: &mut Lines, job: Job) -> bool {
+        matches!(lines.fit(job), Fit::Room(_))
+    }
+
     #[test]
     fn the_best_effort_events_of_a_socket_have_one_limit_in_bytes_over_all_lines() {
         let large = |route: &Arc<Route>| {
-            Job::Event(EventJob {
-                route: Arc::clone(route),
-                name: None,
-                ack_id: None,
-                args: "x".repeat(100 * 1024).into_args().unwrap(),
-                is_best_effort: true,
-            })
+            let args = "x".repeat(100 * 1024).into_args().unwrap();
+            Job::best_effort((Arc::clone(route), None), DeliveryClass::Datagram, args)
         };
         let in_order = Arc::new(Route::idle("in order", 0));
         let beside = Arc::new(Route::idle("beside", 1));
         let mut lines = Lines::default();
         for route in [&in_order, &beside] {
-            assert!(lines.has_room_for(&large(route)));
+            assert!(has_room_for(&mut lines, large(route)));
             assert!(lines.admit(large(route), false).is_some());
-            assert!(lines.has_room_for(&large(route)));
+            assert!(has_room_for(&mut lines, large(route)));
             assert!(lines.admit(large(route), false).is_none());
         }
-        assert!(!lines.has_room_for(&large(&in_order)));
-        assert!(!lines.has_room_for(&large(&beside)));
+        assert!(!has_room_for(&mut lines, large(&in_order)));
+        assert!(!has_room_for(&mut lines, large(&beside)));
         assert!(
-            lines.has_room_for(&large(&Arc::new(Route::idle("another", 1)))),
+            has_room_for(&mut lines, large(&Arc::new(Route::idle("another", 1)))),
             "it need not wait"
         );
         assert!(lines.next(&LineId::Ordered).is_some());
-        assert!(lines.has_room_for(&large(&beside)));
+        assert!(has_room_for(&mut lines, large(&beside)));
         assert_eq!(lines.drain().len(), 1);
         assert_eq!(lines.best_effort_bytes, 0);
+    }
+
+    #[test]
+    fn a_value_takes_the_place_of_one_of_the_same_event_and_key_and_of_no_other() {
+        let latest = |route: &Arc<Route>, name: &str, key: &str| {
+            let name = Some(EventName::try_from(name).unwrap());
+            let class = DeliveryClass::Latest(key.try_into().unwrap());
+            Job::best_effort((Arc::clone(route), name), class, Payload::empty())
+        };
+        let (fallback, another) = (Route::idle("fallback", 0), Route::idle("another", 0));
+        let (fallback, another) = (Arc::new(fallback), Arc::new(another));
+        let mut lines = Lines::default();
+        assert!(lines.admit(job(&fallback, 1), false).is_some());
+        assert!(lines.admit(job(&fallback, 1), false).is_none());
+        let waits = latest(&fallback, "moved", "k");
+        assert!(lines.admit(waits, false).is_none());
+        for other in [
+            latest(&fallback, "turned", "k"),
+            latest(&fallback, "moved", "l"),
+            latest(&another, "moved", "k"),
+            job(&fallback, 3),
+        ] {
+            assert!(has_room_for(&mut lines, other));
+        }
+        let newer = latest(&fallback, "moved", "k");
+        assert!(matches!(lines.fit(newer), Fit::Replaced(_)));
+        assert_eq!(lines.drain().len(), 2);
     }
 
     const JOBS: u64 = 100;

@@ -201,6 +201,10 @@ impl Socket {
     /// key only a newer one than those before is ever handed to a handler. The newest may be lost too:
     /// whoever sends values repeats them. For positions, 30 times a second.
     ///
+    /// While handlers of the other side's socket are busy, of each key the newest value waits for them, in
+    /// the place of those before. (A client in TypeScript drops what comes while the last of its event is
+    /// still being handled.)
+    ///
     /// Specification: best-effort.md, BEF-007 to BEF-011.
     pub const fn latest<'a>(&'a self, key: &'a str) -> BestEffortEmitter<'a> {
         BestEffortEmitter::new(self, Delivery::latest(key))

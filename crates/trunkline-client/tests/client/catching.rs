@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::support::*;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use trunkline_client::{Ack, Code, Data, EventName, Failure, Payload};
 use trunkline_protocol::Prepared;
 
@@ -131,6 +131,29 @@ async fn best_effort_events_that_nobody_handles_are_seen_while_nothing_waits() {
     assert_eq!(hears.recv().await.unwrap(), "first");
     assert_eq!(hears.recv().await.unwrap(), "second");
     assert!(hears.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_latest_values_that_nobody_handles_the_newest_waits_to_be_seen() {
+    let mut server = Server::new();
+    let client = server.client();
+    let gate = Arc::new(Semaphore::new(0));
+    let (waits, (told, mut hears)) = (gate.clone(), mpsc::unbounded_channel());
+    let root = client.socket("/");
+    root.on_any(move |Data(number): Data<u32>| async move {
+        told.send(number).unwrap();
+        waits.acquire().await.unwrap().forget();
+    });
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    for number in 1..=4_u32 {
+        peer.push_latest("moved", "k", number.into(), &number).await;
+    }
+    settle().await;
+    gate.add_permits(2);
+    settle().await;
+    assert_eq!((hears.try_recv(), hears.try_recv()), (Ok(1), Ok(4)));
+    let ignored = client.stats().ignored_best_effort;
+    assert_eq!((ignored.conflated, ignored.total()), (2, 2));
 }
 
 #[tokio::test(start_paused = true)]

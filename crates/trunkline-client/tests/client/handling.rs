@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::*;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use trunkline_client::{
     Ack, Args, Client, Code, Data, EventName, Failure, Limits, Payload, Socket,
 };
@@ -331,6 +331,115 @@ async fn datagrams_reach_handlers_and_stale_latest_values_do_not() {
     }
     settle().await;
     assert_eq!(notes.taken(), ["datagram", "five", "six"]);
+}
+
+/// Handlers of "wait", which ends when a permit is there, and of "quick".
+fn gated(client: &Client) -> (Arc<Semaphore>, Notes) {
+    let (gate, notes) = (Arc::new(Semaphore::new(0)), Notes::default());
+    let (opened, noted) = (gate.clone(), notes.clone());
+    let root = client.socket("/");
+    root.on("wait", move |Data(note): Data<String>| async move {
+        opened.acquire().await.unwrap().forget();
+        noted.add(note);
+    });
+    let noted = notes.clone();
+    root.on("quick", move |Data(note): Data<String>| async move {
+        noted.add(note)
+    });
+    (gate, notes)
+}
+
+// Specification: best-effort.md, BEF-002, BEF-007.
+#[tokio::test(start_paused = true)]
+async fn of_latest_values_that_wait_for_a_handler_only_the_newest_of_each_key_is_handled() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (gate, notes) = gated(&client);
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    peer.push_latest("wait", "k", 1, "first").await;
+    peer.push_latest("wait", "k", 2, "older").await;
+    peer.push(&event("quick", None, "reliable")).await;
+    peer.push_latest("wait", "other", 3, "other").await;
+    peer.push_best_effort("quick", "datagram").await;
+    peer.push_latest("wait", "k", 4, "old").await;
+    peer.push(&event("quick", None, "reliable too")).await;
+    peer.push_latest("quick", "k", 5, "of another event").await;
+    peer.push_latest("wait", "k", 6, "newest").await;
+    settle().await;
+    let ignored = client.stats().ignored_best_effort;
+    assert_eq!((ignored.conflated, ignored.busy), (2, 1));
+    assert_eq!(ignored.total(), 3);
+    gate.add_permits(3);
+    settle().await;
+    assert_eq!(
+        notes.taken(),
+        [
+            "first",
+            "newest",
+            "reliable",
+            "other",
+            "reliable too",
+            "of another event",
+        ]
+    );
+    assert_eq!(client.stats().waiting_bytes, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_latest_value_that_finds_no_room_is_dropped_but_takes_the_place_of_an_older_one() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (gate, notes) = gated(&client);
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    peer.push(&event("wait", None, "running")).await;
+    for key in 0..64 {
+        peer.push_latest("wait", &key.to_string(), 1, "old").await;
+    }
+    peer.push_latest("wait", "one more", 1, "too many").await;
+    let large = "x".repeat(100 * 1024);
+    for key in 0..3 {
+        let key = key.to_string();
+        peer.push_latest("wait", &key, 2, &*large).await;
+    }
+    for key in 3..64 {
+        peer.push_latest("wait", &key.to_string(), 2, "new").await;
+    }
+    settle().await;
+    let ignored = client.stats().ignored_best_effort;
+    // One key more than may wait, and one value larger than there is room for.
+    assert_eq!((ignored.busy, ignored.conflated), (2, 63));
+    gate.add_permits(65);
+    settle().await;
+    let taken = notes.taken();
+    assert_eq!(taken[..4], ["running", &large, &large, "old"]);
+    assert_eq!(taken.len(), 65);
+    assert!(taken[4..].iter().all(|note| note == "new"));
+    assert_eq!(client.stats().waiting_bytes, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_taken_out_leaves_a_latest_value_that_waits_to_nobody_else() {
+    let mut server = Server::new();
+    let client = server.client();
+    let (gate, notes) = gated(&client);
+    let root = client.socket("/");
+    let (before, after) = (notes.clone(), notes.clone());
+    let moved = root.on("moved", move |Data(note): Data<String>| async move {
+        before.add(format!("before: {note}"))
+    });
+    let (_socket, mut peer) = connect(&client, &mut server).await;
+    peer.push(&event("wait", None, "running")).await;
+    peer.push_latest("moved", "k", 1, "one").await;
+    settle().await;
+    moved.cancel();
+    root.on("moved", move |Data(note): Data<String>| async move {
+        after.add(format!("after: {note}"))
+    });
+    peer.push_latest("moved", "k", 2, "two").await;
+    settle().await;
+    gate.add_permits(1);
+    settle().await;
+    assert_eq!(notes.taken(), ["running", "after: two"]);
 }
 
 #[tokio::test(start_paused = true)]

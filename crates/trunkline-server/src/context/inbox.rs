@@ -106,7 +106,7 @@ impl Dispatch for Inbox {
             session.ignore(|ignored| &mut ignored.malformed);
             return false;
         };
-        socket.best_effort(frame.event, args);
+        socket.best_effort(frame.event, frame.class(), args);
         true
     }
 }

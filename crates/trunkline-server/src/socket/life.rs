@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use trunkline_driver::handler::{Guarded, Outcome};
 use trunkline_driver::sync::{Arc, AtomicBool, Mutex, Ordering};
-use trunkline_driver::{BestEffortFrame, Turn};
+use trunkline_driver::{BestEffortFrame, DeliveryClass, Turn};
 use trunkline_protocol::{AckId, BadArgs, Code, Kind, Payload, Prepared, SocketId, Value};
 
 use super::{DisconnectReason, Joined, Socket, SocketInner};
@@ -17,7 +17,7 @@ use crate::extract::TypeMap;
 use crate::handler::Call;
 use crate::middleware::Passage;
 use crate::namespace::NamespaceInner;
-use crate::queue::{Admitted, EventJob, Job, LineId, Lines, Moment};
+use crate::queue::{Admitted, EventJob, Fit, Job, LineId, Lines, Moment};
 use crate::routes::UNKNOWN_EVENT;
 use crate::worker::{Worker, log_failure, log_panic, send_failure, span_of};
 use crate::{EmitError, Failure};
@@ -317,7 +317,7 @@ impl Socket {
             name,
             ack_id,
             args,
-            is_best_effort: false,
+            class: DeliveryClass::Reliable,
         }));
     }
 
@@ -326,28 +326,36 @@ impl Socket {
         self.0.mailbox.lock().gate == Gate::Open
     }
 
-    /// A best-effort event of the client's: dropped, and counted, if too much waits already.
-    pub(crate) fn best_effort(&self, event: &str, args: Payload) {
+    /// A best-effort event of the client's. It runs now or waits, for a LATEST in the place of an older
+    /// value; it is dropped, and counted, if too much waits already.
+    pub(crate) fn best_effort(&self, event: &str, class: DeliveryClass, args: Payload) {
         let namespace = &self.0.namespace;
         let session = &self.0.context.session;
-        let Some((route, name)) = namespace.routes().find(event) else {
+        let Some(found) = namespace.routes().find(event) else {
             namespace.routes().count_unknown_event();
             return session.ignore(|ignored| &mut ignored.unknown_event);
         };
-        let job = Job::Event(EventJob {
-            route,
-            name,
-            ack_id: None,
-            args,
-            is_best_effort: true,
-        });
+        let job = Job::best_effort(found, class, args);
         // One connection brings them, one after the other: nobody takes the room meanwhile.
-        if self.0.mailbox.lock().lines.has_room_for(&job) {
-            self.clone().submit(job);
-        } else {
-            namespace.routes().count_dropped_best_effort();
-            session.ignore(|ignored| &mut ignored.busy);
+        match self.fit(job) {
+            Fit::Room(job) => self.clone().submit(job),
+            Fit::Replaced(_) => session.ignore(|ignored| &mut ignored.conflated),
+            Fit::None => {
+                namespace.routes().count_dropped_best_effort();
+                session.ignore(|ignored| &mut ignored.busy);
+            }
         }
+    }
+
+    fn fit(&self, job: Job) -> Fit {
+        let bytes = job.bytes();
+        let mailbox = &mut *self.0.mailbox.lock();
+        let fit = mailbox.lines.fit(job);
+        if let Fit::Replaced(older) = &fit {
+            // Under the lock, as where it is admitted.
+            self.0.context.queued(bytes, older.bytes());
+        }
+        fit
     }
 
     /// The session lost its connection. What is to be run for it, if it is its turn: by the caller,

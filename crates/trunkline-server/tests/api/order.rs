@@ -227,3 +227,84 @@ async fn large_best_effort_events_that_wait_have_a_limit_in_bytes() {
         ]
     );
 }
+
+// Specification: best-effort.md, BEF-002, BEF-007.
+#[tokio::test]
+async fn of_latest_values_that_wait_for_a_handler_only_the_newest_of_each_key_is_handled() {
+    let (server, gate, mut hears) = gated(None);
+    let mut peer = Peer::connect(&server).await;
+    peer.send(json!([33, null, "wait", "k", 1, ["first"]]))
+        .await;
+    peer.send(json!([33, null, "wait", "k", 2, ["older"]]))
+        .await;
+    peer.emit("quick", json!(["reliable"])).await;
+    peer.send(json!([33, null, "wait", "other", 3, ["other"]]))
+        .await;
+    peer.send(json!([32, null, "quick", ["datagram"]])).await;
+    peer.send(json!([33, null, "wait", "k", 4, ["old"]])).await;
+    peer.emit("quick", json!(["reliable too"])).await;
+    peer.send(json!([33, null, "quick", "k", 5, ["of another event"]]))
+        .await;
+    peer.send(json!([33, null, "wait", "k", 6, ["newest"]]))
+        .await;
+    peer.ping().await;
+    let ignored = server.stats().ignored_best_effort;
+    assert_eq!((ignored.conflated, ignored.total()), (2, 2));
+    gate.add_permits(3);
+    let expected = [
+        "first begins",
+        "first ends",
+        "newest begins",
+        "newest ends",
+        "reliable",
+        "other begins",
+        "other ends",
+        "datagram",
+        "reliable too",
+        "of another event",
+    ];
+    for expected in expected {
+        assert_eq!(hears.recv().await.unwrap(), expected);
+    }
+    assert!(hears.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_latest_value_that_finds_no_room_is_dropped_but_takes_the_place_of_an_older_one() {
+    let (server, gate, mut hears) = gated(Some(1));
+    let mut peer = Peer::connect(&server).await;
+    let mut version = 0;
+    let mut latest = |key: &str, value: &str| {
+        version += 1;
+        json!([33, null, "wait", key, version, [value]])
+    };
+    peer.send(latest("running", "running")).await;
+    for key in 0..64 {
+        peer.send(latest(&key.to_string(), "old")).await;
+    }
+    peer.send(latest("one more", "too many")).await;
+    for key in 0..3 {
+        peer.send(latest(&key.to_string(), &"x".repeat(100 * 1024)))
+            .await;
+    }
+    for key in 3..64 {
+        peer.send(latest(&key.to_string(), "new")).await;
+    }
+    peer.ping().await;
+    let ignored = server.stats().ignored_best_effort;
+    // One key more than may wait, and one value larger than there is room for.
+    assert_eq!((ignored.busy, ignored.conflated), (2, 63));
+    assert_eq!(server.namespace("/").dropped_best_effort(), 2);
+    gate.add_permits(65);
+    let mut ended = Vec::new();
+    for _ in 0..65 {
+        hears.recv().await.unwrap();
+        ended.push(hears.recv().await.unwrap());
+    }
+    assert_eq!(ended[0], "running ends");
+    assert!(ended[1].len() > 100_000 && ended[2].len() > 100_000);
+    assert_eq!(ended[3], "old ends");
+    assert!(ended[4..].iter().all(|ended| ended == "new ends"));
+    peer.ping().await;
+    assert_eq!(server.stats().ignored_best_effort, ignored);
+}
