@@ -62,6 +62,10 @@ function dialled(url, transport) {
 function hostOf(url) {
   return new URL(url).hostname;
 }
+function serverOf(url) {
+  const { hostname, port, protocol } = new URL(url);
+  return `${hostname}:${port || protocol}`;
+}
 function isSecure(url) {
   return url.startsWith("wss:");
 }
@@ -3068,12 +3072,12 @@ var Hosts = class {
     for (const host of this.#hosts) host.told = [];
   }
   #host(url) {
-    const name = hostOf(url);
+    const name = serverOf(url);
     return this.#hosts.find((host) => host.name === name);
   }
   /** The newest stands first, and the one at the end goes. */
   #renewed(url) {
-    const name = hostOf(url);
+    const name = serverOf(url);
     const host = this.#host(url) ?? { name, first: null, why: null, told: [] };
     this.#hosts = [host, ...this.#hosts.filter((other) => other !== host)].slice(0, HOSTS_MAX);
     return host;

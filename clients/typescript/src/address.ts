@@ -23,6 +23,12 @@ export function hostOf(url: string): string {
   return new URL(url).hostname;
 }
 
+/** The host and the port that a URL names: one server, behind rules of its own of a firewall. */
+export function serverOf(url: string): string {
+  const { hostname, port, protocol } = new URL(url);
+  return `${hostname}:${port || protocol}`;
+}
+
 export function isSecure(url: string): boolean {
   return url.startsWith("wss:");
 }

@@ -1,11 +1,11 @@
 // Which transports are dialled and in which order, and what a client remembers of them (transports.md; SES-038;
 // WELCOME's `alternatives`).
 
-import { dialled, hostOf, isSecure, movedTo } from "./address.js";
+import { dialled, isSecure, movedTo, serverOf } from "./address.js";
 import type { Alternative } from "./frame.js";
 import type { TransportKind } from "./transport/transport.js";
 
-/** How long the transport that connected last is the first to be dialled on its host. */
+/** How long the transport that connected last is the first to be dialled on its host and port. */
 export const WINNER_REMEMBERED_MS = 600_000;
 /** Hosts that something is remembered of: the client's own, and some that it was sent to. */
 const HOSTS_MAX = 8;
@@ -114,13 +114,13 @@ export class Hosts {
   }
 
   #host(url: string): Host | undefined {
-    const name = hostOf(url);
+    const name = serverOf(url);
     return this.#hosts.find((host) => host.name === name);
   }
 
   /** The newest stands first, and the one at the end goes. */
   #renewed(url: string): Host {
-    const name = hostOf(url);
+    const name = serverOf(url);
     const host = this.#host(url) ?? { name, first: null, why: null, told: [] };
     this.#hosts = [host, ...this.#hosts.filter((other) => other !== host)].slice(0, HOSTS_MAX);
     return host;

@@ -22,7 +22,9 @@ test("WebTransport comes first, and the transport that connected last for ten mi
   hosts.connected(URL, "websocket", null, 1_000);
   assert.deepEqual(order(hosts, URL, 1_000 + WINNER_REMEMBERED_MS - 1), ["websocket", "webtransport"]);
   assert.deepEqual(order(hosts, URL, 1_000 + WINNER_REMEMBERED_MS), ["webtransport", "websocket"]);
-  assert.deepEqual(order(hosts, "wss://other.example/"), ["webtransport", "websocket"]);
+  for (const other of ["wss://other.example/", "wss://host.example/", "wss://host.example:4434/"]) {
+    assert.deepEqual(order(hosts, other, 1_001), ["webtransport", "websocket"], other);
+  }
 });
 
 test("WebTransport needs a secure URL, or a server that tells where it is", () => {
