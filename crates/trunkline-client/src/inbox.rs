@@ -164,9 +164,9 @@ pub(crate) struct Finished {
     pub(crate) asked: bool,
 }
 
-/// Takes an event; a best-effort one only where there is room for it. A stream has it at once; who sees all does so in the order of what is handled. If
-/// nothing is before it, its handler is polled once here; if that is not enough it goes on in a task,
-/// which ends when nothing waits any more.
+/// Takes an event; a best-effort one only where there is room for it. A stream has it at once; who sees
+/// all does so in the order of what is handled. If nothing is before it, its handler is polled once here;
+/// if that is not enough it goes on in a task, which ends when nothing waits any more.
 pub(crate) fn deliver(
     shared: &Arc<Shared>,
     namespace: &Arc<Namespace>,

@@ -343,8 +343,7 @@ impl Socket {
     /// whoever emits values repeats them. For positions, 30 times a second.
     ///
     /// While handlers of the other side's socket are busy, of each key the newest value waits for them, in
-    /// the place of those before. (A client in TypeScript drops what comes while the last of its event is
-    /// still being handled.)
+    /// the place of those before.
     ///
     /// Specification: best-effort.md, BEF-007 to BEF-011.
     pub const fn latest<'a>(&'a self, key: &'a str) -> BestEffortEmitter<'a> {

@@ -20,9 +20,9 @@ use crate::builder::Config;
 pub enum Transports {
     /// All that the client has, in a race: WebTransport first, and WebSocket after [`HEAD_START`], or at
     /// once when WebTransport fails. Whichever connects first is used, and is the one that begins next
-    /// time on this host and port, for [`WINNER_REMEMBERED`]. A client that ended up on WebSocket goes on trying
-    /// WebTransport in the background, and moves there when it is reachable: nothing is lost or repeated
-    /// by it.
+    /// time on this host and port, for [`WINNER_REMEMBERED`]. A client that ended up on WebSocket goes on
+    /// trying WebTransport in the background, and moves there when it is reachable: nothing is lost or
+    /// repeated by it.
     #[default]
     Auto,
     /// WebSocket alone.
