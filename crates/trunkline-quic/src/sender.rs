@@ -200,20 +200,22 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
 
     /// One that has no room in QUIC's queue is held until it has: only that leaves a waker there.
     fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<(), DatagramError> {
-        let size = parts.iter().map(|part| part.len()).sum();
-        let limit = self.max_datagram().unwrap_or(0);
-        if size > limit && limit > 0 {
-            return Err(DatagramError::TooLarge { size, limit });
-        }
         if !matches!(self.state, State::Open(_)) {
             return Ok(());
+        }
+        let size = parts.iter().map(|part| part.len()).sum();
+        let has_room = self.session.datagram_space() >= size;
+        // Where it has room, QUIC says by itself that it is too large.
+        let limit = self.max_datagram().filter(|_| !has_room);
+        if let Some(limit) = limit.filter(|limit| size > *limit) {
+            return Err(DatagramError::TooLarge { size, limit });
         }
         let mut content = BytesMut::with_capacity(size);
         parts
             .iter()
             .for_each(|part| content.extend_from_slice(part));
         let content = content.freeze();
-        if self.session.datagram_space() < size {
+        if !has_room {
             self.held = Some(self.session.send_datagram_wait(content));
             return Ok(());
         }
@@ -221,7 +223,6 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
             Ok(()) | Err(WireError::Over) => Ok(()),
             Err(WireError::Unsupported) => Err(DatagramError::Unsupported),
             Err(WireError::TooLarge) => {
-                // The path has shrunk since.
                 let limit = self.max_datagram().unwrap_or(0);
                 Err(DatagramError::TooLarge { size, limit })
             }
