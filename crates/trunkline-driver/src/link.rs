@@ -131,8 +131,10 @@ impl Link {
     /// Sends datagrams for as long as the transport takes them. What it has taken can neither be
     /// replaced nor grow too old, so the rest waits with the machine. Specification: best-effort.md,
     /// BEF-014.
+    ///
+    /// It asks once more than there are datagrams, since the last one may only be on its way then.
     pub(crate) fn transmit_datagrams(&mut self, machine: &mut Outbound) {
-        while self.has_datagrams && machine.has_datagrams_waiting() {
+        while self.has_datagrams {
             let mut cx = Context::from_waker(&self.waker);
             if self.sender.poll_datagram_ready(&mut cx).is_pending() {
                 return;

@@ -69,6 +69,9 @@ pub trait MessageSender: Send + 'static {
 
     /// Waits until the link takes a datagram without dropping another for it. Over a link without
     /// datagrams, and after the connection ended, it is always ready.
+    ///
+    /// Also what moves the one that was sent last on, where the link had no room for it: to be called
+    /// until it is ready, whether or not there is more to send.
     fn poll_datagram_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = cx;
         Poll::Ready(())
@@ -78,8 +81,8 @@ pub trait MessageSender: Send + 'static {
     /// on its way.
     ///
     /// To be called once for each time that [`poll_datagram_ready`](Self::poll_datagram_ready) was
-    /// ready; the link may drop one that is sent without. It needs no flush. After the connection
-    /// ended it has no effect.
+    /// ready; the link may drop one that is sent without. A flush does nothing for it. After the
+    /// connection ended it has no effect.
     ///
     /// # Errors
     /// The content is too large for the link as it is now, or the link has no datagrams (see

@@ -51,9 +51,12 @@ impl Outbound {
         taken
     }
 
-    /// The next frame for a datagram: for when the transport takes one. What becomes of it is to be
-    /// [counted](Self::count_datagram).
+    /// The next frame for a datagram: for when the transport takes one. None once a CLOSE was said. What
+    /// becomes of it is to be [counted](Self::count_datagram).
     pub fn take_datagram(&mut self, now: Time) -> Option<Prepared> {
+        if self.state != State::Attached || self.control.is_closing() {
+            return None;
+        }
         let (frame, expired) = self.datagrams.as_mut()?.take(now, self.encoding);
         self.drops.expired += expired;
         frame
@@ -71,7 +74,7 @@ impl Outbound {
     /// Writes the next datagram as a message, if nothing else waits: for when a connection without
     /// datagrams has taken all that it was handed. Returns whether there was one.
     pub fn transmit_emulated(&mut self, now: Time, write: &mut dyn FnMut(&[&[u8]])) -> bool {
-        if self.state != State::Attached || !self.is_idle() {
+        if !self.is_idle() {
             return false;
         }
         let Some(frame) = self.take_datagram(now) else {
