@@ -46,7 +46,9 @@ impl Wire for Session {
     }
 
     fn datagram_space(&self) -> usize {
-        self.0.quic_connection().datagram_send_buffer_space()
+        let stream = QStreamId::from_session_id(self.0.session_id());
+        let space = self.0.quic_connection().datagram_send_buffer_space();
+        space.saturating_sub(Datagram::header_size(stream))
     }
 
     fn datagrams(&self) -> DatagramStream {
