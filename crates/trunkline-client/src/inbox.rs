@@ -52,6 +52,8 @@ impl Inbox {
     /// Drops what waits. A handler under way goes on.
     pub(crate) fn clear(&self, shared: &Shared) {
         let events = std::mem::take(&mut self.0.lock().events);
+        let unhandled = events.iter().filter(|event| event.is_best_effort()).count();
+        shared.book.lock().ignored.not_connected += unhandled as u64;
         events.iter().for_each(|event| shared.handled(event.done()));
     }
 

@@ -181,7 +181,8 @@ impl Socket {
     /// when this is done. What it returns is nobody's answer; if it fails, that is logged.
     ///
     /// Streams have their events at once, and do not wait for it. Of best-effort events it sees those
-    /// that are handled, and others while nothing waits; of latest values the newest waits for it too.
+    /// that are handled, and others while nothing waits; of latest values the newest waits for it too,
+    /// but for those that a stream takes.
     ///
     /// ```no_run
     /// # use trunkline_client::{EventName, Payload};

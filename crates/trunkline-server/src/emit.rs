@@ -346,8 +346,7 @@ impl<'a> BestEffortEmitter<'a> {
         Self { socket, delivery }
     }
 
-    /// How long it may wait here before it is dropped, where datagrams are emulated: one of the
-    /// connection's own is QUIC's from the start. Default: as long as there is room. Volatile events
+    /// How long it may wait here before it is dropped. Default: as long as there is room. Volatile events
     /// never wait.
     pub fn max_age(self, limit: Duration) -> Self {
         let delivery = self.delivery.max_age(limit);
