@@ -1983,7 +1983,8 @@ var IncomingBestEffort = class {
   }
   /** `size` is that of its message. */
   take(link, frame, size) {
-    if (link.role !== "current" || !this.#session.isConnected(frame.ns)) this.dropped.notConnected += 1;
+    if (link.role !== "current") this.dropped.stale += 1;
+    else if (!this.#session.isConnected(frame.ns)) this.dropped.notConnected += 1;
     else if (frame.badBody !== void 0) this.dropped.malformed += 1;
     else if (frame.kind === "LATEST" && !link.versions.take(frame)) this.dropped.stale += 1;
     else this.#outputs.push({ kind: "best effort", frame, size });

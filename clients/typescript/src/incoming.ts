@@ -23,7 +23,8 @@ export class IncomingBestEffort {
 
   /** `size` is that of its message. */
   take(link: Link, frame: Datagram | Latest, size: number): void {
-    if (link.role !== "current" || !this.#session.isConnected(frame.ns)) this.dropped.notConnected += 1;
+    if (link.role !== "current") this.dropped.stale += 1;
+    else if (!this.#session.isConnected(frame.ns)) this.dropped.notConnected += 1;
     else if (frame.badBody !== undefined) this.dropped.malformed += 1;
     else if (frame.kind === "LATEST" && !link.versions.take(frame)) this.dropped.stale += 1;
     else this.#outputs.push({ kind: "best effort", frame, size });

@@ -232,10 +232,6 @@ async fn ten_thousand_half_open_attempts_cost_a_bounded_number_of_places_and_byt
     };
     soon(freed).await;
     let end = serving.figures();
-    assert!(
-        end.addresses_asked + end.handshake_errors > 1_500,
-        "{end:?}"
-    );
     assert!(end.handshakes_failed >= PLACES, "{end:?}");
     let grown = end.peak_bytes - before.peak_bytes;
     assert!(
