@@ -35,6 +35,10 @@ const SECRETS: [&str; 8] = [
     "callback-t0ken",
 ];
 
+/// So long that a client is asked for fresh credentials while a run goes on, halfway, and has time to give
+/// them on a busy machine.
+const VALID_FOR: Duration = Duration::from_secs(6);
+
 /// A server that takes a ticket, a bearer token and a token in HELLO, for a short while.
 fn server(tickets: &Tickets, refreshed: &Arc<Notify>) -> Server {
     let (tickets, refreshed) = (tickets.clone(), Arc::clone(refreshed));
@@ -61,7 +65,7 @@ fn server(tickets: &Tickets, refreshed: &Arc<Notify>) -> Server {
                     assert_eq!(credentials.cookie("session"), Some("cookie-t0ken"));
                 }
                 let ada = Principal::with("ada", token);
-                Ok(Admission::of(ada).valid_for(Duration::from_secs(2)))
+                Ok(Admission::of(ada).valid_for(VALID_FOR))
             }
         });
     let server = builder.tap(|frame| log::keep(frame)).build();
