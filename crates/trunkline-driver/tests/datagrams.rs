@@ -5,7 +5,6 @@
 mod common;
 
 use std::sync::atomic::AtomicBool;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use common::{Joined, Side, event, join, join_over, latest, pair};
@@ -13,10 +12,8 @@ use trunkline_driver::{BestEffortFrame, Delivery, Ended, TooLarge};
 use trunkline_protocol::{
     Args, Drops, Encoding, EventName, IntoArgs, Limits, NamespaceName, Payload, Prepared,
 };
-use trunkline_testkit::drive;
-use trunkline_transport::{
-    Connection, ConnectionEnd, DatagramError, MessageKind, MessageSender, memory,
-};
+use trunkline_testkit::{drive, gated};
+use trunkline_transport::{Connection, MessageKind, memory};
 
 fn datagram(name: &str) -> Prepared {
     let name = EventName::try_from(name).unwrap();
@@ -162,65 +159,12 @@ async fn native_ones_leave_by_themselves_once_the_transport_has_room() {
     assert_eq!(server.session.drops(), Drops::default());
 }
 
-/// Hands on what it was given only when it is asked again, as QUIC's half does where there is no room.
-struct Holding {
-    inner: Box<dyn MessageSender>,
-    held: Option<Vec<u8>>,
-}
-
-impl MessageSender for Holding {
-    fn push(&mut self, kind: MessageKind, parts: &[&[u8]]) {
-        self.inner.push(kind, parts);
-    }
-
-    fn buffered(&self) -> usize {
-        self.inner.buffered()
-    }
-
-    fn written(&self) -> u64 {
-        self.inner.written()
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionEnd>> {
-        self.inner.poll_flush(cx)
-    }
-
-    fn poll_close(
-        &mut self,
-        cx: &mut Context<'_>,
-        code: u16,
-        reason: &str,
-    ) -> Poll<Result<(), ConnectionEnd>> {
-        self.inner.poll_close(cx, code, reason)
-    }
-
-    fn poll_datagram_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(self.inner.poll_datagram_ready(cx));
-        if let Some(held) = self.held.take() {
-            self.inner.send_datagram(&[&held]).unwrap();
-        }
-        Poll::Ready(())
-    }
-
-    fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<(), DatagramError> {
-        assert!(self.held.is_none(), "sent without being ready");
-        self.held = Some(parts.concat());
-        Ok(())
-    }
-
-    fn max_datagram(&self) -> Option<usize> {
-        self.inner.max_datagram()
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_last_one_leaves_too_where_the_transport_holds_it_for_want_of_room() {
     let (_client, mut server) = pair(Limits::default());
-    let (mut near, mut far, _link) = memory::pair(datagrams_of(1200));
-    far.sender = Box::new(Holding {
-        inner: far.sender,
-        held: None,
-    });
+    let (mut near, far, _link) = memory::pair(datagrams_of(1200));
+    let (far, gate) = gated(far);
+    gate.hold_datagrams();
     let _driver = server.attach(far, 0);
     for name in ["first", "last"] {
         assert!(push(&server, datagram(name)));

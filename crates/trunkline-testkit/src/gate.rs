@@ -1,7 +1,7 @@
 //! A connection that a test holds up.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use trunkline_transport::{
@@ -45,6 +45,7 @@ pub fn gated(connection: Connection) -> (Connection, Gate) {
         sender: Box::new(GatedSender {
             inner: sender,
             gate: gate.clone(),
+            held: None,
         }),
         receiver: Box::new(GatedReceiver {
             inner: receiver,
@@ -65,6 +66,7 @@ struct State {
     writes: Barrier,
     reads: Barrier,
     blocked_flushes: u64,
+    holds_datagrams: bool,
 }
 
 #[derive(Debug, Default)]
@@ -112,6 +114,12 @@ impl Gate {
         waiter.into_iter().for_each(Waker::wake);
     }
 
+    /// Keeps each datagram back until there is asked for room once more, as QUIC's half does whose
+    /// queue is full.
+    pub fn hold_datagrams(&self) {
+        self.lock().holds_datagrams = true;
+    }
+
     /// How many flushes and closes found the write gate shut with something to write.
     #[must_use]
     pub fn blocked_flushes(&self) -> u64 {
@@ -133,6 +141,7 @@ impl Gate {
 struct GatedSender {
     inner: Box<dyn MessageSender>,
     gate: Gate,
+    held: Option<Vec<u8>>,
 }
 
 impl MessageSender for GatedSender {
@@ -171,11 +180,21 @@ impl MessageSender for GatedSender {
         if self.gate.lock().writes.blocks(cx) {
             return Poll::Pending;
         }
-        self.inner.poll_datagram_ready(cx)
+        ready!(self.inner.poll_datagram_ready(cx));
+        if let Some(held) = self.held.take() {
+            // Its sender was told that it left: what the link says of it now is told to nobody.
+            let _ = self.inner.send_datagram(&[&held]);
+        }
+        Poll::Ready(())
     }
 
     fn send_datagram(&mut self, parts: &[&[u8]]) -> Result<(), DatagramError> {
-        self.inner.send_datagram(parts)
+        if !self.gate.lock().holds_datagrams {
+            return self.inner.send_datagram(parts);
+        }
+        assert!(self.held.is_none(), "sent without being ready");
+        self.held = Some(parts.concat());
+        Ok(())
     }
 
     fn max_datagram(&self) -> Option<usize> {
