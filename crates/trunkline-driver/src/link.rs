@@ -84,17 +84,16 @@ impl Link {
         }
         let kind = message_kind(machine.encoding());
         for _ in 0..BATCHES_MAX {
-            while self.sender.buffered() < WRITE_BATCH {
+            let mut has_more = true;
+            while has_more && self.sender.buffered() < WRITE_BATCH {
                 let sender = &mut self.sender;
-                if !machine.transmit(&mut |parts| sender.push(kind, parts)) {
-                    break;
-                }
+                has_more = machine.transmit(&mut |parts| sender.push(kind, parts));
             }
-            if self.sender.buffered() == 0 {
-                return self.transmit_emulated(machine);
-            }
-            if !self.flush() {
+            if self.sender.buffered() > 0 && !self.flush() {
                 return;
+            }
+            if !has_more {
+                return self.transmit_emulated(machine);
             }
         }
         // Let others have their turn; the task goes on with the rest.
@@ -136,7 +135,8 @@ impl Link {
     pub(crate) fn transmit_datagrams(&mut self, machine: &mut Outbound) {
         while self.has_datagrams {
             let mut cx = Context::from_waker(&self.waker);
-            if self.sender.poll_datagram_ready(&mut cx).is_pending() {
+            let is_ready = self.sender.poll_datagram_ready(&mut cx).is_ready();
+            if !is_ready || !machine.has_datagrams_waiting() {
                 return;
             }
             let Some(frame) = machine.take_datagram(now()) else {
