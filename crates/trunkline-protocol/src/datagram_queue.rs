@@ -19,6 +19,8 @@ pub(crate) struct DatagramQueue {
 #[derive(Debug)]
 struct Waiting {
     frame: Prepared,
+    /// Of the message.
+    bytes: usize,
     /// From here on it is worth nothing.
     until: Option<Time>,
 }
@@ -34,20 +36,26 @@ impl DatagramQueue {
     ) -> Drops {
         let mut drops = Drops::default();
         let bytes = frame.message_len(encoding, 0);
-        if let Some(at) = self.same_key(&frame) {
+        let newest = Waiting {
+            frame,
+            bytes,
+            until,
+        };
+        if let Some(at) = self.same_key(&newest.frame) {
             drops.conflated += 1;
             // Of two threads the one with the newer value may come first.
-            if frame.latest_version() > self.waiting[at].frame.latest_version() {
+            let older = &mut self.waiting[at];
+            if newest.frame.latest_version() > older.frame.latest_version() {
                 self.bytes += bytes;
-                let replaced = std::mem::replace(&mut self.waiting[at], Waiting { frame, until });
-                self.bytes -= replaced.frame.message_len(encoding, 0);
+                self.bytes -= older.bytes;
+                *older = newest;
             }
         } else {
             self.bytes += bytes;
-            self.waiting.push_back(Waiting { frame, until });
+            self.waiting.push_back(newest);
         }
         while self.bytes > DATAGRAM_QUEUE_BYTES || self.waiting.len() > DATAGRAM_QUEUE_FRAMES {
-            if !self.drop_oldest(encoding) {
+            if !self.drop_oldest() {
                 break;
             }
             drops.queue_full += 1;
@@ -56,12 +64,12 @@ impl DatagramQueue {
     }
 
     /// The next frame to send, and how many before it had waited too long.
-    pub(crate) fn take(&mut self, now: Time, encoding: Encoding) -> (Option<Prepared>, u64) {
+    pub(crate) fn take(&mut self, now: Time) -> (Option<Prepared>, u64) {
         let mut expired = 0;
-        while let Some(Waiting { frame, until }) = self.waiting.pop_front() {
-            self.bytes -= frame.message_len(encoding, 0);
-            if until.is_none_or(|until| now < until) {
-                return (Some(frame), expired);
+        while let Some(next) = self.waiting.pop_front() {
+            self.bytes -= next.bytes;
+            if next.until.is_none_or(|until| now < until) {
+                return (Some(next.frame), expired);
             }
             expired += 1;
         }
@@ -89,7 +97,7 @@ impl DatagramQueue {
 
     /// Drops the oldest DATAGRAM, or the oldest frame if there is none but the newest; false if only
     /// the newest is left.
-    fn drop_oldest(&mut self, encoding: Encoding) -> bool {
+    fn drop_oldest(&mut self) -> bool {
         let older = self.waiting.len().saturating_sub(1);
         if older == 0 {
             return false;
@@ -97,7 +105,7 @@ impl DatagramQueue {
         let is_datagram = |waiting: &Waiting| waiting.frame.kind() == Kind::DATAGRAM;
         let at = self.waiting.iter().take(older).position(is_datagram);
         if let Some(dropped) = self.waiting.remove(at.unwrap_or(0)) {
-            self.bytes -= dropped.frame.message_len(encoding, 0);
+            self.bytes -= dropped.bytes;
         }
         true
     }

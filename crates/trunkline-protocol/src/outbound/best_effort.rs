@@ -57,7 +57,7 @@ impl Outbound {
         if self.state != State::Attached || self.control.is_closing() {
             return None;
         }
-        let (frame, expired) = self.datagrams.as_mut()?.take(now, self.encoding);
+        let (frame, expired) = self.datagrams.as_mut()?.take(now);
         self.drops.expired += expired;
         frame
     }
