@@ -127,10 +127,13 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionEnd>> {
         match &self.state {
-            State::Open(_) => match self.found_over(cx) {
-                Some(end) => Poll::Ready(Err(end)),
-                None => self.poll_drain(cx),
-            },
+            // The stream says by itself that the session is over, so only the other half is asked.
+            State::Open(_) if !self.buffer.is_empty() && self.over.get().is_none() => {
+                self.poll_drain(cx)
+            }
+            State::Open(_) => self
+                .found_over(cx)
+                .map_or(Poll::Ready(Ok(())), |end| Poll::Ready(Err(end))),
             State::Closing { .. } | State::Delivering { .. } | State::Closed => {
                 Poll::Ready(Err(ConnectionEnd::ClosedHere))
             }

@@ -56,7 +56,7 @@ impl Backend for WebTransportQuinn {
         })?;
         Ok(Opened {
             protocol: session.protocol().map(str::to_owned),
-            session: Session(session),
+            session: Session(Arc::new(session)),
             sending: Stream(sending),
             receiving,
         })
@@ -109,7 +109,7 @@ impl Backend for WebTransportQuinn {
         let (sending, receiving) = session.accept_bi().await.map_err(|cause| ended(&cause))?;
         Ok(Opened {
             protocol: protocol.map(str::to_owned),
-            session: Session(session),
+            session: Session(Arc::new(session)),
             sending: Stream(sending),
             receiving,
         })

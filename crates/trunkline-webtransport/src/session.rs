@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -12,9 +13,9 @@ use trunkline_quic::{BoxFuture, DatagramStream, Wire, WireError, WireStream, clo
 use trunkline_transport::ConnectionEnd;
 use web_transport_quinn::{SendStream, SessionError, WebTransportError};
 
-/// A session.
+/// A session; shared, since the library's own is half a kilobyte that each datagram would move.
 #[derive(Clone, Debug)]
-pub struct Session(pub(crate) web_transport_quinn::Session);
+pub struct Session(pub(crate) Arc<web_transport_quinn::Session>);
 
 impl Wire for Session {
     fn send_datagram(&self, content: Bytes) -> Result<(), WireError> {
