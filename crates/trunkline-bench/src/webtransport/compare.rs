@@ -137,15 +137,15 @@ impl Comparison {
         subjects: &[Subject],
         trust: &rustls::ClientConfig,
         means: Means,
-    ) -> Result<Vec<Echoes>, Box<dyn Error + Send + Sync>> {
-        let mut all = vec![Echoes::default(); subjects.len()];
+    ) -> Result<Vec<Vec<Echoes>>, Box<dyn Error + Send + Sync>> {
+        let mut all = vec![Vec::new(); subjects.len()];
         for turn in 0..TURNS {
             let mut order: Vec<_> = subjects.iter().zip(&mut all).collect();
             if turn % 2 == 1 {
                 order.reverse();
             }
             for (subject, echoes) in order {
-                echoes.add(&self.turn(subject, trust, means).await?);
+                echoes.push(self.turn(subject, trust, means).await?);
             }
         }
         Ok(all)
@@ -188,8 +188,8 @@ struct Subject {
     server: ServerProcess,
 }
 
-/// What was echoed, the processor time it took the server, and how long it went on.
-#[derive(Debug, Clone, Default)]
+/// What was echoed in a turn, the processor time it took the server, and how long it went on.
+#[derive(Debug, Clone, Copy)]
 struct Echoes {
     count: u64,
     cpu: Duration,
@@ -197,10 +197,14 @@ struct Echoes {
 }
 
 impl Echoes {
-    fn add(&mut self, turn: &Self) {
-        self.count += turn.count;
-        self.cpu += turn.cpu;
-        self.took += turn.took;
+    /// Microseconds of processor time for each.
+    fn cost(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.count as f64
+    }
+
+    /// How many a second.
+    fn pace(&self) -> f64 {
+        self.count as f64 / self.took.as_secs_f64()
     }
 }
 
@@ -214,14 +218,21 @@ impl Measured {
 }
 
 impl Figures {
-    fn set(&mut self, means: Means, echoes: &Echoes) {
-        let cost = echoes.cpu.as_secs_f64() * 1e6 / echoes.count as f64;
-        let pace = echoes.count as f64 / echoes.took.as_secs_f64();
+    /// The medians of the turns: what else the machine did in one of them is left out.
+    fn set(&mut self, means: Means, turns: &[Echoes]) {
+        let figures = (
+            median(turns.iter().map(Echoes::cost)),
+            median(turns.iter().map(Echoes::pace)),
+        );
         match means {
-            Means::Datagrams => (self.datagram_us, self.datagrams_per_second) = (cost, pace),
-            Means::Messages => (self.message_us, self.messages_per_second) = (cost, pace),
+            Means::Datagrams => (self.datagram_us, self.datagrams_per_second) = figures,
+            Means::Messages => (self.message_us, self.messages_per_second) = figures,
         }
     }
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    Spread::of(figures.collect()).map_or(f64::NAN, |spread| spread.median)
 }
 
 fn command(peer: Peer, identity: &Identity) -> Result<Command, Box<dyn Error>> {
@@ -243,10 +254,7 @@ pub fn table(all: &[Measured]) -> String {
     for (peer, measured) in Peer::ALL.iter().zip(all) {
         let bare = Peer::ALL.iter().position(|other| *other == peer.bare());
         let bare = &all[bare.unwrap_or(0)];
-        let figure = |of: fn(&Figures) -> f64| {
-            let spread = Spread::of(measured.rounds.iter().map(of).collect());
-            spread.map_or(f64::NAN, |spread| spread.median)
-        };
+        let figure = |of: fn(&Figures) -> f64| median(measured.rounds.iter().map(of));
         let ratio = |of: fn(&Figures) -> f64| {
             let rounds = measured.rounds.iter().zip(&bare.rounds);
             let spread = Spread::of(rounds.map(|(it, bare)| of(it) / of(bare)).collect());
