@@ -134,7 +134,7 @@ macro_rules! plain_name {
         ///
         /// 1 to 255 bytes of UTF-8, compared bytewise. Cloning is cheap.
         #[derive(Clone)]
-        pub struct $name(Arc<str>);
+        pub struct $name(smol_str::SmolStr);
 
         impl TryFrom<&str> for $name {
             type Error = InvalidName;
