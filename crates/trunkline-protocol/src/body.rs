@@ -1,9 +1,11 @@
 //! The last field of a frame: application content that is not decoded yet.
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::json::to_message_pack;
 use crate::message_pack::{is_array, walk};
+use crate::prepared::INLINE_BYTES;
 use crate::{BadArgs, Encoding, Payload, Value};
 
 /// Application content as it came, borrowed from its frame.
@@ -79,7 +81,7 @@ impl<'a> Body<'a> {
             Encoding::MessagePack => {
                 check(self.bytes)?;
                 walk(self.bytes, depth)?;
-                Ok(Bytes::copy_from_slice(self.bytes))
+                Ok(shareable(self.bytes))
             }
             Encoding::Json => {
                 let text = std::str::from_utf8(self.bytes).map_err(|_| BadArgs::NotUtf8)?;
@@ -90,6 +92,12 @@ impl<'a> Body<'a> {
             }
         }
     }
+}
+
+/// A copy that is shared without a second allocation: the first clone of what `Bytes` copies by itself
+/// makes one. A copy and not a part of the message, so that content which is kept keeps nothing else.
+fn shareable(bytes: &[u8]) -> Bytes {
+    Bytes::from_owner(SmallVec::<[u8; INLINE_BYTES]>::from_slice(bytes))
 }
 
 fn check_array(bytes: &[u8]) -> Result<(), BadArgs> {

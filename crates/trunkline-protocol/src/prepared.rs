@@ -9,7 +9,8 @@ use smallvec::SmallVec;
 
 pub use self::prefix::Prefix;
 use self::prefix::{FIXARRAY, unsigned_len};
-use self::suffix::{INLINE_BYTES, Suffix, json_suffix};
+pub(crate) use self::suffix::INLINE_BYTES;
+use self::suffix::{Suffix, json_suffix};
 use crate::ignorable::FILLER;
 use crate::message_pack::{Reader, Token};
 use crate::{
