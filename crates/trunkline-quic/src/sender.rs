@@ -1,5 +1,6 @@
 //! The sending half: messages corked in a buffer, copied into QUIC's without waiting.
 
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -213,11 +214,13 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
         if let Some(limit) = limit.filter(|limit| size > *limit) {
             return Err(DatagramError::TooLarge { size, limit });
         }
-        let mut content = BytesMut::with_capacity(size);
-        parts
-            .iter()
-            .for_each(|part| content.extend_from_slice(part));
-        let content = content.freeze();
+        let content = CONTENT.with_borrow_mut(|content| {
+            content.reserve(size);
+            parts
+                .iter()
+                .for_each(|part| content.extend_from_slice(part));
+            content.split().freeze()
+        });
         if !has_room {
             self.held = Some(self.session.send_datagram_wait(content));
             return Ok(());
@@ -251,6 +254,12 @@ impl<S: Wire, W: WireStream> Drop for Sender<S, W> {
             State::Closed | State::Over(_) => {}
         }
     }
+}
+
+thread_local! {
+    /// Where a datagram is put together. The libraries copy it behind a header of theirs, so its room is
+    /// free again for the next.
+    static CONTENT: RefCell<BytesMut> = RefCell::new(BytesMut::new());
 }
 
 fn shortened(reason: &str) -> String {
