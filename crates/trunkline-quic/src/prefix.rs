@@ -1,5 +1,7 @@
 //! The length in front of each message: a variable-length integer of QUIC (RFC 9000, section 16).
 
+use std::ops::Range;
+
 use bytes::{Buf as _, Bytes, BytesMut};
 use quinn::VarInt;
 use quinn_proto::coding::Codec as _;
@@ -30,6 +32,24 @@ impl Prefix {
     }
 }
 
+/// Where the first message lies in what has arrived, if it is whole; at most `max` bytes are accepted.
+pub(crate) fn find_message(
+    arrived: &[u8],
+    max: usize,
+) -> Result<Option<Range<usize>>, ConnectionEnd> {
+    let mut rest = arrived;
+    let Ok(length) = VarInt::decode(&mut rest) else {
+        return Ok(None);
+    };
+    let length = length.into_inner();
+    let Some(length) = usize::try_from(length).ok().filter(|length| *length <= max) else {
+        let detail = format!("a message of {length} bytes, the limit is {max}");
+        return Err(ConnectionEnd::Violation { code: 1009, detail });
+    };
+    let start = arrived.len() - rest.len();
+    Ok((length <= rest.len()).then(|| start..start + length))
+}
+
 /// Takes the first message out of what has arrived, if it is whole; at most `max` bytes are accepted.
 ///
 /// An empty message is one too: whoever decodes frames says what is wrong with it.
@@ -37,21 +57,11 @@ pub(crate) fn take_message(
     arrived: &mut BytesMut,
     max: usize,
 ) -> Result<Option<Bytes>, ConnectionEnd> {
-    let mut rest = &arrived[..];
-    let Ok(length) = VarInt::decode(&mut rest) else {
+    let Some(message) = find_message(arrived, max)? else {
         return Ok(None);
     };
-    let prefix = arrived.len() - rest.len();
-    let length = length.into_inner();
-    let Some(length) = usize::try_from(length).ok().filter(|length| *length <= max) else {
-        let detail = format!("a message of {length} bytes, the limit is {max}");
-        return Err(ConnectionEnd::Violation { code: 1009, detail });
-    };
-    if rest.len() < length {
-        return Ok(None);
-    }
-    arrived.advance(prefix);
-    let message = arrived.split_to(length).freeze();
+    arrived.advance(message.start);
+    let message = arrived.split_to(message.len()).freeze();
     if arrived.is_empty() {
         // An empty remainder would keep the memory that it shares with the message.
         *arrived = BytesMut::new();

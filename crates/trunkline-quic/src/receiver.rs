@@ -12,7 +12,7 @@ use trunkline_transport::{ConnectionEnd, Message, MessageKind, MessageReceiver};
 
 use crate::Wire;
 use crate::halves::Over;
-use crate::prefix::take_message;
+use crate::prefix::{find_message, take_message};
 use crate::sync::Arc;
 use crate::wire::{BoxFuture, DatagramStream};
 
@@ -55,13 +55,23 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> Receiver<S, R> {
         self.end.get_or_insert(end).clone()
     }
 
-    /// Reads once; ready with the number of bytes, 0 at the stream's end.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    /// Reads once; ready with the number of bytes, 0 at the stream's end, and with a message that came
+    /// whole and alone, as most do: it takes one allocation, and is not kept with what is no message yet.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(usize, Option<Bytes>)>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-            self.arrived.extend_from_slice(buffer.filled());
-            Poll::Ready(Ok(buffer.filled().len()))
+            let read = buffer.filled();
+            let alone = match self.arrived.is_empty() {
+                true => find_message(read, self.max_message).ok().flatten(),
+                false => None,
+            };
+            let alone = alone.filter(|message| message.end == read.len());
+            let message = alone.map(|message| Bytes::copy_from_slice(&read[message]));
+            if message.is_none() {
+                self.arrived.extend_from_slice(read);
+            }
+            Poll::Ready(Ok((read.len(), message)))
         })
     }
 
@@ -102,8 +112,14 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> MessageReceiver for Receive
                 return self.poll_ending(cx).map(Err);
             }
             match ready!(self.poll_read(cx)) {
-                Ok(0) => return self.poll_ending(cx).map(Err),
-                Ok(count) => self.received += count as u64,
+                Ok((0, _)) => return self.poll_ending(cx).map(Err),
+                Ok((count, message)) => {
+                    self.received += count as u64;
+                    if let Some(bytes) = message {
+                        let kind = MessageKind::Binary;
+                        return Poll::Ready(Ok(Message { kind, bytes }));
+                    }
+                }
                 Err(cause) => {
                     let end = self.over.get().or_else(|| self.session.end());
                     let end = end.unwrap_or_else(|| ConnectionEnd::cut(cause));
