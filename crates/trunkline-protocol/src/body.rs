@@ -81,7 +81,7 @@ impl<'a> Body<'a> {
             Encoding::MessagePack => {
                 check(self.bytes)?;
                 walk(self.bytes, depth)?;
-                Ok(shareable(self.bytes))
+                Ok(copied(self.bytes))
             }
             Encoding::Json => {
                 let text = std::str::from_utf8(self.bytes).map_err(|_| BadArgs::NotUtf8)?;
@@ -94,9 +94,12 @@ impl<'a> Body<'a> {
     }
 }
 
-/// A copy that is shared without a second allocation: the first clone of what `Bytes` copies by itself
-/// makes one. A copy and not a part of the message, so that content which is kept keeps nothing else.
-fn shareable(bytes: &[u8]) -> Bytes {
+/// A copy, and not a part of the message, so that content which is kept keeps nothing else. A short one
+/// is shared without a second allocation: the first clone of what `Bytes` copies by itself makes one.
+fn copied(bytes: &[u8]) -> Bytes {
+    if bytes.len() > INLINE_BYTES {
+        return Bytes::copy_from_slice(bytes);
+    }
     Bytes::from_owner(SmallVec::<[u8; INLINE_BYTES]>::from_slice(bytes))
 }
 
