@@ -77,10 +77,11 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let ended = MARKS.with_borrow_mut(|marks| {
             marks.depth -= 1;
-            (marks.depth == 0).then(|| {
-                marks.own = None;
-                std::mem::take(&mut marks.sessions)
-            })
+            if marks.depth > 0 {
+                return None;
+            }
+            marks.own = None;
+            (!marks.sessions.is_empty()).then(|| std::mem::take(&mut marks.sessions))
         });
         let Some(mut sessions) = ended else { return };
         if sessions.len() > INLINE_MAX
