@@ -6,6 +6,7 @@ use std::ops::Deref;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use smol_str::SmolStr;
 
 use crate::MAX_INTEGER;
 use crate::name::{InvalidName, check_length, name_traits, plain_name};
@@ -23,7 +24,7 @@ impl SessionId {
     /// The id made of 16 random bytes: 22 characters of base64url.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(URL_SAFE_NO_PAD.encode(bytes).into())
+        Self(base64url(bytes))
     }
 }
 
@@ -31,8 +32,16 @@ impl SocketId {
     /// The id made of 16 random bytes: 22 characters of base64url.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(URL_SAFE_NO_PAD.encode(bytes).into())
+        Self(base64url(bytes))
     }
+}
+
+/// The text of an id, which is short enough to need no memory of its own.
+fn base64url(bytes: [u8; 16]) -> SmolStr {
+    let mut text = [0; 22];
+    let encoded = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text);
+    encoded.expect("16 bytes are 22 characters");
+    SmolStr::new(std::str::from_utf8(&text).expect("base64 is ASCII"))
 }
 
 /// The number by which an answer finds the event that asked for it. Never reused in a session.
@@ -70,7 +79,9 @@ mod tests {
     #[test]
     fn ids_from_bytes_are_22_characters_of_base64url() {
         assert_eq!(SessionId::from_bytes([0xff; 16]), "_____________________w");
-        assert_eq!(SocketId::from_bytes([0; 16]).len(), 22);
+        let id = SocketId::from_bytes([0; 16]);
+        assert_eq!(id, "AAAAAAAAAAAAAAAAAAAAAA");
+        assert!(!id.0.is_heap_allocated());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The names applications choose: checked once, shared cheaply.
+//! The names applications choose: checked once, and cheap to clone, since a short one needs no memory of
+//! its own and a longer one is shared.
 
 use std::borrow::Borrow;
 use std::fmt;

@@ -33,6 +33,8 @@ impl Prefix {
 }
 
 /// Where the first message lies in what has arrived, if it is whole; at most `max` bytes are accepted.
+///
+/// An empty message is one too: whoever decodes frames says what is wrong with it.
 pub(crate) fn find_message(
     arrived: &[u8],
     max: usize,
@@ -50,9 +52,7 @@ pub(crate) fn find_message(
     Ok((length <= rest.len()).then(|| start..start + length))
 }
 
-/// Takes the first message out of what has arrived, if it is whole; at most `max` bytes are accepted.
-///
-/// An empty message is one too: whoever decodes frames says what is wrong with it.
+/// Takes the message that [`find_message`] finds.
 pub(crate) fn take_message(
     arrived: &mut BytesMut,
     max: usize,

@@ -55,23 +55,25 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> Receiver<S, R> {
         self.end.get_or_insert(end).clone()
     }
 
-    /// Reads once; ready with the number of bytes, 0 at the stream's end, and with a message that came
-    /// whole and alone, as most do: it takes one allocation, and is not kept with what is no message yet.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(usize, Option<Bytes>)>> {
+    /// Reads once.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Read>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
             let read = buffer.filled();
-            let alone = match self.arrived.is_empty() {
-                true => find_message(read, self.max_message).ok().flatten(),
-                false => None,
-            };
-            let alone = alone.filter(|message| message.end == read.len());
-            let message = alone.map(|message| Bytes::copy_from_slice(&read[message]));
-            if message.is_none() {
-                self.arrived.extend_from_slice(read);
+            self.received += read.len() as u64;
+            if read.is_empty() {
+                return Poll::Ready(Ok(Read::End));
             }
-            Poll::Ready(Ok((read.len(), message)))
+            if self.arrived.is_empty()
+                && let Ok(Some(message)) = find_message(read, self.max_message)
+                && message.end == read.len()
+            {
+                let message = Bytes::copy_from_slice(&read[message]);
+                return Poll::Ready(Ok(Read::Message(message)));
+            }
+            self.arrived.extend_from_slice(read);
+            Poll::Ready(Ok(Read::Part))
         })
     }
 
@@ -100,10 +102,7 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> MessageReceiver for Receive
                 return Poll::Ready(Err(end.clone()));
             }
             match take_message(&mut self.arrived, self.max_message) {
-                Ok(Some(bytes)) => {
-                    let kind = MessageKind::Binary;
-                    return Poll::Ready(Ok(Message { kind, bytes }));
-                }
+                Ok(Some(bytes)) => return Poll::Ready(Ok(message(bytes))),
                 Ok(None) => {}
                 // The sending half says so to the peer, behind what it still has to say.
                 Err(violation) => return Poll::Ready(Err(self.finish(violation))),
@@ -112,14 +111,9 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> MessageReceiver for Receive
                 return self.poll_ending(cx).map(Err);
             }
             match ready!(self.poll_read(cx)) {
-                Ok((0, _)) => return self.poll_ending(cx).map(Err),
-                Ok((count, message)) => {
-                    self.received += count as u64;
-                    if let Some(bytes) = message {
-                        let kind = MessageKind::Binary;
-                        return Poll::Ready(Ok(Message { kind, bytes }));
-                    }
-                }
+                Ok(Read::End) => return self.poll_ending(cx).map(Err),
+                Ok(Read::Part) => {}
+                Ok(Read::Message(bytes)) => return Poll::Ready(Ok(message(bytes))),
                 Err(cause) => {
                     let end = self.over.get().or_else(|| self.session.end());
                     let end = end.unwrap_or_else(|| ConnectionEnd::cut(cause));
@@ -153,6 +147,23 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> MessageReceiver for Receive
     }
 }
 
+/// What one read brought.
+enum Read {
+    /// The stream's end.
+    End,
+    /// Bytes that went to those that have arrived.
+    Part,
+    /// A message that came whole and alone, as most do. It takes one allocation, which it shares with
+    /// nothing.
+    Message(Bytes),
+}
+
+/// All of this transport's are binary.
+const fn message(bytes: Bytes) -> Message {
+    let kind = MessageKind::Binary;
+    Message { kind, bytes }
+}
+
 thread_local! {
     /// What a read goes to first, so that an idle connection holds no buffer.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
@@ -163,3 +174,91 @@ const READ_BYTES: usize = 16 * 1024;
 
 /// How long after its stream's end a session may still say why.
 const CODE_LIMIT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::WireError;
+    use crate::prefix::Prefix;
+
+    /// A session without datagrams that was closed here.
+    #[derive(Clone)]
+    struct Closed;
+
+    impl Wire for Closed {
+        fn send_datagram(&self, _: Bytes) -> Result<(), WireError> {
+            Err(WireError::Unsupported)
+        }
+
+        fn send_datagram_wait(&self, _: Bytes) -> BoxFuture<()> {
+            Box::pin(std::future::pending())
+        }
+
+        fn max_datagram(&self) -> Option<usize> {
+            None
+        }
+
+        fn datagram_space(&self) -> usize {
+            0
+        }
+
+        fn datagrams(&self) -> DatagramStream {
+            unreachable!("nobody asks for datagrams")
+        }
+
+        fn close(&self, _: u16, _: &str) {}
+
+        fn end(&self) -> Option<ConnectionEnd> {
+            Some(ConnectionEnd::ClosedHere)
+        }
+
+        fn closed(&self) -> BoxFuture<ConnectionEnd> {
+            Box::pin(std::future::ready(ConnectionEnd::ClosedHere))
+        }
+    }
+
+    /// A stream that brings each of these in a read of its own, and ends.
+    struct Script(VecDeque<Vec<u8>>);
+
+    impl AsyncRead for Script {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let read = self.0.pop_front().unwrap_or_default();
+            buffer.put_slice(&read);
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_are_the_same_wherever_reads_end() {
+        let messages = [&b"a"[..], b"", &[7; 70], b"five!", b"b"];
+        let mut sent = Vec::new();
+        for message in messages {
+            sent.extend_from_slice(Prefix::new(message.len()).unwrap().as_bytes());
+            sent.extend_from_slice(message);
+        }
+        for first in 0..=sent.len() {
+            for second in first..=sent.len() {
+                let cuts = [&sent[..first], &sent[first..second], &sent[second..]];
+                let reads = cuts.into_iter().filter(|read| !read.is_empty());
+                let script = Script(reads.map(<[u8]>::to_vec).collect());
+                let mut receiver = Receiver::new(Closed, script, Arc::default(), 70);
+                let mut received = Vec::new();
+                let end = loop {
+                    match std::future::poll_fn(|cx| receiver.poll_receive(cx)).await {
+                        Ok(message) => received.push(message.bytes),
+                        Err(end) => break end,
+                    }
+                };
+                assert_eq!(received, messages, "reads end at {first} and {second}");
+                assert!(matches!(end, ConnectionEnd::ClosedHere), "{end:?}");
+                assert_eq!(receiver.received(), sent.len() as u64);
+            }
+        }
+    }
+}

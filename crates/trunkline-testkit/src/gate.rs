@@ -10,8 +10,8 @@ use trunkline_transport::{
 
 /// Puts gates into a connection, open at first.
 ///
-/// While the write gate is shut nothing leaves, as on a link whose peer does not read; while the
-/// read gate is shut nothing arrives. Both shut is a link that swallows everything.
+/// While the write gate is shut nothing leaves, datagrams neither, as on a link whose peer does not read;
+/// while the read gate is shut nothing arrives. Both shut is a link that swallows everything.
 ///
 /// ```
 /// use trunkline_testkit::{drive, gated};
@@ -114,8 +114,10 @@ impl Gate {
         waiter.into_iter().for_each(Waker::wake);
     }
 
-    /// Keeps each datagram back until there is asked for room once more, as QUIC's half does whose
-    /// queue is full.
+    /// From now on keeps a datagram until room is asked for again, as QUIC's half does when its queue is
+    /// full; one at a time. One that is still kept when its sender is dropped is lost.
+    ///
+    /// A sender that sends without having asked for room panics.
     pub fn hold_datagrams(&self) {
         self.lock().holds_datagrams = true;
     }
@@ -182,8 +184,9 @@ impl MessageSender for GatedSender {
         }
         ready!(self.inner.poll_datagram_ready(cx));
         if let Some(held) = self.held.take() {
-            // Its sender was told that it left: what the link says of it now is told to nobody.
-            let _ = self.inner.send_datagram(&[&held]);
+            // Its sender was told that it left.
+            let sent = self.inner.send_datagram(&[&held]);
+            sent.expect("the link takes what was kept");
         }
         Poll::Ready(())
     }

@@ -74,8 +74,9 @@ impl Comparison {
         let identity = Identity::new()?;
         let trust = identity.trust();
         let cores = machine::allowed_cores()?;
-        let (Some(&own), Some(&servers)) = (cores.first(), cores.last()) else {
-            return Err("no core to run on".into());
+        // The load generator never sleeps: on a server's core it would be all that runs there.
+        let [own, .., servers] = cores[..] else {
+            return Err("two cores are needed, one for the servers and one for their load".into());
         };
         let start = |peer| -> Result<_, Box<dyn Error>> {
             let server = ServerProcess::start(command(peer, &identity)?, servers, own)?;
