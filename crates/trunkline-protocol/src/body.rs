@@ -5,7 +5,6 @@ use smallvec::SmallVec;
 
 use crate::json::to_message_pack;
 use crate::message_pack::{is_array, walk};
-use crate::prepared::INLINE_BYTES;
 use crate::{BadArgs, Encoding, Payload, Value};
 
 /// Application content as it came, borrowed from its frame.
@@ -88,19 +87,29 @@ impl<'a> Body<'a> {
                 let bytes = to_message_pack(text, depth)?;
                 check(&bytes)?;
                 walk(&bytes, depth)?;
-                Ok(bytes.into())
+                Ok(copied(&bytes))
             }
         }
     }
 }
 
-/// A copy, and not a part of the message, so that content which is kept keeps nothing else. A short one
-/// is shared without a second allocation: the first clone of what `Bytes` copies by itself makes one.
+/// A copy, and not a part of the message, so that content which is kept keeps nothing else.
+///
+/// The first clone of what `Bytes` copies by itself is a second allocation; a short copy, as most are,
+/// comes with its counter. It takes up to 72 bytes more than its own for that.
 fn copied(bytes: &[u8]) -> Bytes {
-    if bytes.len() > INLINE_BYTES {
-        return Bytes::copy_from_slice(bytes);
+    match bytes.len() {
+        0..=24 => with_counter::<24>(bytes),
+        25..=96 => with_counter::<96>(bytes),
+        _ => Bytes::copy_from_slice(bytes),
     }
-    Bytes::from_owner(SmallVec::<[u8; INLINE_BYTES]>::from_slice(bytes))
+}
+
+fn with_counter<const ROOM: usize>(bytes: &[u8]) -> Bytes
+where
+    [u8; ROOM]: smallvec::Array<Item = u8>,
+{
+    Bytes::from_owner(SmallVec::<[u8; ROOM]>::from_slice(bytes))
 }
 
 fn check_array(bytes: &[u8]) -> Result<(), BadArgs> {

@@ -9,8 +9,7 @@ use smallvec::SmallVec;
 
 pub use self::prefix::Prefix;
 use self::prefix::{FIXARRAY, unsigned_len};
-pub(crate) use self::suffix::INLINE_BYTES;
-use self::suffix::{Suffix, json_suffix};
+use self::suffix::{INLINE_BYTES, Suffix, json_suffix};
 use crate::ignorable::FILLER;
 use crate::message_pack::{Reader, Token};
 use crate::{

@@ -297,7 +297,8 @@ fn limit_of(route: &Route) -> usize {
     route.concurrency().unwrap_or(1)
 }
 
-/// What a place in a line counts beside its args: about what it takes in memory.
+/// What a place in a line counts beside its args (specification: limits.md, LIM-006). It takes up to three
+/// times as much where the args are short.
 pub(crate) const PLACE_BYTES: usize = 64;
 
 #[cfg(test)]
@@ -443,6 +444,11 @@ mod tests {
         assert!(lines.next(&line).is_none());
         let in_order = Arc::new(Route::idle("in order", 0));
         assert!(lines.admit(job(&in_order, 2), false).is_some());
+    }
+
+    #[test]
+    fn a_place_takes_as_much_as_the_guide_says() {
+        assert_eq!(size_of::<Job>(), 104);
     }
 
     fn has_room_for(lines: &mut Lines, job: Job) -> bool {

@@ -118,4 +118,4 @@ pub(super) fn json_suffix(message_pack: &[u8]) -> Vec<u8> {
 }
 
 /// Bytes of MessagePack that need no allocation of their own.
-pub(crate) const INLINE_BYTES: usize = 96;
+pub(super) const INLINE_BYTES: usize = 96;
