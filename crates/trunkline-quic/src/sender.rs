@@ -113,7 +113,6 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
         let Some(prefix) = Prefix::new(length) else {
             return;
         };
-        self.buffer.reserve(prefix.as_bytes().len() + length);
         self.buffer.push(prefix.as_bytes());
         self.buffer.push_parts(parts);
     }

@@ -57,14 +57,12 @@ impl WriteBuffer {
     /// Makes room for `additional` bytes: from the pool if this is the first, and otherwise by
     /// moving what is left to the front once more than half of the buffer has been written.
     pub fn reserve(&mut self, additional: usize) {
-        if additional == 0 {
+        if additional <= self.bytes.capacity() - self.bytes.len() {
             return;
         }
         if self.bytes.capacity() == 0 {
             self.bytes = take();
-        } else if self.offset > self.bytes.len() / 2
-            && self.bytes.capacity() - self.bytes.len() < additional
-        {
+        } else if self.offset > self.bytes.len() / 2 {
             // Each byte is moved at most once per doubling of the offset: amortised constant.
             self.bytes.drain(..self.offset);
             self.offset = 0;
