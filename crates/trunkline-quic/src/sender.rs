@@ -209,8 +209,10 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
         let size = parts.iter().map(|part| part.len()).sum();
         let has_room = self.session.datagram_space() >= size;
         // Where it has room, QUIC says by itself that it is too large.
-        let limit = self.max_datagram().filter(|_| !has_room);
-        if let Some(limit) = limit.filter(|limit| size > *limit) {
+        if !has_room
+            && let Some(limit) = self.max_datagram()
+            && size > limit
+        {
             return Err(DatagramError::TooLarge { size, limit });
         }
         let content = CONTENT.with_borrow_mut(|content| {
@@ -257,9 +259,12 @@ impl<S: Wire, W: WireStream> Drop for Sender<S, W> {
 
 thread_local! {
     /// Where a datagram is put together. The libraries copy it behind a header of theirs, so its room is
-    /// free again for the next.
-    static CONTENT: RefCell<BytesMut> = RefCell::new(BytesMut::new());
+    /// free again for a later one.
+    static CONTENT: RefCell<BytesMut> = RefCell::new(BytesMut::with_capacity(CONTENT_BYTES));
 }
+
+/// Room for a few datagrams: only when it is used up is it looked at what of it is free again.
+const CONTENT_BYTES: usize = 1024;
 
 fn shortened(reason: &str) -> String {
     reason[..reason.floor_char_boundary(REASON_MAX)].to_owned()
