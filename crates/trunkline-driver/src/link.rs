@@ -133,18 +133,38 @@ impl Link {
     ///
     /// It asks once more than there are datagrams, since the last one may only be on its way then.
     pub(crate) fn transmit_datagrams(&mut self, machine: &mut Outbound) {
-        while self.has_datagrams {
-            let mut cx = Context::from_waker(&self.waker);
-            let is_ready = self.sender.poll_datagram_ready(&mut cx).is_ready();
-            if !is_ready || !machine.has_datagrams_waiting() {
-                return;
-            }
+        while self.has_datagrams && self.is_datagram_ready() && machine.has_datagrams_waiting() {
             let Some(frame) = machine.take_datagram(now()) else {
                 return;
             };
             let fate = self.send_datagram(&frame, machine.encoding());
             machine.count_datagram(fate);
         }
+    }
+
+    /// Sends a datagram that need not wait: the transport takes one, and the machine holds none that
+    /// goes before it. False if it was not sent; then nothing has been counted.
+    pub(crate) fn send_at_once(&mut self, machine: &mut Outbound, frame: &Prepared) -> bool {
+        let is_next = self.has_datagrams
+            && machine.is_attached()
+            && !machine.is_closing()
+            && !machine.has_datagrams_waiting();
+        if !is_next || !self.is_datagram_ready() {
+            return false;
+        }
+        let fate = self.send_datagram(frame, machine.encoding());
+        if fate != DatagramFate::Sent {
+            return false;
+        }
+        machine.count_datagram(fate);
+        // It may only be on its way: as in `transmit_datagrams`.
+        self.is_datagram_ready();
+        true
+    }
+
+    fn is_datagram_ready(&mut self) -> bool {
+        let mut cx = Context::from_waker(&self.waker);
+        self.sender.poll_datagram_ready(&mut cx).is_ready()
     }
 
     fn send_datagram(&mut self, frame: &Prepared, encoding: Encoding) -> DatagramFate {

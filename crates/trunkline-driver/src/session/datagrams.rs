@@ -38,6 +38,10 @@ impl Session {
         if frame.is_volatile {
             return Ok(self.push_volatile(sending, frame));
         }
+        // Most need not wait. What is not sent is looked at in full.
+        if sending.send_at_once(frame) {
+            return Ok(true);
+        }
         let is_native = sending.has_datagrams();
         let limit = match is_native {
             true => sending.max_datagram().unwrap_or(usize::MAX),

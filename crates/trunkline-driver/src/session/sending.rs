@@ -6,9 +6,10 @@ use trunkline_protocol::{
     Close, Code, Encoding, Heartbeat, Limits, Outbound, Role, Time, Watchdog,
 };
 
-use crate::Flow;
+use crate::clock::now;
 use crate::link::Link;
 use crate::sync::Arc;
+use crate::{BestEffortFrame, Flow};
 
 pub(super) struct Sending {
     pub(super) machine: Outbound,
@@ -72,6 +73,15 @@ impl Sending {
     pub(super) fn transmit_datagrams(&mut self) {
         if let Some(link) = &mut self.link {
             link.transmit_datagrams(&mut self.machine);
+        }
+    }
+
+    /// Sends a best-effort frame as a datagram if it need not wait; false if it was not sent.
+    pub(super) fn send_at_once(&mut self, frame: &BestEffortFrame) -> bool {
+        let is_fresh = frame.until.is_none_or(|until| now() < until);
+        match &mut self.link {
+            Some(link) if is_fresh => link.send_at_once(&mut self.machine, &frame.frame),
+            _ => false,
         }
     }
 
