@@ -12,14 +12,14 @@ use crate::{Drops, Encoding, Kind, Prepared, Time};
 #[derive(Debug, Default)]
 pub(crate) struct DatagramQueue {
     waiting: VecDeque<Waiting>,
-    /// Bytes of the messages.
+    /// Bytes of the messages, together.
     bytes: usize,
 }
 
 #[derive(Debug)]
 struct Waiting {
     frame: Prepared,
-    /// Of the message.
+    /// The message's length. It is measured once, since in JSON that means to write it.
     bytes: usize,
     /// From here on it is worth nothing.
     until: Option<Time>,

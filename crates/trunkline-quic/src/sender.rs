@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use trunkline_transport::{ConnectionEnd, DatagramError, MessageKind, MessageSender, WriteBuffer};
 
 use crate::farewell::{abandon, condemn, deliver, leave};
@@ -127,7 +127,8 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionEnd>> {
         match &self.state {
-            // The stream says by itself that the session is over, so only the other half is asked.
+            // A write fails where the session is over, so that it need not be asked. What the other half has
+            // found comes first.
             State::Open(_) if !self.buffer.is_empty() && self.over.get().is_none() => {
                 self.poll_drain(cx)
             }
@@ -215,13 +216,7 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
         {
             return Err(DatagramError::TooLarge { size, limit });
         }
-        let content = CONTENT.with_borrow_mut(|content| {
-            content.reserve(size);
-            parts
-                .iter()
-                .for_each(|part| content.extend_from_slice(part));
-            content.split().freeze()
-        });
+        let content = joined(parts, size);
         if !has_room {
             self.held = Some(self.session.send_datagram_wait(content));
             return Ok(());
@@ -257,14 +252,29 @@ impl<S: Wire, W: WireStream> Drop for Sender<S, W> {
     }
 }
 
+/// The content of a datagram in one piece.
+fn joined(parts: &[&[u8]], size: usize) -> Bytes {
+    if size > CONTENT_BYTES {
+        return parts.concat().into();
+    }
+    CONTENT.with_borrow_mut(|content| {
+        content.reserve(size);
+        for part in parts {
+            content.extend_from_slice(part);
+        }
+        content.split().freeze()
+    })
+}
+
 thread_local! {
-    /// Where a datagram is put together. The libraries copy it behind a header of theirs, so its room is
-    /// free again for a later one.
+    /// Where datagrams are put together, one behind the other. The libraries copy each behind a header of
+    /// theirs, so that all of it is free again by the time it is used up; a datagram that is held for want
+    /// of room keeps it, and the next ones have another.
     static CONTENT: RefCell<BytesMut> = RefCell::new(BytesMut::with_capacity(CONTENT_BYTES));
 }
 
-/// Room for a few datagrams: only when it is used up is it looked at what of it is free again.
-const CONTENT_BYTES: usize = 1024;
+/// Bytes of room for datagrams that a thread keeps.
+const CONTENT_BYTES: usize = 2 * 1024;
 
 fn shortened(reason: &str) -> String {
     reason[..reason.floor_char_boundary(REASON_MAX)].to_owned()
@@ -272,3 +282,25 @@ fn shortened(reason: &str) -> String {
 
 /// Reasons are cut as WebSocket's are, so that both behave alike.
 const REASON_MAX: usize = 123;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datagrams_that_are_gone_leave_their_memory_to_later_ones() {
+        let content = [7; 100];
+        let joined = |part: usize| joined(&[&content[..part], &content[part..]], content.len());
+        let first = joined(0).as_ptr().addr();
+        for part in 0..=100 {
+            let datagram = joined(part);
+            assert_eq!(datagram, content[..]);
+            assert!(datagram.as_ptr().addr().abs_diff(first) < CONTENT_BYTES);
+        }
+        let held = joined(50);
+        let later: Vec<_> = (0..100).map(|_| joined(50)).collect();
+        assert!(later.iter().all(|datagram| *datagram == held));
+        let large = vec![8; 10 * CONTENT_BYTES];
+        assert_eq!(super::joined(&[&large], large.len()), large[..]);
+    }
+}

@@ -20,7 +20,8 @@ pub type DatagramStream = Pin<Box<dyn Stream<Item = Result<Bytes, ConnectionEnd>
 
 /// One WebTransport session, as the library behind a backend gives it. A cheap handle.
 pub trait Wire: Clone + Send + Sync + 'static {
-    /// Queues a datagram; a full queue loses its oldest ones.
+    /// Queues a datagram; a full queue loses its oldest ones. `content` may share memory with later ones, so
+    /// that what is kept for long is kept as a copy.
     ///
     /// # Errors
     /// It is not taken.
