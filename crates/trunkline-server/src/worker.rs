@@ -1,5 +1,6 @@
 //! Runs a socket's handlers.
 
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -9,7 +10,7 @@ use trunkline_driver::sync::Arc;
 use trunkline_driver::{Turn, spans};
 use trunkline_protocol::{AckId, Code, EventName, Payload};
 
-use crate::handler::Call;
+use crate::handler::{Call, ErasedHandler};
 use crate::middleware::Passage;
 use crate::queue::{Admitted, EventJob, Job, LineId, Moment};
 use crate::responder::{Deferral, Due};
@@ -19,26 +20,30 @@ use crate::{FAREWELL_LIMIT, Failure, Socket};
 /// Works off one line of a socket: begins with a job, takes the next when it is done, and ends when
 /// none is left. There is none while a socket is idle.
 ///
-/// It runs inline as far as it gets without waiting, and becomes a task only then: most handlers
+/// It runs inline as far as it gets without waiting, and goes on as a task only then: most handlers
 /// never wait, and a poll costs a thirtieth of a task.
 pub(crate) struct Worker {
     socket: Socket,
     line: LineId,
-    first: Option<Job>,
-    underway: Option<Underway>,
-    /// It runs in a task of its own, not inline.
-    is_task: bool,
-    /// Ready when what is under way has outlived its socket for too long.
-    limit: Option<Limit>,
+    job: Job,
 }
 
-/// Made only where a handler waits.
-type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// A line that is worked off in a task, from where a handler waits.
+struct Waiting {
+    socket: Socket,
+    line: LineId,
+    underway: Underway,
+}
 
 struct Underway {
     handler: Guarded,
     after: After,
+    /// Ready when it has outlived its socket for too long. Made only where it waits, and handed on to
+    /// what follows: only a farewell has a time of its own.
+    limit: Option<Limit>,
 }
+
+type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What is due when the handler ended.
 enum After {
@@ -62,14 +67,7 @@ enum After {
 impl Worker {
     /// Works off the line of a job that was admitted.
     pub(crate) fn new(socket: Socket, Admitted { line, job }: Admitted) -> Self {
-        Self {
-            socket,
-            line,
-            first: Some(job),
-            underway: None,
-            is_task: false,
-            limit: None,
-        }
+        Self { socket, line, job }
     }
 
     /// Runs a job by itself, whatever its line does.
@@ -80,195 +78,193 @@ impl Worker {
 
     /// Runs inline, and in a task from where it has to wait. Handlers need the runtime that this is
     /// called in.
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(self) {
+        let _turn = Turn::enter();
+        let mut underway = Underway::begin(&self.socket, self.job);
         // A task polls again at once, with its own waker, so this one need not wake anybody.
         let mut cx = Context::from_waker(Waker::noop());
-        if Pin::new(&mut self).poll(&mut cx).is_pending() {
-            self.spawn();
+        if work_off(&self.socket, &self.line, &mut underway, &mut cx).is_pending() {
+            let server = Arc::clone(&self.socket.context().server);
+            server.spawn(Waiting {
+                socket: self.socket,
+                line: self.line,
+                underway,
+            });
         }
     }
 
     /// Runs in a task from the start: for callers that may hold locks of the program's own.
-    pub(crate) fn spawn(mut self) {
-        self.is_task = true;
+    pub(crate) fn spawn(self) {
         let server = Arc::clone(&self.socket.context().server);
-        server.spawn(self);
+        server.spawn(async move { self.run() });
     }
+}
 
-    /// The next job, begun.
-    fn begin_next(&mut self) -> Option<Job> {
-        self.first
-            .take()
-            .or_else(|| self.socket.next_job(&self.line))
+impl Future for Waiting {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self {
+            socket,
+            line,
+            underway,
+        } = &mut *self;
+        let _turn = Turn::enter();
+        match work_off(socket, line, underway, cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => underway.poll_limit(socket, cx),
+        }
     }
+}
 
-    fn begin(&self, job: Job) -> Option<Underway> {
-        let socket = &self.socket;
+/// Goes on with what is under way, and with what follows it in its line.
+fn work_off(
+    socket: &Socket,
+    line: &LineId,
+    underway: &mut Underway,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    for _ in 0..JOBS_MAX {
+        let outcome = ready!(underway.handler.poll(cx));
+        underway.after.end(socket, outcome);
+        let Some(job) = socket.next_job(line) else {
+            return Poll::Ready(());
+        };
+        let ended = mem::replace(underway, Underway::begin(socket, job));
+        if !underway.is_farewell() {
+            underway.limit = ended.limit;
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+impl Underway {
+    fn begin(socket: &Socket, job: Job) -> Self {
         let hooks = socket.namespace_inner().hooks();
         let none = Payload::empty();
         match job {
-            Job::Event(job) => Some(begin_event(socket, job)),
+            Job::Event(job) => Self::begin_event(socket, job),
             Job::Hook(moment) => {
                 let (hook, name) = match moment {
                     Moment::Detached => (&hooks.detach, "on_detach"),
                     Moment::Resumed => (&hooks.resume, "on_resume"),
                 };
-                let hook = hook.get()?;
-                let span = span_of(socket, name);
-                let call = || hook.call(&Call::hook(socket, &none), false);
-                let handler = Guarded::begin_in(span, call);
-                Some(Underway {
-                    handler,
-                    after: After::Nothing(name),
-                })
+                let handler = begin_hook(hook.get(), name, &Call::hook(socket, &none));
+                Self::new(handler, After::Nothing(name))
             }
             Job::Farewell(reason) => {
-                let Some(hook) = hooks.disconnect.get() else {
-                    socket.gone();
-                    return None;
-                };
                 let call = Call::disconnected(socket, &none, &reason);
-                let span = span_of(socket, "on_disconnect");
-                let handler = Guarded::begin_in(span, || hook.call(&call, false));
-                Some(Underway {
-                    handler,
-                    after: After::Leave,
-                })
+                let handler = begin_hook(hooks.disconnect.get(), "on_disconnect", &call);
+                Self::new(handler, After::Leave)
             }
         }
     }
 
-    /// Ends what is under way if it has outlived its socket for too long, and the line with it.
-    fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // Inline, a task follows, which asks again.
-        if !self.is_task {
-            return Poll::Pending;
+    /// Begins with an event: with its handler, unless something else is to see it first.
+    fn begin_event(socket: &Socket, job: EventJob) -> Self {
+        let span = span_of(socket, job.event());
+        if !socket.namespace_inner().routes().is_direct() {
+            let (event, ack_id) = (job.event().clone(), job.ack_id);
+            let passage = Passage::of_event(socket, job);
+            let handler = Guarded::begin_in(span, || passage.begin(0));
+            let after = After::Passed {
+                event,
+                ack_id,
+                passage,
+            };
+            return Self::new(handler, after);
         }
-        let is_farewell = matches!(
-            self.underway,
-            Some(Underway {
-                after: After::Leave,
-                ..
-            })
-        );
+        let ack_id = job.ack_id;
+        let deferral = Deferral::new(ack_id);
+        let handler = Guarded::begin_in(span, || {
+            let call = Call::event_arrived(socket, job.event(), &job.args, &deferral);
+            job.route.handler().call(&call, ack_id.is_some())
+        });
+        let after = match deferral.into_due() {
+            Some(due) => After::Later(due),
+            None => After::Answer {
+                route: job.route,
+                name: job.name,
+                ack_id,
+            },
+        };
+        Self::new(handler, after)
+    }
+
+    const fn new(handler: Guarded, after: After) -> Self {
+        Self {
+            handler,
+            after,
+            limit: None,
+        }
+    }
+
+    const fn is_farewell(&self) -> bool {
+        matches!(self.after, After::Leave)
+    }
+
+    /// Ends it if it has outlived its socket for too long, and its line with it.
+    fn poll_limit(&mut self, socket: &Socket, cx: &mut Context<'_>) -> Poll<()> {
+        let is_farewell = self.is_farewell();
         let limit = self.limit.get_or_insert_with(|| match is_farewell {
             true => Box::pin(tokio::time::sleep(FAREWELL_LIMIT)),
-            false => Box::pin(self.socket.outlived()),
+            false => Box::pin(socket.outlived()),
         });
         ready!(limit.as_mut().poll(cx));
-        if let Some(Underway { handler, after }) = self.underway.take() {
-            drop(handler);
-            let name = match &after {
-                After::Answer { route, name, .. } => {
-                    name.as_ref().unwrap_or_else(|| route.event()).as_str()
-                }
-                After::Later(due) => due.event(),
-                After::Passed { event, .. } => event.as_str(),
-                After::Nothing(hook) => hook,
-                After::Leave => "on_disconnect",
-            };
-            log_outlived(&self.socket, name);
-            if let After::Leave = after {
-                self.socket.gone();
-            }
+        self.handler.let_go();
+        log_outlived(socket, self.after.name());
+        if is_farewell {
+            socket.gone();
         }
         Poll::Ready(())
     }
+}
 
-    fn end(&self, after: After, outcome: Outcome) {
-        match after {
-            After::Answer {
-                route,
-                name,
-                ack_id,
-            } => {
-                let event = name.as_ref().unwrap_or_else(|| route.event());
-                answer(&self.socket, event, ack_id, outcome);
-            }
-            After::Later(due) => due.handler_ended(outcome),
-            After::Passed {
-                event,
-                ack_id,
-                passage,
+impl After {
+    fn end(&self, socket: &Socket, outcome: Outcome) {
+        match self {
+            Self::Answer { ack_id, .. } => answer(socket, self, *ack_id, outcome),
+            Self::Later(due) => due.handler_ended(outcome),
+            Self::Passed {
+                ack_id, passage, ..
             } => match passage.due() {
                 Some(due) => due.ended(outcome),
-                None => answer(&self.socket, &event, ack_id, outcome),
+                None => answer(socket, self, *ack_id, outcome),
             },
-            After::Nothing(hook) => log_hook(&self.socket, hook, &outcome),
-            After::Leave => {
-                log_hook(&self.socket, "on_disconnect", &outcome);
-                self.socket.gone();
+            Self::Nothing(hook) => log_hook(socket, hook, &outcome),
+            Self::Leave => {
+                log_hook(socket, self.name(), &outcome);
+                socket.gone();
             }
+        }
+    }
+
+    /// The event's name, or the hook's.
+    fn name(&self) -> &str {
+        match self {
+            Self::Answer { route, name, .. } => name.as_ref().unwrap_or_else(|| route.event()),
+            Self::Later(due) => due.event(),
+            Self::Passed { event, .. } => event,
+            Self::Nothing(hook) => hook,
+            Self::Leave => "on_disconnect",
         }
     }
 }
 
-impl Future for Worker {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        let _turn = Turn::enter();
-        for _ in 0..JOBS_MAX {
-            if this.underway.is_none() {
-                let Some(job) = this.begin_next() else {
-                    return Poll::Ready(());
-                };
-                if matches!(job, Job::Farewell(_)) {
-                    // It has a time of its own.
-                    this.limit = None;
-                }
-                this.underway = this.begin(job);
-            }
-            let Some(underway) = &mut this.underway else {
-                continue;
-            };
-            let Poll::Ready(outcome) = underway.handler.poll(cx) else {
-                return this.poll_limit(cx);
-            };
-            if let Some(Underway { after, .. }) = this.underway.take() {
-                this.end(after, outcome);
-            }
+/// Begins with a hook, if there is one.
+fn begin_hook(hook: Option<&ErasedHandler>, name: &str, call: &Call<'_>) -> Guarded {
+    match hook {
+        Some(hook) => {
+            let span = span_of(call.socket(), name);
+            Guarded::begin_in(span, || hook.call(call, false))
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        None => Guarded::begin(|| Ok(Box::pin(std::future::ready(Ok(Payload::empty()))))),
     }
-}
-
-/// Begins with an event: with its handler, unless something else is to see it first.
-fn begin_event(socket: &Socket, job: EventJob) -> Underway {
-    let span = span_of(socket, job.event());
-    if !socket.namespace_inner().routes().is_direct() {
-        let (event, ack_id) = (job.event().clone(), job.ack_id);
-        let passage = Passage::of_event(socket, job);
-        return Underway {
-            handler: Guarded::begin_in(span, || passage.begin(0)),
-            after: After::Passed {
-                event,
-                ack_id,
-                passage,
-            },
-        };
-    }
-    let ack_id = job.ack_id;
-    let deferral = Deferral::new(ack_id);
-    let handler = Guarded::begin_in(span, || {
-        let call = Call::event_arrived(socket, job.event(), &job.args, &deferral);
-        job.route.handler().call(&call, ack_id.is_some())
-    });
-    let after = match deferral.into_due() {
-        Some(due) => After::Later(due),
-        None => After::Answer {
-            route: job.route,
-            name: job.name,
-            ack_id,
-        },
-    };
-    Underway { handler, after }
 }
 
 /// Sends the ACK or FAILED, if one was asked for, and logs what the peer is not told.
-fn answer(socket: &Socket, event: &EventName, ack_id: Option<AckId>, outcome: Outcome) {
+fn answer(socket: &Socket, after: &After, ack_id: Option<AckId>, outcome: Outcome) {
     let failure = match outcome {
         Outcome::Done(args) => {
             let Some(ack_id) = ack_id else { return };
@@ -284,11 +280,11 @@ fn answer(socket: &Socket, event: &EventName, ack_id: Option<AckId>, outcome: Ou
         }
         Outcome::Failed(failure) => failure,
         Outcome::Panicked(panic) => {
-            log_panic(socket, event, &panic);
+            log_panic(socket, after.name(), &panic);
             return send_failure(socket, ack_id, &Failure::internal());
         }
     };
-    log_failure(socket, event, &failure);
+    log_failure(socket, after.name(), &failure);
     send_failure(socket, ack_id, &failure);
 }
 

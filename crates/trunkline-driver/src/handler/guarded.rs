@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -34,7 +35,8 @@ pub struct Guarded {
 
 enum State {
     Running(Answering),
-    Ended(Option<Outcome>),
+    /// It ended before it was polled, or is over.
+    Ended(Option<Box<Outcome>>),
 }
 
 impl Guarded {
@@ -48,37 +50,38 @@ impl Guarded {
     pub fn begin_in(span: Span, call: impl FnOnce() -> Result<Answering, Failure>) -> Self {
         let state = match span.in_scope(|| caught(call)) {
             Ok(Ok(running)) => State::Running(running),
-            Ok(Err(failure)) => State::Ended(Some(Outcome::Failed(failure))),
-            Err(panic) => State::Ended(Some(Outcome::Panicked(panic))),
+            Ok(Err(failure)) => State::Ended(Some(Box::new(Outcome::Failed(failure)))),
+            Err(panic) => State::Ended(Some(Box::new(Outcome::Panicked(panic)))),
         };
         Self { state, span }
     }
 
     /// Ready once. Not to be polled after that.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        if let State::Running(running) = &mut self.state {
-            let polled = self.span.in_scope(|| caught(|| running.as_mut().poll(cx)));
-            let outcome = match polled {
-                Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(Ok(args))) => Outcome::Done(args),
-                Ok(Poll::Ready(Err(failure))) => Outcome::Failed(failure),
-                Err(panic) => Outcome::Panicked(panic),
-            };
-            self.end(Some(outcome));
-        }
-        match &mut self.state {
-            State::Ended(outcome) => match outcome.take() {
-                Some(outcome) => Poll::Ready(outcome),
-                None => Poll::Pending,
-            },
-            State::Running(_) => Poll::Pending,
-        }
+        let running = match &mut self.state {
+            State::Running(running) => running,
+            State::Ended(outcome) => {
+                let outcome = outcome.take().map(|outcome| *outcome);
+                return outcome.map_or(Poll::Pending, Poll::Ready);
+            }
+        };
+        let polled = self.span.in_scope(|| caught(|| running.as_mut().poll(cx)));
+        let outcome = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(Ok(args))) => Outcome::Done(args),
+            Ok(Poll::Ready(Err(failure))) => Outcome::Failed(failure),
+            Err(panic) => Outcome::Panicked(panic),
+        };
+        self.let_go();
+        Poll::Ready(outcome)
     }
 
-    /// Lets go of the future; what its parts do when dropped may panic too.
-    fn end(&mut self, outcome: Option<Outcome>) {
-        let ended = std::mem::replace(&mut self.state, State::Ended(outcome));
-        if let Err(panic) = caught(move || drop(ended)) {
+    /// Lets go of the future, wherever it waits; what its parts do when dropped may panic too.
+    pub fn let_go(&mut self) {
+        let State::Running(running) = mem::replace(&mut self.state, State::Ended(None)) else {
+            return;
+        };
+        if let Err(panic) = caught(move || drop(running)) {
             tracing::error!(panic, "a handler panicked when its parts were dropped");
         }
     }
@@ -87,7 +90,7 @@ impl Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         if matches!(self.state, State::Running(_)) {
-            self.end(None);
+            self.let_go();
         }
     }
 }
