@@ -8,18 +8,16 @@ use crate::{Encoding, Kind, NamespaceName, Prepared};
 /// Numbered, unconfirmed frames in order, and how far the present connection has been handed them.
 ///
 /// A frame that may have other recipients is shared with them. Small answers have one recipient, so
-/// their bytes are copied into one buffer: under load every kept answer would else be an allocation of
+/// their bytes are copied into one ring: under load every kept answer would else be an allocation of
 /// its own, written and freed when no processor's cache holds it any more.
 #[derive(Debug, Default)]
 pub(crate) struct ReplayLog {
     entries: VecDeque<Entry>,
     /// The messages of copied entries, one behind the other.
-    copies: Vec<u8>,
-    /// The bytes at the front of `copies` that are confirmed.
-    confirmed_copies: usize,
+    copies: VecDeque<u8>,
     /// Bytes of all messages.
     bytes: usize,
-    /// Entries the present connection has been handed, and their bytes in `copies` behind those.
+    /// Entries the present connection has been handed, and their bytes in `copies`.
     sent: usize,
     sent_copies: usize,
 }
@@ -27,7 +25,7 @@ pub(crate) struct ReplayLog {
 #[derive(Debug)]
 enum Entry {
     Shared(Prepared),
-    /// A message of this length in `copies`.
+    /// A message of this length in the ring.
     Copied(u32),
 }
 
@@ -39,8 +37,8 @@ impl ReplayLog {
         let answers = matches!(frame.kind(), Kind::ACK | Kind::FAILED);
         match u32::try_from(length) {
             Ok(length) if answers && length <= COPIED_MAX => {
-                self.copies.extend_from_slice(&frame.prefix(encoding, seq));
-                self.copies.extend_from_slice(frame.suffix(encoding));
+                self.copies.extend(&*frame.prefix(encoding, seq));
+                self.copies.extend(frame.suffix(encoding));
                 self.entries.push_back(Entry::Copied(length));
             }
             _ => self.entries.push_back(Entry::Shared(frame)),
@@ -54,13 +52,8 @@ impl ReplayLog {
             Some(Entry::Copied(length)) => {
                 let length = length as usize;
                 self.bytes -= length;
+                self.copies.drain(..length);
                 self.sent_copies = self.sent_copies.saturating_sub(length);
-                self.confirmed_copies += length;
-                // What is kept moves only for at least as many bytes that are not.
-                if self.confirmed_copies > self.copies.len() / 2 {
-                    self.copies.drain(..self.confirmed_copies);
-                    self.confirmed_copies = 0;
-                }
             }
             None => return,
         }
@@ -81,9 +74,14 @@ impl ReplayLog {
                 write(&[&prefix, frame.suffix(encoding)]);
             }
             Some(&Entry::Copied(length)) => {
-                let start = self.confirmed_copies + self.sent_copies;
-                write(&[&self.copies[start..start + length as usize]]);
-                self.sent_copies += length as usize;
+                let (from, to) = (self.sent_copies, self.sent_copies + length as usize);
+                let (front, back) = self.copies.as_slices();
+                let split = front.len();
+                write(&[
+                    &front[from.min(split)..to.min(split)],
+                    &back[from.max(split) - split..to.max(split) - split],
+                ]);
+                self.sent_copies = to;
             }
             None => return false,
         }
@@ -100,7 +98,7 @@ impl ReplayLog {
     /// Everything has been handed to the present connection already.
     pub(crate) fn skip(&mut self) {
         self.sent = self.entries.len();
-        self.sent_copies = self.copies.len() - self.confirmed_copies;
+        self.sent_copies = self.copies.len();
     }
 
     /// The EVENTs of a namespace that have no receipt, in order.
@@ -189,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_and_events_are_replayed_as_they_were_sent_also_when_older_ones_are_gone() {
+    fn answers_and_events_are_replayed_as_they_were_sent_also_around_the_rings_end() {
         let mut log = ReplayLog::default();
         let (mut first, mut expected) = (1, VecDeque::new());
         for seq in 1..=5000_u64 {
