@@ -172,7 +172,7 @@ impl Link {
         let parts = [&*prefix, frame.suffix(encoding)];
         match self.sender.send_datagram(&parts) {
             Ok(()) => DatagramFate::Sent,
-            // The path has shrunk while it waited.
+            // One that has waited fitted when it came: the path has shrunk.
             Err(DatagramError::TooLarge { .. }) => DatagramFate::TooLarge,
             Err(DatagramError::Unsupported) => DatagramFate::NotConnected,
         }

@@ -40,8 +40,8 @@ impl Limits {
     /// The most bytes of frames that a session holds at the side with these limits, whatever its peer
     /// does: what it keeps [for the peer](Self::outgoing_bytes_max) and [of it](Self::incoming_bytes_max).
     ///
-    /// Holding a frame takes about [`FRAME_BYTES`](crate::FRAME_BYTES) more; one that waits for a server's
-    /// handler takes up to 200 bytes more.
+    /// Holding a frame takes about [`FRAME_BYTES`](crate::FRAME_BYTES) more, or about 200 bytes where it is an
+    /// event that waits for a server's handler.
     #[must_use]
     pub const fn session_bytes_max(&self) -> u64 {
         self.outgoing_bytes_max() + self.incoming_bytes_max()

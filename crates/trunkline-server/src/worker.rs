@@ -1,6 +1,5 @@
 //! Runs a socket's handlers.
 
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -33,6 +32,16 @@ struct Waiting {
     socket: Socket,
     line: LineId,
     underway: Underway,
+}
+
+/// Why a line is not worked off any further for now.
+enum Stop {
+    /// Nothing is left in it.
+    Done,
+    /// A handler waits.
+    Waits,
+    /// Others are to have their turn; the next job is begun.
+    Fairness,
 }
 
 struct Underway {
@@ -83,20 +92,35 @@ impl Worker {
         let mut underway = Underway::begin(&self.socket, self.job);
         // A task polls again at once, with its own waker, so this one need not wake anybody.
         let mut cx = Context::from_waker(Waker::noop());
-        if work_off(&self.socket, &self.line, &mut underway, &mut cx).is_pending() {
-            let server = Arc::clone(&self.socket.context().server);
-            server.spawn(Waiting {
-                socket: self.socket,
-                line: self.line,
-                underway,
-            });
+        match work_off(&self.socket, &self.line, &mut underway, &mut cx) {
+            Stop::Done => {}
+            Stop::Waits | Stop::Fairness => {
+                let server = Arc::clone(&self.socket.context().server);
+                server.spawn(Waiting {
+                    socket: self.socket,
+                    line: self.line,
+                    underway,
+                });
+            }
         }
     }
 
     /// Runs in a task from the start: for callers that may hold locks of the program's own.
     pub(crate) fn spawn(self) {
         let server = Arc::clone(&self.socket.context().server);
-        server.spawn(async move { self.run() });
+        server.spawn(async move {
+            let Self { socket, line, job } = self;
+            let underway = {
+                let _turn = Turn::enter();
+                Underway::begin(&socket, job)
+            };
+            let waiting = Waiting {
+                socket,
+                line,
+                underway,
+            };
+            waiting.await;
+        });
     }
 }
 
@@ -111,32 +135,33 @@ impl Future for Waiting {
         } = &mut *self;
         let _turn = Turn::enter();
         match work_off(socket, line, underway, cx) {
-            Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => underway.poll_limit(socket, cx),
+            Stop::Done => Poll::Ready(()),
+            Stop::Waits => underway.poll_limit(socket, cx),
+            Stop::Fairness => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
         }
     }
 }
 
 /// Goes on with what is under way, and with what follows it in its line.
-fn work_off(
-    socket: &Socket,
-    line: &LineId,
-    underway: &mut Underway,
-    cx: &mut Context<'_>,
-) -> Poll<()> {
+fn work_off(socket: &Socket, line: &LineId, underway: &mut Underway, cx: &mut Context<'_>) -> Stop {
     for _ in 0..JOBS_MAX {
-        let outcome = ready!(underway.handler.poll(cx));
+        let Poll::Ready(outcome) = underway.handler.poll(cx) else {
+            return Stop::Waits;
+        };
         underway.after.end(socket, outcome);
         let Some(job) = socket.next_job(line) else {
-            return Poll::Ready(());
+            return Stop::Done;
         };
-        let ended = mem::replace(underway, Underway::begin(socket, job));
+        let limit = underway.limit.take();
+        *underway = Underway::begin(socket, job);
         if !underway.is_farewell() {
-            underway.limit = ended.limit;
+            underway.limit = limit;
         }
     }
-    cx.waker().wake_by_ref();
-    Poll::Pending
+    Stop::Fairness
 }
 
 impl Underway {

@@ -61,8 +61,8 @@ impl Builder {
     /// What this side takes and keeps per session; announced in WELCOME.
     ///
     /// The worst case of a session is [`Limits::session_bytes_max`]: 10 MiB with the defaults, 5 MiB while
-    /// it is detached and nothing waits for handlers; and about 64 bytes for each frame, up to 200 for one
-    /// that waits for a handler.
+    /// it is detached and nothing waits for handlers; and about 64 bytes for each frame, or
+    /// about 200 for an event that waits for a handler.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
         self
