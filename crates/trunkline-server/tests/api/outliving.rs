@@ -1,5 +1,8 @@
 //! Handlers and hooks that go on when their socket is over.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use trunkline_server::{FAREWELL_LIMIT, Failure, Server, Socket};
@@ -121,4 +124,36 @@ async fn a_handler_that_ends_in_time_after_its_socket_is_left_alone() {
     assert_eq!(ended.recv().await, Some("slow"));
     assert_eq!(ended.recv().await, Some("farewell"));
     assert_eq!(server.stats().aborted_handlers, 0);
+}
+
+/// The worker of a line gives others their turn after 64 events, with the next one begun. If its socket
+/// has been over for too long by the time it goes on, the one that was begun is handled still.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_does_not_wait_is_handled_to_its_end() {
+    let server = Server::new();
+    let chat = server.namespace("/");
+    let handled = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&handled);
+    chat.on("slow", || tokio::time::sleep(FAREWELL_LIMIT));
+    chat.on("quick", move || {
+        let count = Arc::clone(&count);
+        async move {
+            count.fetch_add(1, Relaxed);
+        }
+    });
+    let mut peer = Peer::connect(&server).await;
+    peer.emit("slow", json!([])).await;
+    for _ in 0..200 {
+        peer.emit("quick", json!([])).await;
+    }
+    peer.send_disconnect().await;
+    peer.ping().await;
+    tokio::time::sleep(FAREWELL_LIMIT * 2).await;
+    let stats = server.stats();
+    assert_eq!(
+        handled.load(Relaxed),
+        64,
+        "63 in a row, and the one that was begun"
+    );
+    assert_eq!((stats.aborted_handlers, stats.unhandled_events), (0, 136));
 }
