@@ -292,6 +292,8 @@ mod tests {
         let content = [7; 100];
         let joined = |part: usize| joined(&[&content[..part], &content[part..]], content.len());
         let first = joined(0).as_ptr().addr();
+        let second = joined(100).as_ptr().addr();
+        assert_eq!(second - first, content.len(), "one behind the other");
         for part in 0..=100 {
             let datagram = joined(part);
             assert_eq!(datagram, content[..]);
