@@ -8,9 +8,10 @@ use crate::control::Control;
 use crate::datagram_queue::DatagramQueue;
 use crate::inbound::window;
 use crate::queue::{Admission, Queue, cost};
-use crate::replay_log::ReplayLog;
+use crate::replay_log::{COPIED_MAX, ReplayLog};
 use crate::{
-    Auth, Close, Code, Drops, Encoding, GoAway, Kind, Limits, NamespaceName, Prepared, Violation,
+    AckId, Auth, Close, Code, Drops, Encoding, GoAway, Kind, Limits, NamespaceName, Payload,
+    Prepared, Violation,
 };
 
 /// What leaves in a session.
@@ -28,6 +29,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Outbound {
     encoding: Encoding,
+    /// Whether what [`push_ack`](Self::push_ack) writes is in the session's encoding, and never longer than
+    /// the peer takes.
+    copies_acks: bool,
     window: usize,
     queue_limit: usize,
     state: State,
@@ -116,6 +120,7 @@ impl Outbound {
     pub fn new(encoding: Encoding, ours: &Limits, peers: &Limits) -> Self {
         Self {
             encoding,
+            copies_acks: encoding == Encoding::MessagePack && peers.frame >= COPIED_MAX,
             window: window(ours, peers),
             queue_limit: ours.queue as usize,
             state: State::Detached,
@@ -142,6 +147,26 @@ impl Outbound {
         self.make_room(&frame)?;
         self.queue.push(frame, self.encoding);
         Ok(())
+    }
+
+    /// Takes an ACK that may have its number at once, as [`push`](Self::push) and the next
+    /// [`transmit`](Self::transmit) would number its frame, without the memory of one. To be called only
+    /// while the connection takes more.
+    ///
+    /// False, and no effect, if it has to wait, or is too long or not in MessagePack: then its frame is to
+    /// be pushed.
+    pub fn push_ack(&mut self, namespace: &NamespaceName, ack_id: AckId, args: &Payload) -> bool {
+        let may_be_numbered = self.copies_acks
+            && self.state == State::Attached
+            && self.queue.is_lined_up_empty()
+            && !self.control.is_closing()
+            && self.may_answer();
+        let seq = self.numbered() + 1;
+        let is_taken = may_be_numbered && self.log.push_ack(namespace, ack_id, args, seq);
+        if is_taken {
+            self.sent.answers += 1;
+        }
+        is_taken
     }
 
     /// Takes a sequenced frame of a socket whose CONNECT, number `connect`, has no answer yet. It counts
@@ -495,7 +520,7 @@ impl Outbound {
     fn number_next(&mut self) -> bool {
         let admission = Admission {
             asking: self.log.bytes() < self.window || self.log.is_empty(),
-            answering: self.log.bytes() < 2 * self.window || self.log.is_empty(),
+            answering: self.may_answer(),
             hold: self.hold,
         };
         let Some(frame) = self.queue.take(admission, self.encoding) else {
@@ -503,6 +528,11 @@ impl Outbound {
         };
         self.number(frame);
         true
+    }
+
+    /// Whether there is room for frames that answer an event.
+    fn may_answer(&self) -> bool {
+        self.log.bytes() < 2 * self.window || self.log.is_empty()
     }
 
     fn number(&mut self, frame: Prepared) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use smallvec::SmallVec;
 
 pub use self::prefix::Prefix;
-use self::prefix::{FIXARRAY, unsigned_len};
+use self::prefix::unsigned_len;
 use self::suffix::{INLINE_BYTES, Suffix, json_suffix};
 use crate::ignorable::FILLER;
 use crate::message_pack::{Reader, Token};
@@ -327,24 +327,19 @@ impl Prepared {
     #[must_use]
     pub fn prefix(&self, encoding: Encoding, seq: u64) -> Prefix {
         let kind = self.kind();
-        let mut prefix = Prefix::empty();
         match encoding {
-            Encoding::MessagePack => {
-                prefix.push(&[FIXARRAY | self.0.length, kind.number()]);
-                if kind.is_numbered() {
-                    prefix.push_integer(seq);
-                }
-            }
+            Encoding::MessagePack => Prefix::message_pack(kind, self.0.length, seq),
             Encoding::Json => {
+                let mut prefix = Prefix::empty();
                 prefix.push(b"[");
                 prefix.push_digits(kind.number().into());
                 if kind.is_numbered() {
                     prefix.push(b",");
                     prefix.push_digits(seq);
                 }
+                prefix
             }
         }
-        prefix
     }
 
     /// The length of a numbered frame's message.
@@ -361,6 +356,31 @@ impl Prepared {
     pub fn to_message(&self, encoding: Encoding, seq: u64) -> Vec<u8> {
         [&*self.prefix(encoding, seq), self.suffix(encoding)].concat()
     }
+}
+
+/// Writes the message of an ACK in MessagePack, piece by piece: that of [`Prepared::ack`], without the
+/// allocation of a frame that waits or is shared.
+#[inline]
+pub(crate) fn write_ack(
+    namespace: &NamespaceName,
+    ack_id: AckId,
+    args: &Payload,
+    seq: u64,
+    mut write: impl FnMut(&[u8]),
+) {
+    const FIELDS: u8 = 5;
+    let mut head = Prefix::message_pack(Kind::ACK, FIELDS, seq);
+    if namespace.is_root() {
+        head.push_nil();
+    } else {
+        head.push_name_header(namespace.len() as u8);
+        write(&head);
+        write(namespace.as_bytes());
+        head = Prefix::empty();
+    }
+    head.push_integer(ack_id.number());
+    write(&head);
+    write(args.as_message_pack());
 }
 
 /// What an EVENT holds.

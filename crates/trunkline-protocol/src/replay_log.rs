@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
+use crate::prepared::write_ack;
 use crate::queue::FRAME_BYTES;
-use crate::{Encoding, Kind, NamespaceName, Prepared};
+use crate::{AckId, Encoding, Kind, NamespaceName, Payload, Prepared};
 
 /// Numbered, unconfirmed frames in order, and how far the present connection has been handed them.
 ///
@@ -43,6 +44,28 @@ impl ReplayLog {
             }
             _ => self.entries.push_back(Entry::Shared(frame)),
         }
+    }
+
+    /// Adds an ACK with its number, in MessagePack, as [`push`](Self::push) would its frame; false, and no
+    /// effect, if it may be too long to be copied.
+    pub(crate) fn push_ack(
+        &mut self,
+        namespace: &NamespaceName,
+        ack_id: AckId,
+        args: &Payload,
+        seq: u64,
+    ) -> bool {
+        if ACK_HEAD_MAX + namespace.len() + args.as_message_pack().len() > COPIED_MAX as usize {
+            return false;
+        }
+        let before = self.copies.len();
+        write_ack(namespace, ack_id, args, seq, |piece| {
+            self.copies.extend(piece)
+        });
+        let length = self.copies.len() - before;
+        self.bytes += length;
+        self.entries.push_back(Entry::Copied(length as u32));
+        true
     }
 
     /// Drops the oldest frame, number `seq`: it is confirmed.
@@ -160,12 +183,16 @@ impl ReplayLog {
 }
 
 /// The largest answer that is copied; a larger one costs its allocation little.
-const COPIED_MAX: u32 = 512;
+pub(crate) const COPIED_MAX: u32 = 512;
+
+/// What an ACK has at most in MessagePack beside its namespace's name and its args: `[kind, seq`, the
+/// name's header and the id.
+const ACK_HEAD_MAX: usize = 2 + 9 + 2 + 9;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AckId, EventName, NamespaceName, Payload};
+    use crate::{AckId, EventName, IntoArgs as _, NamespaceName, Payload};
 
     const ENCODING: Encoding = Encoding::MessagePack;
 
@@ -193,7 +220,12 @@ mod tests {
         for seq in 1..=5000_u64 {
             let frame = if seq % 5 == 0 { event() } else { answer(seq) };
             expected.push_back(frame.to_message(ENCODING, seq));
-            log.push(frame, ENCODING, seq);
+            if seq % 5 == 1 {
+                let (root, id) = (NamespaceName::root(), AckId::new(seq).unwrap());
+                assert!(log.push_ack(&root, id, &Payload::empty(), seq));
+            } else {
+                log.push(frame, ENCODING, seq);
+            }
             assert_eq!(
                 handed(&mut log, first),
                 expected
@@ -219,6 +251,53 @@ mod tests {
         assert_eq!((log.bytes(), log.len(), log.copies.len()), (0, 0, 0));
         log.release_memory();
         assert_eq!((log.entries.capacity(), log.copies.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn an_ack_that_is_written_in_place_is_its_frame() {
+        let widths = [
+            0,
+            0x7f,
+            0x80,
+            0xff,
+            0x100,
+            0xffff,
+            0x1_0000,
+            crate::MAX_INTEGER,
+        ];
+        let names = [1, 2, 31, 32, 255].map(|length| format!("/{}", "n".repeat(length - 1)));
+        let namespaces = names.map(|name| match &*name {
+            "/" => NamespaceName::root(),
+            name => NamespaceName::try_from(name).unwrap(),
+        });
+        for (namespace, args) in (namespaces.iter()).flat_map(|it| [(it, 0), (it, 64), (it, 200)]) {
+            let args = (&"x".repeat(args)).into_args().unwrap();
+            for (id, seq) in widths
+                .iter()
+                .flat_map(|id| widths.map(|seq| (*id, seq.max(1))))
+            {
+                let id = AckId::new(id).unwrap();
+                let frame = Prepared::ack(namespace, id, &args);
+                let mut log = ReplayLog::default();
+                assert!(log.push_ack(namespace, id, &args, seq));
+                let message = frame.to_message(ENCODING, seq);
+                assert_eq!(log.bytes(), message.len());
+                assert_eq!(handed(&mut log, seq), [message]);
+            }
+        }
+    }
+
+    #[test]
+    fn an_ack_that_may_be_too_long_is_not_copied() {
+        let mut log = ReplayLog::default();
+        let (namespace, id) = (NamespaceName::root(), AckId::new(7).unwrap());
+        let taken = (400..600).filter(|&length| {
+            let args = (&"x".repeat(length)).into_args().unwrap();
+            log.push_ack(&namespace, id, &args, 1)
+        });
+        let longest = taken.max().unwrap();
+        assert!((470..=COPIED_MAX as usize).contains(&longest), "{longest}");
+        assert!(log.copies.len() == log.bytes() && log.bytes() > 400 * log.len());
     }
 
     #[test]

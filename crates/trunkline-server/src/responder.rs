@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::sync::OnceLock;
 
-use trunkline_driver::handler::{Outcome, ack_frame};
+use trunkline_driver::handler::Outcome;
 use trunkline_driver::sync::{Arc, Mutex};
 use trunkline_protocol::{AckId, EventName, Payload};
 
@@ -280,14 +280,8 @@ impl Due {
 
     fn send(&self, answer: Result<Payload, Failure>) {
         let sent = answer.and_then(|args| {
-            let Some(ack_id) = self.ack_id else {
-                return Ok(());
-            };
-            let session = &self.socket.context().session;
-            let ack = ack_frame(session, self.socket.namespace_name(), ack_id, &args)?;
-            // A socket that is over needs no answer.
-            let _ = self.socket.deliver(ack);
-            Ok(())
+            let ack_id = self.ack_id;
+            ack_id.map_or(Ok(()), |ack_id| self.socket.deliver_ack(ack_id, &args))
         });
         if let Err(failure) = sent {
             log_failure(&self.socket, &self.event, &failure);

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use tracing::Span;
-use trunkline_driver::handler::{Guarded, Outcome, ack_frame, failed_frame};
+use trunkline_driver::handler::{Guarded, Outcome, failed_frame};
 use trunkline_driver::sync::Arc;
 use trunkline_driver::{Turn, spans};
 use trunkline_protocol::{AckId, Code, EventName, Payload};
@@ -293,14 +293,9 @@ fn answer(socket: &Socket, after: &After, ack_id: Option<AckId>, outcome: Outcom
     let failure = match outcome {
         Outcome::Done(args) => {
             let Some(ack_id) = ack_id else { return };
-            let session = &socket.context().session;
-            match ack_frame(session, socket.namespace_name(), ack_id, &args) {
+            match socket.deliver_ack(ack_id, &args) {
+                Ok(()) => return,
                 Err(failure) => failure,
-                Ok(ack) => {
-                    // A socket that is over needs no answer.
-                    let _ = socket.deliver(ack);
-                    return;
-                }
             }
         }
         Outcome::Failed(failure) => failure,

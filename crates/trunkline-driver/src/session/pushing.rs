@@ -1,6 +1,6 @@
 //! What a session is given to send.
 
-use trunkline_protocol::{NamespaceName, Outbound, Prepared, PushError};
+use trunkline_protocol::{AckId, NamespaceName, Outbound, Payload, Prepared, PushError};
 
 use super::Session;
 use super::sending::{Sending, slow_consumer};
@@ -41,6 +41,28 @@ impl Session {
         }
         self.push_locked(sending, |machine| machine.push(frame))
             .map(|()| true)
+    }
+
+    /// Sends an ACK that need not wait, without the memory of a frame; unless `is_over` is set, as in
+    /// [`push_unless`](Self::push_unless).
+    ///
+    /// False if it was not taken: then its frame is to be pushed, which also says what is wrong with it.
+    pub fn push_ack_unless(
+        self: &Arc<Self>,
+        is_over: &AtomicBool,
+        namespace: &NamespaceName,
+        ack_id: AckId,
+        args: &Payload,
+    ) -> bool {
+        let mut sending = self.outbound.lock();
+        let is_taken = !is_over.load(Ordering::Relaxed)
+            && sending.takes_more()
+            && sending.machine.push_ack(namespace, ack_id, args);
+        if is_taken {
+            sending.slow = false;
+            self.written_soon(sending);
+        }
+        is_taken
     }
 
     /// As [`push_unless`](Self::push_unless), for a socket whose CONNECT, number `connect`, has no answer

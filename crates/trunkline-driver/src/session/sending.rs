@@ -61,6 +61,11 @@ impl Sending {
         }
     }
 
+    /// Whether the present connection, if there is one, takes more for all that is known.
+    pub(super) fn takes_more(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| !link.is_blocked())
+    }
+
     pub(super) fn has_datagrams(&self) -> bool {
         self.link.as_ref().is_some_and(Link::has_datagrams)
     }

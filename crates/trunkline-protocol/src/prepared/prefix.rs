@@ -2,6 +2,8 @@
 
 use std::ops::Deref;
 
+use crate::Kind;
+
 /// The few bytes of a frame that differ between recipients, inline.
 #[derive(Clone, Copy)]
 pub struct Prefix {
@@ -18,6 +20,17 @@ impl Prefix {
             bytes: [0; Self::CAPACITY],
             length: 0,
         }
+    }
+
+    /// How a frame begins in MessagePack: the header of an array of `length` elements, its kind and, where
+    /// the kind has one, its number.
+    pub(super) fn message_pack(kind: Kind, length: u8, seq: u64) -> Self {
+        let mut prefix = Self::empty();
+        prefix.push(&[FIXARRAY | length, kind.number()]);
+        if kind.is_numbered() {
+            prefix.push_integer(seq);
+        }
+        prefix
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -42,6 +55,19 @@ impl Prefix {
         } else {
             self.push(&[0xcf]);
             self.push(&number.to_be_bytes());
+        }
+    }
+
+    /// MessagePack's nil.
+    pub(super) fn push_nil(&mut self) {
+        self.push(&[0xc0]);
+    }
+
+    /// What stands in MessagePack in front of a name of this many bytes, which are at most 255.
+    pub(super) fn push_name_header(&mut self, bytes: u8) {
+        match bytes {
+            0..32 => self.push(&[0xa0 | bytes]),
+            _ => self.push(&[0xd9, bytes]),
         }
     }
 
@@ -83,4 +109,4 @@ pub(super) const fn unsigned_len(number: u64) -> usize {
 }
 
 /// The header of a MessagePack array of up to 15 elements; every frame has fewer.
-pub(super) const FIXARRAY: u8 = 0x90;
+const FIXARRAY: u8 = 0x90;

@@ -8,6 +8,7 @@ use trunkline_protocol::{
 };
 
 use super::ledger::number_in;
+use super::line::Line;
 use super::session::Session;
 use super::{Checked, DEPTH, Timer, World};
 
@@ -57,18 +58,16 @@ pub(crate) fn name(namespace: &str) -> NamespaceName {
 
 impl World {
     pub(crate) fn half(&mut self, end: End, session: usize) -> Option<&mut Half> {
-        match end {
-            End::Client => self
-                .client
-                .sessions
-                .get_mut(&session)
-                .map(|found| &mut found.half),
-            End::Server => self
-                .server
-                .sessions
-                .get_mut(&session)
-                .map(|found| &mut found.half),
-        }
+        self.half_and_lines(end, session).0
+    }
+
+    fn half_and_lines(&mut self, end: End, session: usize) -> (Option<&mut Half>, &mut [Line]) {
+        let (client, server) = (&mut self.client.sessions, &mut self.server.sessions);
+        let half = match end {
+            End::Client => client.get_mut(&session).map(|found| &mut found.half),
+            End::Server => server.get_mut(&session).map(|found| &mut found.half),
+        };
+        (half, &mut self.lines)
     }
 
     /// Pushes a frame; false if the session is over, perhaps by this very frame.
@@ -79,20 +78,10 @@ impl World {
         frame: Prepared,
     ) -> Result<bool, String> {
         let now = self.now;
-        let half = match end {
-            End::Client => self
-                .client
-                .sessions
-                .get_mut(&session)
-                .map(|found| &mut found.half),
-            End::Server => self
-                .server
-                .sessions
-                .get_mut(&session)
-                .map(|found| &mut found.half),
+        let (Some(half), lines) = self.half_and_lines(end, session) else {
+            return Ok(false);
         };
-        let Some(half) = half else { return Ok(false) };
-        match half.session.push(&mut self.lines, frame, now) {
+        match half.session.push(lines, frame, now) {
             Ok(()) => Ok(true),
             Err(PushError::Overflow { .. }) => {
                 let close = Close::new(Code::OVERFLOW, "too much waits");
@@ -231,7 +220,12 @@ impl World {
             return self.fail_ack(end, session, namespace, ack_id, Code::INTERNAL);
         }
         let args = self.filled(40);
-        self.push(end, session, Prepared::ack(&name(namespace), ack_id, &args))
+        let namespace = name(namespace);
+        let (half, lines) = self.half_and_lines(end, session);
+        if half.is_some_and(|half| half.session.push_ack(lines, &namespace, ack_id, &args)) {
+            return Ok(());
+        }
+        self.push(end, session, Prepared::ack(&namespace, ack_id, &args))
             .map(drop)
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use trunkline_netem::{End, Time};
 use trunkline_protocol::{
-    Arrival, Beat, Close, Code, Encoding, Frame, Heartbeat, Hold, Inbound, Limits, Lost, Outbound,
-    Prepared, PushError, Sequenced, Violation, Watchdog,
+    AckId, Arrival, Beat, Close, Code, Encoding, Frame, Heartbeat, Hold, Inbound, Limits, Lost,
+    NamespaceName, Outbound, Payload, Prepared, PushError, Sequenced, Violation, Watchdog,
 };
 
 use super::Checked;
@@ -158,6 +158,18 @@ impl Session {
         }
         self.slow = false;
         Ok(())
+    }
+
+    /// Takes an ACK that need not wait; false if it has to.
+    pub(crate) fn push_ack(
+        &mut self,
+        lines: &mut [Line],
+        namespace: &NamespaceName,
+        ack_id: AckId,
+        args: &Payload,
+    ) -> bool {
+        let takes_more = (self.line).is_some_and(|line| !lines[line].is_blocked(self.end));
+        takes_more && self.outbound.push_ack(namespace, ack_id, args)
     }
 
     /// Writes all that the machine gives and the line takes.

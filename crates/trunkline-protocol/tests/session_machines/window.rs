@@ -1,13 +1,13 @@
 //! The replay log is the send window: what it lets through, what waits, what is too much.
 
 use trunkline_protocol::{
-    Close, Code, EventName, FRAME_BYTES, Hold, Inbound, Limits, NamespaceName, Outbound, Payload,
-    Prepared, PushError, Time,
+    Close, Code, Encoding, EventName, FRAME_BYTES, Hold, Inbound, Limits, NamespaceName, Outbound,
+    Payload, Prepared, PushError, Time,
 };
 
 use crate::frames::{
-    ENCODING, ack, attached, connect, connected, disconnect, event, event_of, expected, failed,
-    limits, told, words,
+    ENCODING, ack, ack_id, attached, connect, connected, disconnect, event, event_of, expected,
+    failed, limits, told, words,
 };
 
 #[test]
@@ -348,4 +348,69 @@ fn a_peer_that_ignores_its_window_sends_no_more_than_the_limits_say() {
     assert_eq!(waits + unconfirmed + being_received, most);
     let all = limits.outgoing_bytes_max() + most;
     assert_eq!(limits.session_bytes_max(), all);
+}
+
+#[test]
+fn an_ack_that_need_not_wait_takes_its_number_at_once() {
+    let mut outbound = attached(200, 10_000);
+    assert!(push_ack(&mut outbound, 7));
+    assert_eq!((outbound.numbered(), outbound.queued_frames()), (1, 0));
+    assert_eq!(outbound.sent().answers, 1);
+    assert!(!outbound.is_handed_over(), "it has not been written");
+    outbound.push(event("follows")).unwrap();
+    let both = expected(&[(1, "ACK 7"), (2, "follows")]);
+    assert_eq!(told(&mut outbound), both);
+    outbound.detach();
+    outbound.attach(0).unwrap();
+    assert_eq!(told(&mut outbound), both, "it is replayed like any other");
+    outbound.receive_receipt(2).unwrap();
+    assert!(outbound.is_settled());
+}
+
+#[test]
+fn an_ack_that_has_to_wait_takes_none() {
+    let refuses = |mut outbound: Outbound, why: &str| {
+        let before = (outbound.numbered(), outbound.unconfirmed_bytes());
+        assert!(!push_ack(&mut outbound, 7), "{why}");
+        let after = (outbound.numbered(), outbound.unconfirmed_bytes());
+        assert_eq!(after, before, "{why}");
+    };
+    let in_state = |change: &dyn Fn(&mut Outbound)| {
+        let mut outbound = attached(200, 10_000);
+        change(&mut outbound);
+        outbound
+    };
+    let waits = |outbound: &mut Outbound| outbound.push(event("waits")).unwrap();
+    refuses(in_state(&waits), "others go first");
+    refuses(in_state(&|it| it.detach()), "there is no connection");
+    refuses(
+        in_state(&|it| it.close(Close::new(Code::NORMAL, ""))),
+        "a CLOSE goes first",
+    );
+    refuses(
+        in_state(&|it| drop(it.end(Code::NORMAL))),
+        "the session is over",
+    );
+    let fills = |outbound: &mut Outbound| {
+        while outbound.unconfirmed_bytes() < 400 {
+            outbound.push(ack(1)).unwrap();
+            told(outbound);
+        }
+    };
+    refuses(in_state(&fills), "the window is full");
+    let limits = limits(200, 10_000);
+    let mut json = Outbound::new(Encoding::Json, &limits, &limits);
+    json.attach(0).unwrap();
+    refuses(json, "it is in JSON");
+    let small = Limits {
+        frame: 500,
+        ..limits
+    };
+    let mut small = Outbound::new(ENCODING, &limits, &small);
+    small.attach(0).unwrap();
+    refuses(small, "the peer may take less");
+}
+
+fn push_ack(outbound: &mut Outbound, number: u64) -> bool {
+    outbound.push_ack(&NamespaceName::root(), ack_id(number), &Payload::empty())
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use trunkline_driver::handler::{Guarded, Outcome};
+use trunkline_driver::handler::{Guarded, Outcome, ack_frame};
 use trunkline_driver::sync::{Arc, AtomicBool, Mutex, Ordering};
 use trunkline_driver::{BestEffortFrame, DeliveryClass, Turn};
 use trunkline_protocol::{AckId, BadArgs, Code, Kind, Payload, Prepared, SocketId, Value};
@@ -162,6 +162,24 @@ impl Socket {
             return self.push(frame);
         }
         self.deliver_early(frame)
+    }
+
+    /// Sends an ACK, to the peer or to nobody if the socket is over.
+    ///
+    /// # Errors
+    /// The peer does not take a frame of that size: an internal failure, to be told in its place.
+    pub(crate) fn deliver_ack(&self, ack_id: AckId, args: &Payload) -> Result<(), Failure> {
+        let SocketInner { context, over, .. } = &*self.0;
+        let (session, namespace) = (&context.session, self.namespace_name());
+        // Most need not wait, for CONNECTED or for others.
+        if self.0.open.load(Ordering::Acquire)
+            && session.push_ack_unless(over, namespace, ack_id, args)
+        {
+            return Ok(());
+        }
+        // A socket that is over needs no answer.
+        let _ = self.deliver(ack_frame(session, namespace, ack_id, args)?);
+        Ok(())
     }
 
     /// Sends a best-effort frame, or drops and counts it.
