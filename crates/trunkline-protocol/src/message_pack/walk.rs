@@ -12,6 +12,31 @@ use crate::BadArgs;
 /// of open maps, and never more than in proportion to the bytes at hand. Takes time of n log n at
 /// most, whatever the bytes are.
 pub(crate) fn walk(bytes: &[u8], depth: u32) -> Result<Walked, BadArgs> {
+    match walk_flat(bytes, depth) {
+        Some(walked) => Ok(walked),
+        None => walk_nested(bytes, depth),
+    }
+}
+
+/// Most args are scalars alone, which need no stack. Nothing for all else, right or wrong.
+fn walk_flat(bytes: &[u8], depth: u32) -> Option<Walked> {
+    let mut reader = Reader::new(bytes);
+    let Ok(Token::Array(count)) = reader.token() else {
+        return None;
+    };
+    let mut has_float_32 = false;
+    for _ in 0..count {
+        match reader.token().ok()? {
+            Token::Text(text) => check_utf8(text).ok()?,
+            Token::Float32(_) => has_float_32 = true,
+            Token::Array(_) | Token::Map(_) | Token::Extension => return None,
+            _ => {}
+        }
+    }
+    (depth >= 2 && reader.rest().is_empty()).then_some(Walked { has_float_32 })
+}
+
+fn walk_nested(bytes: &[u8], depth: u32) -> Result<Walked, BadArgs> {
     let mut walk = Walk {
         reader: Reader::new(bytes),
         depth: depth as usize,
@@ -226,6 +251,22 @@ mod tests {
         );
         assert!(walk(&[0xc0], 1).is_ok());
         assert_eq!(walk(&[0x90], 1), Err(BadArgs::TooDeep { limit: 1 }));
+    }
+
+    #[test]
+    fn what_needs_no_stack_is_judged_as_with_one() {
+        for (header, first) in [0x90, 0x91, 0x92]
+            .iter()
+            .flat_map(|it| (0..=0xff).map(move |first| (*it, first)))
+        {
+            for second in 0..=0xff {
+                for bytes in [&[header, first, second][..], &[header, first]] {
+                    for depth in [1, 2] {
+                        assert_eq!(walk(bytes, depth), walk_nested(bytes, depth), "{bytes:x?}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]
