@@ -98,7 +98,10 @@ impl Session {
     /// Closes a connection whose peer sends faster, with `rate-limited`. The session stays.
     #[must_use]
     pub const fn paced(mut self, pace: Pace) -> Self {
-        self.pace = Some(pace);
+        self.pace = match pace.frames.is_unlimited() && pace.bytes.is_unlimited() {
+            true => None,
+            false => Some(pace),
+        };
         self
     }
 
