@@ -45,6 +45,10 @@ impl Over {
         self.0.lock().clone()
     }
 
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.lock().is_some()
+    }
+
     pub(crate) fn set(&self, end: ConnectionEnd) -> ConnectionEnd {
         self.0.lock().get_or_insert(end).clone()
     }

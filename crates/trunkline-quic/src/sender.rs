@@ -113,7 +113,9 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
         let Some(prefix) = Prefix::new(length) else {
             return;
         };
-        self.buffer.push(prefix.as_bytes());
+        let prefix = prefix.as_bytes();
+        self.buffer.reserve(prefix.len() + length);
+        self.buffer.push(prefix);
         self.buffer.push_parts(parts);
     }
 
@@ -129,7 +131,7 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
         match &self.state {
             // A write fails where the session is over, so that it need not be asked. What the other half has
             // found comes first.
-            State::Open(_) if !self.buffer.is_empty() && self.over.get().is_none() => {
+            State::Open(_) if !self.buffer.is_empty() && !self.over.is_known() => {
                 self.poll_drain(cx)
             }
             State::Open(_) => self

@@ -38,6 +38,7 @@ impl WriteBuffer {
     }
 
     /// Appends bytes.
+    #[inline]
     pub fn push(&mut self, bytes: &[u8]) {
         self.reserve(bytes.len());
         self.bytes.extend_from_slice(bytes);
@@ -56,10 +57,14 @@ impl WriteBuffer {
 
     /// Makes room for `additional` bytes: from the pool if this is the first, and otherwise by
     /// moving what is left to the front once more than half of the buffer has been written.
+    #[inline]
     pub fn reserve(&mut self, additional: usize) {
-        if additional <= self.bytes.capacity() - self.bytes.len() {
-            return;
+        if additional > self.bytes.capacity() - self.bytes.len() {
+            self.grow(additional);
         }
+    }
+
+    fn grow(&mut self, additional: usize) {
         if self.bytes.capacity() == 0 {
             self.bytes = take();
         } else if self.offset > self.bytes.len() / 2 {
