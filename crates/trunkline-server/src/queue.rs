@@ -146,6 +146,7 @@ impl Job {
 
 impl Lines {
     /// Gives the job back if it may run now; else it waits.
+    #[inline]
     pub(crate) fn admit(&mut self, job: Job, paused: bool) -> Option<Admitted> {
         let id = job.line();
         let (line, limit) = match &id {
@@ -273,7 +274,9 @@ impl Line {
         let next = self.waiting.pop_front();
         if next.is_none() {
             self.running -= 1;
-            self.waiting = VecDeque::new();
+            if self.waiting.capacity() > 0 {
+                self.waiting = VecDeque::new();
+            }
         }
         next
     }

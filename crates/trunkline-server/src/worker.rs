@@ -14,7 +14,7 @@ use crate::middleware::Passage;
 use crate::queue::{Admitted, EventJob, Job, LineId, Moment};
 use crate::responder::{Deferral, Due};
 use crate::routes::Route;
-use crate::{FAREWELL_LIMIT, Failure, Socket};
+use crate::{DisconnectReason, FAREWELL_LIMIT, Failure, Socket};
 
 /// Works off one line of a socket: begins with a job, takes the next when it is done, and ends when
 /// none is left. There is none while a socket is idle.
@@ -28,10 +28,27 @@ pub(crate) struct Worker {
 }
 
 /// A line that is worked off in a task, from where a handler waits.
-struct Waiting {
+struct Working {
     socket: Socket,
     line: LineId,
-    underway: Underway,
+    stage: Stage,
+    /// Ready when what is under way has outlived its socket for too long. Made only where it waits, and
+    /// handed on to what follows: only a farewell has a time of its own.
+    limit: Option<Limit>,
+}
+
+type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+enum Stage {
+    Due(Job),
+    Underway(Underway),
+    Over,
+}
+
+/// A job whose handler waits.
+struct Underway {
+    handler: Guarded,
+    after: After,
 }
 
 /// Why a line is not worked off any further for now.
@@ -39,20 +56,10 @@ enum Stop {
     /// Nothing is left in it.
     Done,
     /// A handler waits.
-    Waits,
-    /// Others are to have their turn; the next job is begun.
-    Fairness,
+    Waits(Underway),
+    /// Others are to have their turn, ahead of this job.
+    Fairness(Job),
 }
-
-struct Underway {
-    handler: Guarded,
-    after: After,
-    /// Ready when it has outlived its socket for too long. Made only where it waits, and handed on to
-    /// what follows: only a farewell has a time of its own.
-    limit: Option<Limit>,
-}
-
-type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What is due when the handler ended.
 enum After {
@@ -75,6 +82,7 @@ enum After {
 
 impl Worker {
     /// Works off the line of a job that was admitted.
+    #[inline]
     pub(crate) fn new(socket: Socket, Admitted { line, job }: Admitted) -> Self {
         Self { socket, line, job }
     }
@@ -87,158 +95,50 @@ impl Worker {
 
     /// Runs inline, and in a task from where it has to wait. Handlers need the runtime that this is
     /// called in.
+    #[inline]
     pub(crate) fn run(self) {
+        let Self { socket, line, job } = self;
         let _turn = Turn::enter();
-        let mut underway = Underway::begin(&self.socket, self.job);
         // A task polls again at once, with its own waker, so this one need not wake anybody.
         let mut cx = Context::from_waker(Waker::noop());
-        match work_off(&self.socket, &self.line, &mut underway, &mut cx) {
-            Stop::Done => {}
-            Stop::Waits | Stop::Fairness => {
-                let server = Arc::clone(&self.socket.context().server);
-                server.spawn(Waiting {
-                    socket: self.socket,
-                    line: self.line,
-                    underway,
-                });
-            }
-        }
+        let stage = match work_off(&socket, &line, job, &mut cx) {
+            Stop::Done => return,
+            Stop::Waits(underway) => Stage::Underway(underway),
+            Stop::Fairness(job) => Stage::Due(job),
+        };
+        Working::spawn(socket, line, stage);
     }
 
     /// Runs in a task from the start: for callers that may hold locks of the program's own.
     pub(crate) fn spawn(self) {
-        let server = Arc::clone(&self.socket.context().server);
-        server.spawn(async move {
-            let Self { socket, line, job } = self;
-            let underway = {
-                let _turn = Turn::enter();
-                Underway::begin(&socket, job)
-            };
-            let waiting = Waiting {
-                socket,
-                line,
-                underway,
-            };
-            waiting.await;
-        });
+        Working::spawn(self.socket, self.line, Stage::Due(self.job));
     }
 }
 
-impl Future for Waiting {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self {
+impl Working {
+    fn spawn(socket: Socket, line: LineId, stage: Stage) {
+        let server = Arc::clone(&socket.context().server);
+        server.spawn(Self {
             socket,
             line,
-            underway,
-        } = &mut *self;
-        let _turn = Turn::enter();
-        match work_off(socket, line, underway, cx) {
-            Stop::Done => Poll::Ready(()),
-            Stop::Waits => underway.poll_limit(socket, cx),
-            Stop::Fairness => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-        }
-    }
-}
-
-/// Goes on with what is under way, and with what follows it in its line.
-fn work_off(socket: &Socket, line: &LineId, underway: &mut Underway, cx: &mut Context<'_>) -> Stop {
-    for _ in 0..JOBS_MAX {
-        let Poll::Ready(outcome) = underway.handler.poll(cx) else {
-            return Stop::Waits;
-        };
-        underway.after.end(socket, outcome);
-        let Some(job) = socket.next_job(line) else {
-            return Stop::Done;
-        };
-        let limit = underway.limit.take();
-        *underway = Underway::begin(socket, job);
-        if !underway.is_farewell() {
-            underway.limit = limit;
-        }
-    }
-    Stop::Fairness
-}
-
-impl Underway {
-    fn begin(socket: &Socket, job: Job) -> Self {
-        let hooks = socket.namespace_inner().hooks();
-        let none = Payload::empty();
-        match job {
-            Job::Event(job) => Self::begin_event(socket, job),
-            Job::Hook(moment) => {
-                let (hook, name) = match moment {
-                    Moment::Detached => (&hooks.detach, "on_detach"),
-                    Moment::Resumed => (&hooks.resume, "on_resume"),
-                };
-                let handler = begin_hook(hook.get(), name, &Call::hook(socket, &none));
-                Self::new(handler, After::Nothing(name))
-            }
-            Job::Farewell(reason) => {
-                let call = Call::disconnected(socket, &none, &reason);
-                let handler = begin_hook(hooks.disconnect.get(), "on_disconnect", &call);
-                Self::new(handler, After::Leave)
-            }
-        }
-    }
-
-    /// Begins with an event: with its handler, unless something else is to see it first.
-    fn begin_event(socket: &Socket, job: EventJob) -> Self {
-        let span = span_of(socket, job.event());
-        if !socket.namespace_inner().routes().is_direct() {
-            let (event, ack_id) = (job.event().clone(), job.ack_id);
-            let passage = Passage::of_event(socket, job);
-            let handler = Guarded::begin_in(span, || passage.begin(0));
-            let after = After::Passed {
-                event,
-                ack_id,
-                passage,
-            };
-            return Self::new(handler, after);
-        }
-        let ack_id = job.ack_id;
-        let deferral = Deferral::new(ack_id);
-        let handler = Guarded::begin_in(span, || {
-            let call = Call::event_arrived(socket, job.event(), &job.args, &deferral);
-            job.route.handler().call(&call, ack_id.is_some())
-        });
-        let after = match deferral.into_due() {
-            Some(due) => After::Later(due),
-            None => After::Answer {
-                route: job.route,
-                name: job.name,
-                ack_id,
-            },
-        };
-        Self::new(handler, after)
-    }
-
-    const fn new(handler: Guarded, after: After) -> Self {
-        Self {
-            handler,
-            after,
+            stage,
             limit: None,
-        }
+        });
     }
 
-    const fn is_farewell(&self) -> bool {
-        matches!(self.after, After::Leave)
-    }
-
-    /// Ends it if it has outlived its socket for too long, and its line with it.
-    fn poll_limit(&mut self, socket: &Socket, cx: &mut Context<'_>) -> Poll<()> {
-        let is_farewell = self.is_farewell();
+    /// Ends what is under way if it has outlived its socket for too long, and its line with it.
+    fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Stage::Underway(underway) = &mut self.stage else {
+            return Poll::Pending;
+        };
+        let (socket, is_farewell) = (&self.socket, underway.is_farewell());
         let limit = self.limit.get_or_insert_with(|| match is_farewell {
             true => Box::pin(tokio::time::sleep(FAREWELL_LIMIT)),
             false => Box::pin(socket.outlived()),
         });
         ready!(limit.as_mut().poll(cx));
-        self.handler.let_go();
-        log_outlived(socket, self.after.name());
+        underway.handler.let_go();
+        log_outlived(socket, underway.after.name());
         if is_farewell {
             socket.gone();
         }
@@ -246,7 +146,167 @@ impl Underway {
     }
 }
 
+impl Future for Working {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let _turn = Turn::enter();
+        let due = match &mut this.stage {
+            Stage::Underway(underway) => {
+                let Poll::Ready(outcome) = underway.handler.poll(cx) else {
+                    return this.poll_limit(cx);
+                };
+                underway.after.end(&this.socket, outcome);
+                this.socket.next_job(&this.line)
+            }
+            stage => match std::mem::replace(stage, Stage::Over) {
+                Stage::Due(job) => Some(job),
+                Stage::Underway(_) | Stage::Over => None,
+            },
+        };
+        let Some(job) = due else {
+            return Poll::Ready(());
+        };
+        match work_off(&this.socket, &this.line, job, cx) {
+            Stop::Done => Poll::Ready(()),
+            Stop::Waits(underway) => {
+                if underway.is_farewell() {
+                    this.limit = None;
+                }
+                this.stage = Stage::Underway(underway);
+                this.poll_limit(cx)
+            }
+            Stop::Fairness(job) => {
+                this.stage = Stage::Due(job);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// Runs a job, and what follows it in its line.
+fn work_off(socket: &Socket, line: &LineId, mut job: Job, cx: &mut Context<'_>) -> Stop {
+    for _ in 0..JOBS_MAX {
+        if let Err(underway) = run(socket, job, cx) {
+            return Stop::Waits(underway);
+        }
+        job = match socket.next_job(line) {
+            Some(next) => next,
+            None => return Stop::Done,
+        };
+    }
+    Stop::Fairness(job)
+}
+
+/// Runs a job to its end, unless it waits.
+fn run(socket: &Socket, job: Job, cx: &mut Context<'_>) -> Result<(), Underway> {
+    match job {
+        Job::Event(job) if socket.namespace_inner().routes().is_direct() => {
+            run_event(socket, job, cx)
+        }
+        Job::Event(job) => run_passage(socket, job, cx),
+        Job::Hook(moment) => run_moment(socket, moment, cx),
+        Job::Farewell(reason) => run_farewell(socket, &reason, cx),
+    }
+}
+
+/// Runs an event's handler.
+#[inline]
+fn run_event(socket: &Socket, job: EventJob, cx: &mut Context<'_>) -> Result<(), Underway> {
+    let ack_id = job.ack_id;
+    let deferral = Deferral::new(ack_id);
+    let ran = Guarded::run_in(span_of(socket, job.event()), cx, || {
+        let call = Call::event_arrived(socket, job.event(), &job.args, &deferral);
+        job.route.handler().call(&call, ack_id.is_some())
+    });
+    let after = match deferral.into_due() {
+        Some(due) => After::Later(due),
+        None => After::Answer {
+            route: job.route,
+            name: job.name,
+            ack_id,
+        },
+    };
+    after.follow(socket, ran)
+}
+
+/// Runs an event that something else is to see ahead of its handler.
+fn run_passage(socket: &Socket, job: EventJob, cx: &mut Context<'_>) -> Result<(), Underway> {
+    let span = span_of(socket, job.event());
+    let (event, ack_id) = (job.event().clone(), job.ack_id);
+    let passage = Passage::of_event(socket, job);
+    let ran = Guarded::run_in(span, cx, || passage.begin(0));
+    let after = After::Passed {
+        event,
+        ack_id,
+        passage,
+    };
+    after.follow(socket, ran)
+}
+
+fn run_moment(socket: &Socket, moment: Moment, cx: &mut Context<'_>) -> Result<(), Underway> {
+    let (hooks, none) = (socket.namespace_inner().hooks(), Payload::empty());
+    let (hook, name) = match moment {
+        Moment::Detached => (&hooks.detach, "on_detach"),
+        Moment::Resumed => (&hooks.resume, "on_resume"),
+    };
+    let call = Call::hook(socket, &none);
+    run_hook(hook.get(), &call, After::Nothing(name), cx)
+}
+
+fn run_farewell(
+    socket: &Socket,
+    reason: &DisconnectReason,
+    cx: &mut Context<'_>,
+) -> Result<(), Underway> {
+    let none = Payload::empty();
+    let call = Call::disconnected(socket, &none, reason);
+    let hook = socket.namespace_inner().hooks().disconnect.get();
+    run_hook(hook, &call, After::Leave, cx)
+}
+
+/// Runs a hook, if there is one.
+fn run_hook(
+    hook: Option<&ErasedHandler>,
+    call: &Call<'_>,
+    after: After,
+    cx: &mut Context<'_>,
+) -> Result<(), Underway> {
+    let socket = call.socket();
+    let ran = match hook {
+        Some(hook) => {
+            let span = span_of(socket, after.name());
+            Guarded::run_in(span, cx, || hook.call(call, false))
+        }
+        None => Ok(Outcome::Done(Payload::empty())),
+    };
+    after.follow(socket, ran)
+}
+
+impl Underway {
+    const fn is_farewell(&self) -> bool {
+        matches!(self.after, After::Leave)
+    }
+}
+
 impl After {
+    /// Follows a handler that ended, or keeps both for later.
+    #[inline]
+    fn follow(self, socket: &Socket, ran: Result<Outcome, Guarded>) -> Result<(), Underway> {
+        match ran {
+            Ok(outcome) => {
+                self.end(socket, outcome);
+                Ok(())
+            }
+            Err(handler) => Err(Underway {
+                handler,
+                after: self,
+            }),
+        }
+    }
+
     fn end(&self, socket: &Socket, outcome: Outcome) {
         match self {
             Self::Answer { ack_id, .. } => answer(socket, self, *ack_id, outcome),
@@ -274,17 +334,6 @@ impl After {
             Self::Nothing(hook) => hook,
             Self::Leave => "on_disconnect",
         }
-    }
-}
-
-/// Begins with a hook, if there is one.
-fn begin_hook(hook: Option<&ErasedHandler>, name: &str, call: &Call<'_>) -> Guarded {
-    match hook {
-        Some(hook) => {
-            let span = span_of(call.socket(), name);
-            Guarded::begin_in(span, || hook.call(call, false))
-        }
-        None => Guarded::begin(|| Ok(Box::pin(std::future::ready(Ok(Payload::empty()))))),
     }
 }
 

@@ -56,6 +56,46 @@ impl Guarded {
         Self { state, span }
     }
 
+    /// Calls the handler and polls its future once, in `span` and contained as one: most need no more.
+    ///
+    /// # Errors
+    /// It waits: what is under way.
+    pub fn run_in(
+        span: Span,
+        cx: &mut Context<'_>,
+        call: impl FnOnce() -> Result<Answering, Failure>,
+    ) -> Result<Outcome, Self> {
+        // How it ended is kept apart, since what its parts do when dropped may panic too.
+        let mut ended = None;
+        let ran = span.in_scope(|| {
+            caught(|| {
+                let polled = call().map(|mut running| (running.as_mut().poll(cx), running));
+                match polled {
+                    Ok((Poll::Pending, running)) => return Some(running),
+                    Ok((Poll::Ready(result), running)) => {
+                        ended = Some(Outcome::from(result));
+                        drop(running);
+                    }
+                    Err(failure) => ended = Some(Outcome::Failed(failure)),
+                }
+                None
+            })
+        });
+        match (ran, ended) {
+            (Ok(Some(running)), _) => {
+                let state = State::Running(running);
+                Err(Self { state, span })
+            }
+            (Ok(None), Some(outcome)) => Ok(outcome),
+            (Err(panic), Some(outcome)) => {
+                log_dropped(&panic);
+                Ok(outcome)
+            }
+            (Err(panic), None) => Ok(Outcome::Panicked(panic)),
+            (Ok(None), None) => unreachable!("it neither waits nor has ended"),
+        }
+    }
+
     /// Ready once. Not to be polled after that.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let running = match &mut self.state {
@@ -68,8 +108,7 @@ impl Guarded {
         let polled = self.span.in_scope(|| caught(|| running.as_mut().poll(cx)));
         let outcome = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Ok(args))) => Outcome::Done(args),
-            Ok(Poll::Ready(Err(failure))) => Outcome::Failed(failure),
+            Ok(Poll::Ready(result)) => Outcome::from(result),
             Err(panic) => Outcome::Panicked(panic),
         };
         self.let_go();
@@ -82,7 +121,7 @@ impl Guarded {
             return;
         };
         if let Err(panic) = caught(move || drop(running)) {
-            tracing::error!(panic, "a handler panicked when its parts were dropped");
+            log_dropped(&panic);
         }
     }
 }
@@ -102,6 +141,19 @@ impl fmt::Debug for Guarded {
             .field("is_running", &is_running)
             .finish()
     }
+}
+
+impl From<Result<Payload, Failure>> for Outcome {
+    fn from(result: Result<Payload, Failure>) -> Self {
+        match result {
+            Ok(args) => Self::Done(args),
+            Err(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+fn log_dropped(panic: &str) {
+    tracing::error!(panic, "a handler panicked when its parts were dropped");
 }
 
 /// Runs `body`; a panic gives its text.

@@ -346,7 +346,7 @@ impl Socket {
 
     /// A best-effort event of the client's. It runs now or waits, for a LATEST in the place of an older
     /// value; it is dropped, and counted, if too much waits already.
-    pub(crate) fn best_effort(&self, event: &str, class: DeliveryClass, args: Payload) {
+    pub(crate) fn best_effort(self, event: &str, class: DeliveryClass, args: Payload) {
         let namespace = &self.0.namespace;
         let session = &self.0.context.session;
         let Some(found) = namespace.routes().find(event) else {
@@ -354,26 +354,26 @@ impl Socket {
             return session.ignore(|ignored| &mut ignored.unknown_event);
         };
         let job = Job::best_effort(found, class, args);
-        // One connection brings them, one after the other: nobody takes the room meanwhile.
-        match self.fit(job) {
-            Fit::Room(job) => self.clone().submit(job),
-            Fit::Replaced(_) => session.ignore(|ignored| &mut ignored.conflated),
-            Fit::None => {
-                namespace.routes().count_dropped_best_effort();
-                session.ignore(|ignored| &mut ignored.busy);
-            }
-        }
-    }
-
-    fn fit(&self, job: Job) -> Fit {
         let bytes = job.bytes();
-        let mailbox = &mut *self.0.mailbox.lock();
-        let fit = mailbox.lines.fit(job);
-        if let Fit::Replaced(older) = &fit {
-            // Under the lock, as where it is admitted.
-            self.0.context.queued(bytes, older.bytes());
+        let mut mailbox = self.0.mailbox.lock();
+        let admitted = match mailbox.lines.fit(job) {
+            Fit::Room(job) => self.admit_to(&mut mailbox, job),
+            Fit::Replaced(older) => {
+                // Under the lock, as where it is admitted.
+                self.0.context.queued(bytes, older.bytes());
+                drop(mailbox);
+                return session.ignore(|ignored| &mut ignored.conflated);
+            }
+            Fit::None => {
+                drop(mailbox);
+                namespace.routes().count_dropped_best_effort();
+                return session.ignore(|ignored| &mut ignored.busy);
+            }
+        };
+        drop(mailbox);
+        if let Some(admitted) = admitted {
+            Worker::new(self, admitted).run();
         }
-        fit
     }
 
     /// The session lost its connection. What is to be run for it, if it is its turn: by the caller,
@@ -547,6 +547,7 @@ impl Socket {
     }
 
     /// Runs a job, or lets it wait for its turn.
+    #[inline]
     fn submit(self, job: Job) {
         if let Some(admitted) = self.admit(job) {
             Worker::new(self, admitted).run();
@@ -554,8 +555,12 @@ impl Socket {
     }
 
     fn admit(&self, job: Job) -> Option<Admitted> {
+        self.admit_to(&mut self.0.mailbox.lock(), job)
+    }
+
+    #[inline]
+    fn admit_to(&self, mailbox: &mut Mailbox, job: Job) -> Option<Admitted> {
         let bytes = job.bytes();
-        let mailbox = &mut *self.0.mailbox.lock();
         if mailbox.gate == Gate::Closed && !matches!(job, Job::Farewell(_)) {
             // Nothing follows a farewell.
             return None;
