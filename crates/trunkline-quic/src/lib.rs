@@ -13,6 +13,7 @@
 //! | `listener.rs` | [`Listener`]; [`Handler`]: what becomes of what arrives |
 //! | `prefix.rs` | the length in front of each message |
 //! | `sender.rs`, `receiver.rs` | the two halves |
+//! | `doorbell.rs` | messages and datagrams, each polled only when it has called |
 //! | `farewell.rs` | how a session is closed so that its last words arrive |
 //! | `halves.rs` | [`connection`]: a session and its stream as a [`Connection`](trunkline_transport::Connection) |
 //!
@@ -29,6 +30,7 @@
 mod backend;
 mod congestion;
 mod dial;
+mod doorbell;
 mod endpoint;
 mod farewell;
 mod halves;

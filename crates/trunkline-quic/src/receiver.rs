@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use trunkline_transport::{ConnectionEnd, Message, MessageKind, MessageReceiver};
 
 use crate::Wire;
+use crate::doorbell::Doorbell;
 use crate::halves::Over;
 use crate::prefix::{find_message, take_message};
 use crate::sync::Arc;
@@ -27,6 +28,8 @@ pub(crate) struct Receiver<S: Wire, R> {
     arrived: BytesMut,
     received: u64,
     datagrams: Option<DatagramStream>,
+    message_bell: Doorbell,
+    datagram_bell: Doorbell,
     /// The stream has ended, and how the session does is waited for.
     ending: Option<BoxFuture<ConnectionEnd>>,
     end: Option<ConnectionEnd>,
@@ -42,6 +45,8 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> Receiver<S, R> {
             arrived: BytesMut::new(),
             received: 0,
             datagrams: None,
+            message_bell: Doorbell::new(),
+            datagram_bell: Doorbell::new(),
             ending: None,
             end: None,
         }
@@ -57,23 +62,33 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> Receiver<S, R> {
 
     /// Reads once.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Read>> {
-        SCRATCH.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-            let read = buffer.filled();
-            self.received += read.len() as u64;
-            if read.is_empty() {
-                return Poll::Ready(Ok(Read::End));
-            }
-            if self.arrived.is_empty()
-                && let Ok(Some(message)) = find_message(read, self.max_message)
-                && message.end == read.len()
-            {
-                let message = Bytes::copy_from_slice(&read[message]);
-                return Poll::Ready(Ok(Read::Message(message)));
-            }
-            self.arrived.extend_from_slice(read);
-            Poll::Ready(Ok(Read::Part))
+        let Self {
+            stream,
+            arrived,
+            received,
+            message_bell,
+            max_message,
+            ..
+        } = self;
+        message_bell.poll(cx, |cx| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let mut buffer = ReadBuf::new(scratch);
+                ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
+                let read = buffer.filled();
+                *received += read.len() as u64;
+                if read.is_empty() {
+                    return Poll::Ready(Ok(Read::End));
+                }
+                if arrived.is_empty()
+                    && let Ok(Some(message)) = find_message(read, *max_message)
+                    && message.end == read.len()
+                {
+                    let message = Bytes::copy_from_slice(&read[message]);
+                    return Poll::Ready(Ok(Read::Message(message)));
+                }
+                arrived.extend_from_slice(read);
+                Poll::Ready(Ok(Read::Part))
+            })
         })
     }
 
@@ -137,7 +152,8 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> MessageReceiver for Receive
         }
         let session = &self.session;
         let datagrams = self.datagrams.get_or_insert_with(|| session.datagrams());
-        match ready!(datagrams.as_mut().poll_next(cx)) {
+        let bell = &mut self.datagram_bell;
+        match ready!(bell.poll(cx, |cx| datagrams.as_mut().poll_next(cx))) {
             Some(Ok(datagram)) => Poll::Ready(Ok(datagram)),
             // What the stream still has is worth more than the end, and is read first.
             Some(Err(end)) => Poll::Ready(Err(self.over.get().unwrap_or(end))),

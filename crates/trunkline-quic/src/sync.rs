@@ -1,7 +1,7 @@
 //! Locks and atomics of this crate, in one place.
 
 pub(crate) use std::sync::Arc;
-pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError};
 
 /// A lock that a panic elsewhere does not poison.
@@ -9,6 +9,10 @@ use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError};
 pub(crate) struct Mutex<T>(StdMutex<T>);
 
 impl<T> Mutex<T> {
+    pub(crate) const fn new(guarded: T) -> Self {
+        Self(StdMutex::new(guarded))
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         // What it guards is changed in single steps.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
