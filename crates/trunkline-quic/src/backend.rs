@@ -6,10 +6,9 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 use http::{HeaderMap, StatusCode, Uri};
-use tokio::io::AsyncRead;
 use trunkline_transport::{DialError, DialRequest};
 
-use crate::{Target, Wire, WireStream};
+use crate::{Target, Wire, WireReader, WireStream};
 
 /// A WebTransport library, on both sides.
 ///
@@ -22,7 +21,7 @@ pub trait Backend: Send + Sync + 'static {
     /// The sending half of its stream.
     type Sending: WireStream;
     /// The receiving half of its stream.
-    type Receiving: AsyncRead + Unpin + Send + 'static;
+    type Receiving: WireReader;
     /// What dials from one UDP socket.
     type Client: Send + Sync + 'static;
     /// A request that waits for its answer.

@@ -1,12 +1,11 @@
 //! A session and its one stream as a connection.
 
-use tokio::io::AsyncRead;
 use trunkline_transport::{Capabilities, Connection, ConnectionEnd, TransportKind};
 
 use crate::receiver::Receiver;
 use crate::sender::Sender;
 use crate::sync::{Arc, Mutex};
-use crate::{Wire, WireStream};
+use crate::{Wire, WireReader, WireStream};
 
 /// A connection over a session and the bidirectional stream on which its messages travel.
 ///
@@ -22,7 +21,7 @@ pub fn connection<S, W, R>(
 where
     S: Wire,
     W: WireStream,
-    R: AsyncRead + Unpin + Send + 'static,
+    R: WireReader,
 {
     let mut capabilities = Capabilities::none().with_partial_messages();
     capabilities.datagrams = session.max_datagram().is_some();

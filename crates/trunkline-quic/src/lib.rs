@@ -51,4 +51,6 @@ pub use halves::connection;
 pub use listener::{Counters, Handler, Handshake, Listener, ListenerConfig, StopHandle};
 pub use settings::Settings;
 pub use target::Target;
-pub use wire::{BoxFuture, DatagramStream, Wire, WireError, WireStream, close_code, ended};
+pub use wire::{
+    BoxFuture, DatagramStream, Wire, WireError, WireReader, WireStream, close_code, ended,
+};

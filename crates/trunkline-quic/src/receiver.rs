@@ -2,20 +2,19 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, ReadBuf};
+use bytes::{Buf as _, Bytes, BytesMut};
+use tokio::io::ReadBuf;
 use trunkline_transport::{ConnectionEnd, Message, MessageKind, MessageReceiver};
 
-use crate::Wire;
 use crate::doorbell::Doorbell;
 use crate::halves::Over;
 use crate::prefix::{find_message, take_message};
 use crate::sync::Arc;
 use crate::wire::{BoxFuture, DatagramStream};
+use crate::{Wire, WireReader};
 
 /// The receiving half over a session and the reading half of its stream.
 pub(crate) struct Receiver<S: Wire, R> {
@@ -35,7 +34,7 @@ pub(crate) struct Receiver<S: Wire, R> {
     end: Option<ConnectionEnd>,
 }
 
-impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> Receiver<S, R> {
+impl<S: Wire, R: WireReader> Receiver<S, R> {
     pub(crate) fn new(session: S, stream: R, over: Arc<Over>, max_message: usize) -> Self {
         Self {
             session,
@@ -71,24 +70,30 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> Receiver<S, R> {
             ..
         } = self;
         message_bell.poll(cx, |cx| {
-            SCRATCH.with_borrow_mut(|scratch| {
-                let mut buffer = ReadBuf::new(scratch);
-                ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
-                let read = buffer.filled();
-                *received += read.len() as u64;
-                if read.is_empty() {
-                    return Poll::Ready(Ok(Read::End));
-                }
-                if arrived.is_empty()
-                    && let Ok(Some(message)) = find_message(read, *max_message)
-                    && message.end == read.len()
-                {
-                    let message = Bytes::copy_from_slice(&read[message]);
-                    return Poll::Ready(Ok(Read::Message(message)));
-                }
-                arrived.extend_from_slice(read);
-                Poll::Ready(Ok(Read::Part))
-            })
+            if !arrived.is_empty() {
+                // A message of several packets. Each of them by itself would cost more than its copy.
+                return SCRATCH.with_borrow_mut(|scratch| {
+                    let mut buffer = ReadBuf::new(scratch);
+                    ready!(stream.poll_read(cx, &mut buffer))?;
+                    let read = buffer.filled();
+                    *received += read.len() as u64;
+                    arrived.extend_from_slice(read);
+                    let is_over = read.is_empty();
+                    Poll::Ready(Ok(if is_over { Read::End } else { Read::Part }))
+                });
+            }
+            let Some(mut chunk) = ready!(stream.poll_chunk(cx))? else {
+                return Poll::Ready(Ok(Read::End));
+            };
+            *received += chunk.len() as u64;
+            if let Ok(Some(message)) = find_message(&chunk, *max_message)
+                && message.end == chunk.len()
+            {
+                chunk.advance(message.start);
+                return Poll::Ready(Ok(Read::Message(chunk)));
+            }
+            arrived.extend_from_slice(&chunk);
+            Poll::Ready(Ok(Read::Part))
         })
     }
 
@@ -110,7 +115,7 @@ impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> Receiver<S, R> {
     }
 }
 
-impl<S: Wire, R: AsyncRead + Unpin + Send + 'static> MessageReceiver for Receiver<S, R> {
+impl<S: Wire, R: WireReader> MessageReceiver for Receiver<S, R> {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, ConnectionEnd>> {
         loop {
             if let Some(end) = &self.end {
@@ -169,8 +174,7 @@ enum Read {
     End,
     /// Bytes that went to those that have arrived.
     Part,
-    /// A message that came whole and alone, as most do. It takes one allocation, which it shares with
-    /// nothing.
+    /// A message that came whole and alone, as most do, where it lies.
     Message(Bytes),
 }
 
@@ -181,7 +185,7 @@ const fn message(bytes: Bytes) -> Message {
 }
 
 thread_local! {
-    /// What a read goes to first, so that an idle connection holds no buffer.
+    /// What a read is copied to first, so that an idle connection holds no buffer.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
 }
 
@@ -238,14 +242,17 @@ mod tests {
     /// A stream that brings each of these in a read of its own, and ends.
     struct Script(VecDeque<Vec<u8>>);
 
-    impl AsyncRead for Script {
+    impl WireReader for Script {
+        fn poll_chunk(&mut self, _: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+            Poll::Ready(Ok(self.0.pop_front().map(Bytes::from)))
+        }
+
         fn poll_read(
-            mut self: Pin<&mut Self>,
+            &mut self,
             _: &mut Context<'_>,
             buffer: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
-            let read = self.0.pop_front().unwrap_or_default();
-            buffer.put_slice(&read);
+            buffer.put_slice(&self.0.pop_front().unwrap_or_default());
             Poll::Ready(Ok(()))
         }
     }

@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
 use quinn::ConnectionError;
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncWrite, ReadBuf};
 use trunkline_transport::ConnectionEnd;
 
 /// A future that a half keeps between polls.
@@ -53,6 +54,23 @@ pub trait Wire: Clone + Send + Sync + 'static {
 pub trait WireStream: AsyncWrite + Unpin + Send + 'static {
     /// Ends the stream; ready once the peer has acknowledged all of it, or never will.
     fn finish(self) -> BoxFuture<()>;
+}
+
+/// The receiving half of a stream, as the library behind a backend gives it.
+pub trait WireReader: Unpin + Send + 'static {
+    /// What has arrived next, as much of it as lies in one piece, without a copy; nothing once the stream
+    /// has ended. The bytes may be a slice of much more.
+    ///
+    /// # Errors
+    /// The stream or its session broke off.
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>>;
+
+    /// Copies what has arrived into the buffer, as much as it takes; nothing once the stream has ended.
+    ///
+    /// # Errors
+    /// As [`poll_chunk`](Self::poll_chunk).
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>)
+    -> Poll<io::Result<()>>;
 }
 
 /// Why a datagram is not taken.

@@ -12,9 +12,9 @@ use tracing::instrument::WithSubscriber as _;
 use trunkline_quic::{AcceptError, Backend, Head, Opened, Target};
 use trunkline_transport::{DialError, DialRequest};
 use web_transport_proto::{ConnectError as ProtoError, ConnectRequest, ConnectResponse};
-use web_transport_quinn::{ClientError, ConnectError, RecvStream, Request};
+use web_transport_quinn::{ClientError, ConnectError, Request};
 
-use crate::session::{Session, Stream};
+use crate::session::{Reader, Session, Stream};
 
 /// The library web-transport-quinn as a [`Backend`].
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ pub struct WebTransportQuinn;
 impl Backend for WebTransportQuinn {
     type Session = Session;
     type Sending = Stream;
-    type Receiving = RecvStream;
+    type Receiving = Reader;
     type Client = Endpoint;
     type Request = Request;
 
@@ -58,7 +58,7 @@ impl Backend for WebTransportQuinn {
             protocol: session.protocol().map(str::to_owned),
             session: Session(Arc::new(session)),
             sending: Stream(sending),
-            receiving,
+            receiving: Reader(receiving),
         })
     }
 
@@ -111,7 +111,7 @@ impl Backend for WebTransportQuinn {
             protocol: protocol.map(str::to_owned),
             session: Session(Arc::new(session)),
             sending: Stream(sending),
-            receiving,
+            receiving: Reader(receiving),
         })
     }
 

@@ -17,7 +17,7 @@ mod backend;
 mod session;
 
 pub use backend::WebTransportQuinn;
-pub use session::{Session, Stream};
+pub use session::{Reader, Session, Stream};
 
 /// Opens WebTransport connections.
 pub type WebTransportDialer = trunkline_quic::WebTransportDialer<WebTransportQuinn>;

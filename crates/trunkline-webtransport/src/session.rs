@@ -1,17 +1,19 @@
 //! web-transport-quinn's session and stream, as the halves want them.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use quinn::{ConnectionError, SendDatagramError};
-use tokio::io::AsyncWrite;
-use trunkline_quic::{BoxFuture, DatagramStream, Wire, WireError, WireStream, close_code, ended};
+use tokio::io::{AsyncRead as _, AsyncWrite, ReadBuf};
+use trunkline_quic::{
+    BoxFuture, DatagramStream, Wire, WireError, WireReader, WireStream, close_code, ended,
+};
 use trunkline_transport::ConnectionEnd;
-use web_transport_quinn::{SendStream, SessionError, WebTransportError};
+use web_transport_quinn::{RecvStream, SendStream, SessionError, WebTransportError};
 
 /// A session; shared, since the library's own is half a kilobyte that each datagram would move.
 #[derive(Clone, Debug)]
@@ -100,6 +102,27 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// The receiving half of the session's stream.
+#[derive(Debug)]
+pub struct Reader(pub(crate) RecvStream);
+
+impl WireReader for Reader {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        // The stream keeps the waker, not the future.
+        let chunk = ready!(pin!(self.0.read_chunk(usize::MAX, true)).poll(cx));
+        let chunk = chunk.map_err(|error| io::Error::new(io::ErrorKind::ConnectionReset, error));
+        Poll::Ready(chunk.map(|chunk| chunk.map(|chunk| chunk.bytes)))
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
     }
 }
 

@@ -14,10 +14,10 @@ use wtransport::config::{DnsLookupFuture, DnsResolver};
 use wtransport::endpoint::endpoint_side::Client as ClientSide;
 use wtransport::endpoint::{ConnectOptions, IncomingSessionFuture, SessionRequest};
 use wtransport::error::{ConnectingError, ConnectionError};
-use wtransport::{ClientConfig, Endpoint, RecvStream};
+use wtransport::{ClientConfig, Endpoint};
 
 use crate::protocols::{CHOSEN, OFFERED, from_list, to_item, to_list};
-use crate::session::{Session, Stream};
+use crate::session::{Reader, Session, Stream};
 
 /// The library wtransport as a [`Backend`].
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub struct Client(Endpoint<ClientSide>);
 impl Backend for Wtransport {
     type Session = Session;
     type Sending = Stream;
-    type Receiving = RecvStream;
+    type Receiving = Reader;
     type Client = Client;
     type Request = SessionRequest;
 
@@ -69,7 +69,7 @@ impl Backend for Wtransport {
         Ok(Opened {
             session: Session(session),
             sending: Stream(sending),
-            receiving,
+            receiving: Reader(receiving),
             // The library does not show the answer's headers.
             protocol: None,
         })
@@ -104,7 +104,7 @@ impl Backend for Wtransport {
         Ok(Opened {
             session: Session(session),
             sending: Stream(sending),
-            receiving,
+            receiving: Reader(receiving),
             protocol: protocol.map(str::to_owned),
         })
     }

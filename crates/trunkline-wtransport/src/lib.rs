@@ -20,7 +20,7 @@ mod protocols;
 mod session;
 
 pub use backend::{Client, Wtransport};
-pub use session::{Session, Stream};
+pub use session::{Reader, Session, Stream};
 
 /// Opens WebTransport connections.
 pub type WebTransportDialer = trunkline_quic::WebTransportDialer<Wtransport>;

@@ -1,18 +1,20 @@
 //! wtransport's session and stream, as the halves want them.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::stream::unfold;
-use tokio::io::AsyncWrite;
-use trunkline_quic::{BoxFuture, DatagramStream, Wire, WireError, WireStream, close_code, ended};
+use tokio::io::{AsyncRead as _, AsyncWrite, ReadBuf};
+use trunkline_quic::{
+    BoxFuture, DatagramStream, Wire, WireError, WireReader, WireStream, close_code, ended,
+};
 use trunkline_transport::ConnectionEnd;
 use wtransport::error::{ConnectionError, SendDatagramError};
 use wtransport::proto::datagram::Datagram;
 use wtransport::proto::ids::QStreamId;
-use wtransport::{SendStream, VarInt};
+use wtransport::{RecvStream, SendStream, VarInt};
 
 use crate::codes::{from_http3, to_http3};
 
@@ -112,6 +114,27 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// The receiving half of the session's stream.
+#[derive(Debug)]
+pub struct Reader(pub(crate) RecvStream);
+
+impl WireReader for Reader {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        // The stream keeps the waker, not the future.
+        let stream = self.0.quic_stream_mut();
+        let chunk = ready!(pin!(stream.read_chunk(usize::MAX, true)).poll(cx))?;
+        Poll::Ready(Ok(chunk.map(|chunk| chunk.bytes)))
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
     }
 }
 
