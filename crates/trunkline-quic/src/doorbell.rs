@@ -74,24 +74,24 @@ impl Wake for Bell {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::sync::mpsc;
 
     use super::*;
+    use crate::sync::AtomicU64;
 
     #[derive(Default)]
-    struct Count(AtomicUsize);
+    struct Count(AtomicU64);
 
     impl Wake for Count {
         fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
+            self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     impl Count {
-        fn get(&self) -> usize {
-            self.0.load(Ordering::SeqCst)
+        fn get(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
         }
     }
 
