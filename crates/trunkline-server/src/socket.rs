@@ -1,8 +1,10 @@
 //! Sockets: a session in a namespace, as programs see it.
 //!
-//! `socket/life.rs` holds what happens to a socket from its CONNECT to its end.
+//! `socket/life.rs` holds what happens to a socket from its CONNECT to its end, `socket/sending.rs` how
+//! frames leave it.
 
 mod life;
+mod sending;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

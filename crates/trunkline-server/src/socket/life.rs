@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use trunkline_driver::handler::{Guarded, Outcome, ack_frame};
+use trunkline_driver::handler::{Guarded, Outcome};
 use trunkline_driver::sync::{Arc, AtomicBool, Mutex, Ordering};
-use trunkline_driver::{BestEffortFrame, DeliveryClass, Turn};
+use trunkline_driver::{DeliveryClass, Turn};
 use trunkline_protocol::{AckId, BadArgs, Code, Kind, Payload, Prepared, SocketId, Value};
 
 use super::{DisconnectReason, Joined, Socket, SocketInner};
+use crate::Failure;
 use crate::accept::random;
 use crate::context::SessionContext;
 use crate::extract::TypeMap;
@@ -20,7 +21,6 @@ use crate::namespace::NamespaceInner;
 use crate::queue::{Admitted, EventJob, Fit, Job, LineId, Lines, Moment};
 use crate::routes::UNKNOWN_EVENT;
 use crate::worker::{Worker, log_failure, log_panic, send_failure, span_of};
-use crate::{EmitError, Failure};
 
 /// How long handlers that are under way when their socket ends may go on: `on_disconnect` waits so
 /// long for the ordered one, and then they are ended. It is also how long `on_disconnect` may take.
@@ -39,7 +39,7 @@ pub const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
 /// session's queue for its CONNECTED.
 #[derive(Default)]
 pub(super) struct Mailbox {
-    gate: Gate,
+    pub(super) gate: Gate,
     /// `on_connect` returned, and let it in: so `on_disconnect` is due at the end.
     accepted: bool,
     lines: Lines,
@@ -53,7 +53,7 @@ pub(super) struct Mailbox {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Gate {
+pub(super) enum Gate {
     #[default]
     Paused,
     Open,
@@ -152,82 +152,6 @@ impl Socket {
             if let Some(notified) = notified {
                 notified.await;
             }
-        }
-    }
-
-    /// Sends a frame, after CONNECTED.
-    pub(crate) fn deliver(&self, frame: Prepared) -> Result<(), EmitError> {
-        self.0.context.session.message_len(&frame)?;
-        if self.0.open.load(Ordering::Acquire) {
-            return self.push(frame);
-        }
-        self.deliver_early(frame)
-    }
-
-    /// Sends an ACK, to the peer or to nobody if the socket is over.
-    ///
-    /// # Errors
-    /// The peer does not take a frame of that size: an internal failure, to be told in its place.
-    pub(crate) fn deliver_ack(&self, ack_id: AckId, args: &Payload) -> Result<(), Failure> {
-        let SocketInner { context, over, .. } = &*self.0;
-        let (session, namespace) = (&context.session, self.namespace_name());
-        // Most need not wait, for CONNECTED or for others.
-        if self.0.open.load(Ordering::Acquire)
-            && session.push_ack_unless(over, namespace, ack_id, args)
-        {
-            return Ok(());
-        }
-        // A socket that is over needs no answer.
-        let _ = self.deliver(ack_frame(session, namespace, ack_id, args)?);
-        Ok(())
-    }
-
-    /// Sends a best-effort frame, or drops and counts it.
-    pub(crate) fn deliver_best_effort(&self, frame: &BestEffortFrame) -> Result<(), EmitError> {
-        let session = &self.0.context.session;
-        if self.0.open.load(Ordering::Acquire) {
-            session.push_best_effort(&self.0.over, frame)?;
-        } else {
-            session.drop_best_effort();
-        }
-        Ok(())
-    }
-
-    fn push(&self, frame: Prepared) -> Result<(), EmitError> {
-        self.0.context.push_unless(&self.0.over, frame)
-    }
-
-    /// From here on nothing more is sent by it. To be called under the lock that also lets the
-    /// namespace's next socket in.
-    pub(crate) fn silence(&self) {
-        self.0.over.store(true, Ordering::Relaxed);
-    }
-
-    fn deliver_early(&self, frame: Prepared) -> Result<(), EmitError> {
-        let SocketInner {
-            context,
-            over,
-            connect,
-            ..
-        } = &*self.0;
-        let pushed = {
-            // Held, or it could be pushed aside after all that is there was lined up.
-            let mailbox = self.0.mailbox.lock();
-            match mailbox.gate {
-                Gate::Closed => return Err(EmitError::Disconnected),
-                Gate::Open => None,
-                Gate::Paused => Some(context.session.push_aside_unless(
-                    over,
-                    *connect,
-                    frame.clone(),
-                )),
-            }
-        };
-        match pushed {
-            None => self.push(frame),
-            Some(Ok(true)) => Ok(()),
-            Some(Ok(false)) => Err(EmitError::Disconnected),
-            Some(Err(error)) => Err(context.not_taken(error)),
         }
     }
 
