@@ -22,7 +22,8 @@ use crate::{
 ///                                     │ sent ┊ to be replayed │
 /// ```
 ///
-/// A frame takes its number when it is first handed to a connection. The replay log is the send
+/// A frame takes its number when it is first handed to a connection, or, if it is an ACK that need not wait,
+/// when it is [taken](Self::push_ack), shortly before that. The replay log is the send
 /// window: when it holds `window` bytes, frames that ask wait in the queue. It outlives connections
 /// and ends with [`end`](Self::end). **After every change, call [`transmit`](Self::transmit) until
 /// it gives nothing.** Specification: session.md, "Sender".
@@ -219,7 +220,7 @@ impl Outbound {
             // Nothing is kept to confirm, and the peer may not know yet.
             return Ok(());
         }
-        let sent = self.numbered();
+        let sent = self.numbered() - self.log.fresh().0 as u64;
         if received > sent {
             return Err(Violation::ReceiptBeyondSent { received, sent });
         }

@@ -21,6 +21,9 @@ pub(crate) struct ReplayLog {
     /// Entries the present connection has been handed, and their bytes in `copies`.
     sent: usize,
     sent_copies: usize,
+    /// Of the others some were handed to an earlier connection. If none was, they are acks that have just
+    /// been added.
+    replays: bool,
 }
 
 #[derive(Debug)]
@@ -81,6 +84,7 @@ impl ReplayLog {
             None => return,
         }
         self.sent = self.sent.saturating_sub(1);
+        self.replays &= !self.is_sent();
     }
 
     /// Writes the next frame that the present connection has not been handed; `first` is the number
@@ -109,19 +113,22 @@ impl ReplayLog {
             None => return false,
         }
         self.sent += 1;
+        self.replays &= !self.is_sent();
         true
     }
 
     /// A new connection: everything is to be handed to it.
-    pub(crate) const fn rewind(&mut self) {
+    pub(crate) fn rewind(&mut self) {
         self.sent = 0;
         self.sent_copies = 0;
+        self.replays = !self.is_empty();
     }
 
     /// Everything has been handed to the present connection already.
     pub(crate) fn skip(&mut self) {
         self.sent = self.entries.len();
         self.sent_copies = self.copies.len();
+        self.replays = false;
     }
 
     /// The EVENTs of a namespace that have no receipt, in order.
@@ -162,6 +169,22 @@ impl ReplayLog {
     /// Whether the present connection has been handed everything.
     pub(crate) fn is_sent(&self) -> bool {
         self.sent == self.entries.len()
+    }
+
+    /// Whether what an earlier connection was handed waits for the present one.
+    pub(crate) const fn is_replaying(&self) -> bool {
+        self.replays
+    }
+
+    /// Acks that no connection has been handed, and their bytes; only where nothing is to be replayed.
+    pub(crate) fn fresh(&self) -> (usize, usize) {
+        match self.replays {
+            true => (0, 0),
+            false => (
+                self.entries.len() - self.sent,
+                self.copies.len() - self.sent_copies,
+            ),
+        }
     }
 
     /// Bytes of all messages.

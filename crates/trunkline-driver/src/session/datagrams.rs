@@ -5,7 +5,6 @@ use trunkline_protocol::DatagramFate;
 
 use super::Session;
 use super::sending::Sending;
-use crate::link::Link;
 use crate::sync::{Arc, AtomicBool, MutexGuard, Ordering};
 use crate::{BestEffortFrame, TooLarge};
 
@@ -91,7 +90,7 @@ impl Session {
         mut sending: MutexGuard<'_, Sending>,
         frame: &BestEffortFrame,
     ) -> bool {
-        let is_blocked = sending.link.as_ref().is_none_or(Link::is_blocked);
+        let is_blocked = !sending.takes_more();
         let machine = &mut sending.machine;
         let taken = machine.push_best_effort(frame.frame.clone(), is_blocked);
         if taken {

@@ -59,7 +59,7 @@ impl Session {
             && sending.takes_more()
             && sending.machine.push_ack(namespace, ack_id, args);
         if is_taken {
-            sending.slow = false;
+            sending.slow &= sending.machine.is_over_limit();
             self.written_soon(sending);
         }
         is_taken

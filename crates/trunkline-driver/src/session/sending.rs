@@ -61,9 +61,10 @@ impl Sending {
         }
     }
 
-    /// Whether the present connection, if there is one, takes more for all that is known.
+    /// Whether there is a connection that takes more, as far as is known.
     pub(super) fn takes_more(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| !link.is_blocked())
+        let link = self.link.as_ref();
+        link.is_some_and(|link| !link.is_blocked() && link.end().is_none())
     }
 
     pub(super) fn has_datagrams(&self) -> bool {

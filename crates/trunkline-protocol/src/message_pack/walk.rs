@@ -1,4 +1,4 @@
-//! The walk: one pass over content that checks all the value model asks for.
+//! The walk over content that checks all the value model asks for.
 
 use smallvec::SmallVec;
 

@@ -24,8 +24,8 @@ impl Outbound {
             return false;
         }
         let taken = !is_blocked
-            && self.log.is_sent()
-            && self.lined_up_bytes() < BEST_EFFORT_QUEUE
+            && !self.log.is_replaying()
+            && self.lined_up_bytes() + self.log.fresh().1 < BEST_EFFORT_QUEUE
             && self.loose.len() < BEST_EFFORT_FRAMES;
         if taken {
             self.loose.push(frame);

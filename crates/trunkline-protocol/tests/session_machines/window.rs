@@ -2,12 +2,12 @@
 
 use trunkline_protocol::{
     Close, Code, Encoding, EventName, FRAME_BYTES, Hold, Inbound, Limits, NamespaceName, Outbound,
-    Payload, Prepared, PushError, Time,
+    Payload, Prepared, PushError, Time, Violation,
 };
 
 use crate::frames::{
     ENCODING, ack, ack_id, attached, connect, connected, disconnect, event, event_of, expected,
-    failed, limits, told, words,
+    failed, limits, sent, told, words,
 };
 
 #[test]
@@ -409,6 +409,51 @@ fn an_ack_that_has_to_wait_takes_none() {
     let mut small = Outbound::new(ENCODING, &limits, &small);
     small.attach(0).unwrap();
     refuses(small, "the peer may take less");
+}
+
+#[test]
+fn a_volatile_event_follows_an_ack_that_has_just_been_taken() {
+    let volatile = || {
+        let name = EventName::try_from("moved").unwrap();
+        Prepared::datagram(&NamespaceName::root(), &name, &Payload::empty())
+    };
+    let mut outbound = attached(1_000_000, 10_000);
+    assert!(push_ack(&mut outbound, 7));
+    assert!(outbound.push_best_effort(volatile(), false));
+    assert_eq!(sent(&mut outbound).len(), 2);
+    // As much as may wait ahead of one.
+    let mut number = 0;
+    while outbound.unconfirmed_bytes() < 20_000 {
+        assert!(push_ack(&mut outbound, number));
+        number += 1;
+    }
+    assert!(!outbound.push_best_effort(volatile(), false));
+    assert_eq!(outbound.drops().busy, 1);
+    // What is replayed goes first.
+    outbound.detach();
+    outbound.attach(0).unwrap();
+    assert!(!outbound.push_best_effort(volatile(), false));
+    sent(&mut outbound);
+    assert!(outbound.push_best_effort(volatile(), false));
+}
+
+#[test]
+fn an_ack_that_has_not_left_cannot_be_confirmed() {
+    let mut outbound = attached(200, 10_000);
+    assert!(push_ack(&mut outbound, 7) && push_ack(&mut outbound, 8));
+    let violation = outbound.receive_receipt(1).unwrap_err();
+    assert_eq!(
+        violation,
+        Violation::ReceiptBeyondSent {
+            received: 1,
+            sent: 0
+        }
+    );
+    told(&mut outbound);
+    outbound.receive_receipt(1).unwrap();
+    assert!(push_ack(&mut outbound, 9));
+    outbound.receive_receipt(2).unwrap();
+    assert!(outbound.receive_receipt(3).is_err());
 }
 
 fn push_ack(outbound: &mut Outbound, number: u64) -> bool {
