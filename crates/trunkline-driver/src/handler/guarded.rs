@@ -65,34 +65,37 @@ impl Guarded {
         cx: &mut Context<'_>,
         call: impl FnOnce() -> Result<Answering, Failure>,
     ) -> Result<Outcome, Self> {
-        // How it ended is kept apart, since what its parts do when dropped may panic too.
-        let mut ended = None;
+        // Both are kept outside: what its parts do when dropped may panic too, and so may what is left of it
+        // after a panic.
+        let (mut running, mut ended) = (None, None);
         let ran = span.in_scope(|| {
-            caught(|| {
-                let polled = call().map(|mut running| (running.as_mut().poll(cx), running));
-                match polled {
-                    Ok((Poll::Pending, running)) => return Some(running),
-                    Ok((Poll::Ready(result), running)) => {
+            caught(|| match call() {
+                Ok(called) => {
+                    if let Poll::Ready(result) = running.insert(called).as_mut().poll(cx) {
                         ended = Some(Outcome::from(result));
-                        drop(running);
+                        running = None;
                     }
-                    Err(failure) => ended = Some(Outcome::Failed(failure)),
                 }
-                None
+                Err(failure) => ended = Some(Outcome::Failed(failure)),
             })
         });
-        match (ran, ended) {
-            (Ok(Some(running)), _) => {
-                let state = State::Running(running);
-                Err(Self { state, span })
-            }
-            (Ok(None), Some(outcome)) => Ok(outcome),
-            (Err(panic), Some(outcome)) => {
+        match (ran, ended, running) {
+            (Ok(()), Some(outcome), _) => Ok(outcome),
+            (Err(panic), Some(outcome), _) => {
                 log_dropped(&panic);
                 Ok(outcome)
             }
-            (Err(panic), None) => Ok(Outcome::Panicked(panic)),
-            (Ok(None), None) => unreachable!("it neither waits nor has ended"),
+            (Ok(()), None, Some(running)) => {
+                let state = State::Running(running);
+                Err(Self { state, span })
+            }
+            (Ok(()), None, None) => unreachable!("it neither waits nor has ended"),
+            (Err(panic), None, left) => {
+                if let Err(panic) = caught(move || drop(left)) {
+                    log_dropped(&panic);
+                }
+                Ok(Outcome::Panicked(panic))
+            }
         }
     }
 
@@ -169,5 +172,78 @@ fn text_of(panic: &(dyn Any + Send)) -> String {
         text.clone()
     } else {
         "(no text)".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use trunkline_protocol::IntoArgs as _;
+
+    use super::*;
+
+    /// A handler that does as it is told, when it is polled and when it is dropped.
+    struct Scripted {
+        polled: fn() -> Poll<Result<Payload, Failure>>,
+        dropped: fn(),
+    }
+
+    impl Future for Scripted {
+        type Output = Result<Payload, Failure>;
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+            (self.polled)()
+        }
+    }
+
+    impl Drop for Scripted {
+        fn drop(&mut self) {
+            (self.dropped)();
+        }
+    }
+
+    fn run(
+        polled: fn() -> Poll<Result<Payload, Failure>>,
+        dropped: fn(),
+    ) -> Result<Outcome, Guarded> {
+        let mut cx = Context::from_waker(Waker::noop());
+        Guarded::run_in(Span::none(), &mut cx, || {
+            Ok(Box::pin(Scripted { polled, dropped }))
+        })
+    }
+
+    fn answer() -> Poll<Result<Payload, Failure>> {
+        Poll::Ready(Ok("answer".into_args().unwrap()))
+    }
+
+    #[test]
+    fn a_handler_that_does_not_wait_has_ended() {
+        assert!(matches!(run(answer, || {}), Ok(Outcome::Done(args)) if !args.is_empty()));
+        let failed = run(|| Poll::Ready(Err(Failure::new(4000, "no"))), || {});
+        assert!(matches!(failed, Ok(Outcome::Failed(_))));
+        let mut cx = Context::from_waker(Waker::noop());
+        let refused = Guarded::run_in(Span::none(), &mut cx, || Err(Failure::new(4000, "no")));
+        assert!(matches!(refused, Ok(Outcome::Failed(_))));
+    }
+
+    #[test]
+    fn a_handler_that_waits_goes_on_later() {
+        let mut waiting = run(|| Poll::Pending, || {}).unwrap_err();
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(waiting.poll(&mut cx).is_pending());
+    }
+
+    #[test]
+    fn panics_end_the_handler_alone_wherever_they_come_from() {
+        let is_panic = |outcome: Result<Outcome, Guarded>, with: &str| matches!(outcome, Ok(Outcome::Panicked(text)) if text == with);
+        let mut cx = Context::from_waker(Waker::noop());
+        let called = Guarded::run_in(Span::none(), &mut cx, || panic!("called"));
+        assert!(is_panic(called, "called"));
+        assert!(is_panic(run(|| panic!("polled"), || {}), "polled"));
+        let both = run(|| panic!("polled"), || panic!("dropped"));
+        assert!(is_panic(both, "polled"));
+        let answered = run(answer, || panic!("dropped"));
+        assert!(matches!(answered, Ok(Outcome::Done(_))), "it had answered");
     }
 }
