@@ -8,7 +8,7 @@
 //! | `settings.rs` | [`Settings`]: QUIC's timers, windows and buffers, with reasons |
 //! | `congestion.rs` | [`Congestion`]: what decides how much may be under way |
 //! | `endpoint.rs` | UDP sockets and quinn's endpoints on them |
-//! | `backend.rs`, `wire.rs` | [`Backend`], [`Wire`], [`WireStream`]: what a backend supplies |
+//! | `backend.rs`, `wire.rs` | [`Backend`], [`Wire`], [`WireStream`], [`WireReader`]: what a backend supplies |
 //! | `target.rs`, `dial.rs` | [`WebTransportDialer`] |
 //! | `listener.rs` | [`Listener`]; [`Handler`]: what becomes of what arrives |
 //! | `prefix.rs` | the length in front of each message |

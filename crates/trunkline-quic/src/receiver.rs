@@ -82,7 +82,7 @@ impl<S: Wire, R: WireReader> Receiver<S, R> {
                     Poll::Ready(Ok(if is_over { Read::End } else { Read::Part }))
                 });
             }
-            let Some(mut chunk) = ready!(stream.poll_chunk(cx))? else {
+            let Some(mut chunk) = ready!(stream.poll_chunk(cx, READ_BYTES))? else {
                 return Poll::Ready(Ok(Read::End));
             };
             *received += chunk.len() as u64;
@@ -243,7 +243,7 @@ mod tests {
     struct Script(VecDeque<Vec<u8>>);
 
     impl WireReader for Script {
-        fn poll_chunk(&mut self, _: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        fn poll_chunk(&mut self, _: &mut Context<'_>, _: usize) -> Poll<io::Result<Option<Bytes>>> {
             Poll::Ready(Ok(self.0.pop_front().map(Bytes::from)))
         }
 

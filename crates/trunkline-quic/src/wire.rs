@@ -58,12 +58,12 @@ pub trait WireStream: AsyncWrite + Unpin + Send + 'static {
 
 /// The receiving half of a stream, as the library behind a backend gives it.
 pub trait WireReader: Unpin + Send + 'static {
-    /// What has arrived next, as much of it as lies in one piece, without a copy; nothing once the stream
-    /// has ended. The bytes may be a slice of much more.
+    /// What has arrived next, as much of it as lies in one piece and at most `max` bytes, without a copy;
+    /// nothing once the stream has ended. The bytes may be a slice of much more.
     ///
     /// # Errors
     /// The stream or its session broke off.
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>>;
+    fn poll_chunk(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<Option<Bytes>>>;
 
     /// Copies what has arrived into the buffer, as much as it takes; nothing once the stream has ended.
     ///

@@ -27,7 +27,8 @@ pub(crate) struct Worker {
     job: Job,
 }
 
-/// A line that is worked off in a task, from where a handler waits.
+/// A line that is worked off in a task: from where a handler waits, from where others are to have their
+/// turn, or from the start.
 struct Working {
     socket: Socket,
     line: LineId,
@@ -40,8 +41,10 @@ struct Working {
 type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 enum Stage {
+    /// This job is to be run.
     Due(Job),
     Underway(Underway),
+    /// What was due is run right now.
     Over,
 }
 

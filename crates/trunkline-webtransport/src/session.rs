@@ -13,7 +13,7 @@ use trunkline_quic::{
     BoxFuture, DatagramStream, Wire, WireError, WireReader, WireStream, close_code, ended,
 };
 use trunkline_transport::ConnectionEnd;
-use web_transport_quinn::{RecvStream, SendStream, SessionError, WebTransportError};
+use web_transport_quinn::{ReadError, RecvStream, SendStream, SessionError, WebTransportError};
 
 /// A session; shared, since the library's own is half a kilobyte that each datagram would move.
 #[derive(Clone, Debug)]
@@ -110,10 +110,16 @@ impl AsyncWrite for Stream {
 pub struct Reader(pub(crate) RecvStream);
 
 impl WireReader for Reader {
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<Option<Bytes>>> {
         // The stream keeps the waker, not the future.
-        let chunk = ready!(pin!(self.0.read_chunk(usize::MAX, true)).poll(cx));
-        let chunk = chunk.map_err(|error| io::Error::new(io::ErrorKind::ConnectionReset, error));
+        let chunk = ready!(pin!(self.0.read_chunk(max, true)).poll(cx));
+        let chunk = chunk.map_err(|error| {
+            let kind = match error {
+                ReadError::Reset(_) | ReadError::InvalidReset(_) => io::ErrorKind::ConnectionReset,
+                _ => io::ErrorKind::NotConnected,
+            };
+            io::Error::new(kind, error)
+        });
         Poll::Ready(chunk.map(|chunk| chunk.map(|chunk| chunk.bytes)))
     }
 

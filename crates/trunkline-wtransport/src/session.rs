@@ -122,10 +122,10 @@ impl AsyncWrite for Stream {
 pub struct Reader(pub(crate) RecvStream);
 
 impl WireReader for Reader {
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<Option<Bytes>>> {
         // The stream keeps the waker, not the future.
         let stream = self.0.quic_stream_mut();
-        let chunk = ready!(pin!(stream.read_chunk(usize::MAX, true)).poll(cx))?;
+        let chunk = ready!(pin!(stream.read_chunk(max, true)).poll(cx))?;
         Poll::Ready(Ok(chunk.map(|chunk| chunk.bytes)))
     }
 
