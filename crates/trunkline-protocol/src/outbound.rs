@@ -55,7 +55,7 @@ pub struct Outbound {
 }
 
 /// How many frames were handed to connections. What waits is not among them, nor is what was dropped
-/// while it waited.
+/// while it waited; an ACK that took its number at once counts from then on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sent {
@@ -150,12 +150,11 @@ impl Outbound {
         Ok(())
     }
 
-    /// Takes an ACK that may have its number at once, as [`push`](Self::push) and the next
-    /// [`transmit`](Self::transmit) would number its frame, without the memory of one. To be called only
-    /// while the connection takes more.
+    /// Takes an ACK that need not wait, and numbers it at once, so that it takes no memory as a frame. To be
+    /// called only while the connection takes more.
     ///
-    /// False, and no effect, if it has to wait, or is too long or not in MessagePack: then its frame is to
-    /// be pushed.
+    /// False, and no effect, if it has to wait, or is too long, or the session is not in MessagePack: then
+    /// its frame is to be [pushed](Self::push).
     pub fn push_ack(&mut self, namespace: &NamespaceName, ack_id: AckId, args: &Payload) -> bool {
         let may_be_numbered = self.copies_acks
             && self.state == State::Attached

@@ -21,8 +21,8 @@ pub(crate) struct ReplayLog {
     /// Entries the present connection has been handed, and their bytes in `copies`.
     sent: usize,
     sent_copies: usize,
-    /// Of the others some were handed to an earlier connection. If none was, they are acks that have just
-    /// been added.
+    /// The others were there when the present connection came, or were added behind those. If not, they are
+    /// acks that have just been added.
     replays: bool,
 }
 

@@ -47,7 +47,9 @@ impl Doorbell {
         // Ahead of the look at the bell: one that rings after that look wakes this task.
         if !self.task.will_wake(cx.waker()) {
             self.task.clone_from(cx.waker());
-            self.bell.task.lock().clone_from(cx.waker());
+            let before = std::mem::replace(&mut *self.bell.task.lock(), cx.waker().clone());
+            // Without the lock: what a waker does when dropped is not known here either.
+            drop(before);
         }
         if !self.is_ready && !self.bell.has_rung.swap(false, Ordering::AcqRel) {
             return Poll::Pending;

@@ -132,7 +132,8 @@ impl Working {
     /// Ends what is under way if it has outlived its socket for too long, and its line with it.
     fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Stage::Underway(underway) = &mut self.stage else {
-            return Poll::Pending;
+            // Only what is under way has a limit, and whoever calls has seen to it.
+            return Poll::Ready(());
         };
         let (socket, is_farewell) = (&self.socket, underway.is_farewell());
         let limit = self.limit.get_or_insert_with(|| match is_farewell {

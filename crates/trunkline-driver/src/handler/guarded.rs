@@ -59,7 +59,7 @@ impl Guarded {
     /// Calls the handler and polls its future once, in `span` and contained as one: most need no more.
     ///
     /// # Errors
-    /// It waits: what is under way.
+    /// It has not ended yet: then it is given back, to be [polled](Self::poll) further.
     pub fn run_in(
         span: Span,
         cx: &mut Context<'_>,
