@@ -200,44 +200,8 @@ mod tests {
     use std::collections::VecDeque;
 
     use super::*;
-    use crate::WireError;
     use crate::prefix::Prefix;
-
-    /// A session without datagrams that was closed here.
-    #[derive(Clone)]
-    struct Closed;
-
-    impl Wire for Closed {
-        fn send_datagram(&self, _: Bytes) -> Result<(), WireError> {
-            Err(WireError::Unsupported)
-        }
-
-        fn send_datagram_wait(&self, _: Bytes) -> BoxFuture<()> {
-            Box::pin(std::future::pending())
-        }
-
-        fn max_datagram(&self) -> Option<usize> {
-            None
-        }
-
-        fn datagram_space(&self) -> usize {
-            0
-        }
-
-        fn datagrams(&self) -> DatagramStream {
-            unreachable!("nobody asks for datagrams")
-        }
-
-        fn close(&self, _: u16, _: &str) {}
-
-        fn end(&self) -> Option<ConnectionEnd> {
-            Some(ConnectionEnd::ClosedHere)
-        }
-
-        fn closed(&self) -> BoxFuture<ConnectionEnd> {
-            Box::pin(std::future::ready(ConnectionEnd::ClosedHere))
-        }
-    }
+    use crate::wire::FakeSession;
 
     /// A stream that brings each of these in a read of its own, and ends.
     struct Script(VecDeque<Vec<u8>>);
@@ -270,7 +234,8 @@ mod tests {
                 let cuts = [&sent[..first], &sent[first..second], &sent[second..]];
                 let reads = cuts.into_iter().filter(|read| !read.is_empty());
                 let script = Script(reads.map(<[u8]>::to_vec).collect());
-                let mut receiver = Receiver::new(Closed, script, Arc::default(), 70);
+                let mut receiver =
+                    Receiver::new(FakeSession::default(), script, Arc::default(), 70);
                 let mut received = Vec::new();
                 let end = loop {
                     match std::future::poll_fn(|cx| receiver.poll_receive(cx)).await {

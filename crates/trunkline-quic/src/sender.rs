@@ -223,11 +223,18 @@ impl<S: Wire, W: WireStream> MessageSender for Sender<S, W> {
             self.held = Some(self.session.send_datagram_wait(content));
             return Ok(());
         }
-        match self.session.send_datagram(content) {
+        let mut sent = self.session.send_datagram(content);
+        if sent == Err(WireError::TooLarge) && self.max_datagram() >= Some(size) {
+            // The path has turned out to carry more in between.
+            sent = self.session.send_datagram(joined(parts, size));
+        }
+        match sent {
             Ok(()) | Err(WireError::Over) => Ok(()),
             Err(WireError::Unsupported) => Err(DatagramError::Unsupported),
             Err(WireError::TooLarge) => {
+                // What it is now; when this was refused, it was less than its size.
                 let limit = self.max_datagram().unwrap_or(0);
+                let limit = limit.min(size.saturating_sub(1));
                 Err(DatagramError::TooLarge { size, limit })
             }
         }
@@ -287,7 +294,60 @@ const REASON_MAX: usize = 123;
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
+    use tokio::io::AsyncWrite;
+
     use super::*;
+    use crate::sync::Mutex;
+    use crate::wire::FakeSession;
+
+    /// A stream that nothing is written to.
+    struct Unused(tokio::io::Sink);
+
+    impl AsyncWrite for Unused {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.0).poll_write(cx, bytes)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(cx)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_shutdown(cx)
+        }
+    }
+
+    impl WireStream for Unused {
+        fn finish(self) -> BoxFuture<()> {
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_datagram_is_too_large_only_for_what_the_path_carries_now() {
+        let sent = |sizes: &[usize]| {
+            let session = FakeSession(Arc::new(Mutex::new(sizes.to_vec())));
+            let mut sender = Sender::new(session, Unused(tokio::io::sink()), Arc::default());
+            sender.send_datagram(&[&[0; 60], &[0; 40]])
+        };
+        assert_eq!(sent(&[100]), Ok(()));
+        let too_large = DatagramError::TooLarge {
+            size: 100,
+            limit: 99,
+        };
+        assert_eq!(sent(&[99]), Err(too_large.clone()));
+        // The path is found to carry more between the attempt and the question how much it is.
+        assert_eq!(sent(&[50, 200]), Ok(()));
+        assert_eq!(sent(&[50, 200, 99]), Err(too_large.clone()));
+        // A path that says the one and does the other is not asked for ever.
+        assert_eq!(sent(&[50, 200, 50, 200]), Err(too_large));
+    }
 
     #[test]
     fn datagrams_that_are_gone_leave_their_memory_to_later_ones() {

@@ -107,6 +107,53 @@ pub fn ended(error: &ConnectionError) -> ConnectionEnd {
     ConnectionEnd::cut(io::Error::new(kind, error.to_string()))
 }
 
+/// A session of tests that was closed here. Its datagrams go nowhere, over a path whose largest size is,
+/// each time that it is asked for, the next of these, and then the last; none are no datagrams.
+#[cfg(test)]
+#[derive(Clone, Default)]
+pub(crate) struct FakeSession(pub(crate) crate::sync::Arc<crate::sync::Mutex<Vec<usize>>>);
+
+#[cfg(test)]
+impl Wire for FakeSession {
+    fn send_datagram(&self, content: Bytes) -> Result<(), WireError> {
+        match self.max_datagram() {
+            None => Err(WireError::Unsupported),
+            Some(limit) if content.len() > limit => Err(WireError::TooLarge),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn send_datagram_wait(&self, _: Bytes) -> BoxFuture<()> {
+        Box::pin(std::future::pending())
+    }
+
+    fn max_datagram(&self) -> Option<usize> {
+        let mut sizes = self.0.lock();
+        match sizes.len() {
+            0 | 1 => sizes.first().copied(),
+            _ => Some(sizes.remove(0)),
+        }
+    }
+
+    fn datagram_space(&self) -> usize {
+        usize::MAX
+    }
+
+    fn datagrams(&self) -> DatagramStream {
+        unreachable!("nobody asks for datagrams")
+    }
+
+    fn close(&self, _: u16, _: &str) {}
+
+    fn end(&self) -> Option<ConnectionEnd> {
+        Some(ConnectionEnd::ClosedHere)
+    }
+
+    fn closed(&self) -> BoxFuture<ConnectionEnd> {
+        Box::pin(std::future::ready(ConnectionEnd::ClosedHere))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
