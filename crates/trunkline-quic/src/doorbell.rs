@@ -2,7 +2,8 @@
 
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, Ordering};
+use crate::task::Task;
 
 /// What stands between a task and one of several sources that it waits for: a source that was pending is
 /// polled again when it has called, and not whenever the task runs for the sake of another. To ask QUIC's
@@ -19,21 +20,20 @@ pub(crate) struct Doorbell {
 
 struct Bell {
     has_rung: AtomicBool,
-    task: Mutex<Waker>,
+    task: Task,
 }
 
 impl Doorbell {
     /// For a source that has not been polled yet.
     pub(crate) fn new() -> Self {
-        let task = Waker::noop();
         let bell = Arc::new(Bell {
             has_rung: AtomicBool::new(false),
-            task: Mutex::new(task.clone()),
+            task: Task::unknown(),
         });
         Self {
             waker: Waker::from(Arc::clone(&bell)),
             bell,
-            task: task.clone(),
+            task: Waker::noop().clone(),
             is_ready: true,
         }
     }
@@ -45,12 +45,7 @@ impl Doorbell {
         source: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         // Ahead of the look at the bell: one that rings after that look wakes this task.
-        if !self.task.will_wake(cx.waker()) {
-            self.task.clone_from(cx.waker());
-            let before = std::mem::replace(&mut *self.bell.task.lock(), cx.waker().clone());
-            // Without the lock: what a waker does when dropped is not known here either.
-            drop(before);
-        }
+        self.bell.task.note(&mut self.task, cx);
         if !self.is_ready && !self.bell.has_rung.swap(false, Ordering::AcqRel) {
             return Poll::Pending;
         }
@@ -68,8 +63,7 @@ impl Wake for Bell {
     fn wake_by_ref(self: &Arc<Self>) {
         // Ahead of the lock, under which a task that comes is noted: it sees this, or it is woken.
         self.has_rung.store(true, Ordering::Release);
-        let task = self.task.lock().clone();
-        task.wake();
+        self.task.wake();
     }
 }
 
@@ -80,22 +74,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::sync::AtomicU64;
-
-    #[derive(Default)]
-    struct Count(AtomicU64);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    impl Count {
-        fn get(&self) -> u64 {
-            self.0.load(Ordering::Relaxed)
-        }
-    }
+    use crate::task::Count;
 
     #[test]
     fn a_source_is_polled_first_and_then_when_it_has_called() {

@@ -5,11 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerConfig};
-use quinn::{ClientConfig, Endpoint, EndpointConfig, ServerConfig, TokioRuntime};
+use quinn::{ClientConfig, Endpoint, EndpointConfig, ServerConfig};
 use socket2::{Domain, Protocol, Socket, Type};
 use trunkline_tls::{Certificate, Trust, TrustError};
 
 use crate::Settings;
+use crate::runtime::Runtime;
 use crate::sync::Arc;
 
 /// Why there is no endpoint.
@@ -44,12 +45,11 @@ pub(crate) fn server_endpoint(
     config.transport_config(settings.transport());
     let failed = |cause| EndpointError::Io { address, cause };
     let socket = socket(address, settings.socket_buffer).map_err(failed)?;
-    let runtime = Arc::new(TokioRuntime);
     let endpoint = Endpoint::new(
         EndpointConfig::default(),
         Some(config),
         socket.into(),
-        runtime,
+        Arc::new(Runtime::default()),
     );
     endpoint.map_err(failed)
 }

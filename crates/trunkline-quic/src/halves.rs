@@ -32,6 +32,7 @@ where
         capabilities,
         sender: Box::new(Sender::new(session.clone(), sending, Arc::clone(&over))),
         receiver: Box::new(Receiver::new(session, receiving, over, max_message)),
+        home: None,
     }
 }
 

@@ -8,12 +8,14 @@
 //! | `settings.rs` | [`Settings`]: QUIC's timers, windows and buffers, with reasons |
 //! | `congestion.rs` | [`Congestion`]: what decides how much may be under way |
 //! | `endpoint.rs` | UDP sockets and quinn's endpoints on them |
+//! | `runtime.rs`, `joined.rs` | what quinn runs on at a server; QUIC's task for a connection and the connection's own, as one |
 //! | `backend.rs`, `wire.rs` | [`Backend`], [`Wire`], [`WireStream`], [`WireReader`]: what a backend supplies |
 //! | `target.rs`, `dial.rs` | [`WebTransportDialer`] |
 //! | `listener.rs` | [`Listener`]; [`Handler`]: what becomes of what arrives |
 //! | `prefix.rs` | the length in front of each message |
 //! | `sender.rs`, `receiver.rs` | the two halves |
 //! | `doorbell.rs` | messages and datagrams, each polled only when it has called |
+//! | `task.rs` | which task to wake |
 //! | `farewell.rs` | how a session is closed so that its last words arrive |
 //! | `halves.rs` | [`connection`]: a session and its stream as a [`Connection`](trunkline_transport::Connection) |
 //!
@@ -34,13 +36,16 @@ mod doorbell;
 mod endpoint;
 mod farewell;
 mod halves;
+mod joined;
 mod listener;
 mod prefix;
 mod receiver;
+mod runtime;
 mod sender;
 mod settings;
 mod sync;
 mod target;
+mod task;
 mod wire;
 
 pub use backend::{AcceptError, Backend, Head, Opened};

@@ -14,6 +14,7 @@ use trunkline_transport::Connection;
 
 use crate::dial::DEFAULT_PROTOCOL;
 use crate::endpoint::{EndpointError, server_endpoint};
+use crate::runtime::with_home;
 use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::{AcceptError, Backend, Head, Opened, Settings, connection};
 
@@ -134,7 +135,8 @@ pub trait Handler: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Runs a connection. The future is the connection's task, from here to its end.
+    /// Runs a connection. The future is the connection's task, from here to its end; or it spawns one in the
+    /// connection's [home](Connection::home), which is there, and saves QUIC and that task time.
     fn connected(
         self: Arc<Self>,
         connection: Connection,
@@ -298,7 +300,8 @@ async fn shake_hands<B: Backend, H: Handler>(
     handler: &H,
     config: &ListenerConfig,
 ) -> Result<Option<(Connection, Handshake)>, AcceptError> {
-    let (head, request) = B::accept(incoming).await?;
+    let (accepted, home) = with_home(B::accept(incoming)).await;
+    let (head, request) = accepted?;
     let offered = head.protocols.clone();
     // The handshake has shown that the address is the client's.
     let knocked = match has_knocked {
@@ -325,7 +328,7 @@ async fn shake_hands<B: Backend, H: Handler>(
     } = B::grant(request, protocol).await?;
     let (spoken, max) = (handshake.protocol.clone(), config.max_message);
     let connection = connection(session, sending, receiving, spoken, max);
-    Ok(Some((connection, handshake)))
+    Ok(Some((Connection { home, ..connection }, handshake)))
 }
 
 fn judge<H: Handler>(

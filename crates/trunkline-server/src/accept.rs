@@ -51,6 +51,7 @@ async fn serve(
     connection
         .receiver
         .set_max_message(MAX_HELLO_BYTES + ABOVE_FRAME);
+    let home = connection.home.take();
     let (encoding, greeting) = greet(server, &mut connection).await;
     let close = match greeting {
         Ok(hello) => {
@@ -68,13 +69,17 @@ async fn serve(
                     }
                     context.ask_to_leave(true);
                     spans::record_session(&span, &context.id);
-                    tokio::spawn(Drive {
+                    let drive = Drive {
                         context,
                         driver,
                         peer,
                         span,
                         _place: place,
-                    });
+                    };
+                    match home {
+                        Some(home) => home.spawn(drive),
+                        None => drop(tokio::spawn(drive)),
+                    }
                     return;
                 }
                 Err((close, refused)) => {

@@ -181,7 +181,8 @@ impl Server {
         &self.inner.config.flood
     }
 
-    /// Serves one connection: handshake, authentication, then a task of its own until it ends.
+    /// Serves one connection: handshake, authentication, then a task until it ends, in the
+    /// connection's [home](Connection::home) if there is one.
     ///
     /// Returns once the connection is attached to a session or refused. `request` is what the
     /// connection began with. Specification: session.md, "Handshake".

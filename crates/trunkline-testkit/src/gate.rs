@@ -37,11 +37,13 @@ pub fn gated(connection: Connection) -> (Connection, Gate) {
         capabilities,
         sender,
         receiver,
+        home,
     } = connection;
     let connection = Connection {
         transport,
         protocol,
         capabilities,
+        home,
         sender: Box::new(GatedSender {
             inner: sender,
             gate: gate.clone(),

@@ -11,10 +11,10 @@ use trunkline_quic::{
     Backend, Handler, Handshake, Listener, ListenerConfig, Settings, WebTransportDialer,
 };
 use trunkline_tls::{Certificate, Trust};
-use trunkline_transport::{Connection, DialRequest, Dialer as _, MessageKind};
+use trunkline_transport::{Connection, ConnectionEnd, DialRequest, Dialer as _, MessageKind};
 
 use crate::conformance::{MAX_MESSAGE, Pair};
-use crate::drive::{content, send};
+use crate::drive::{close, content, end, send};
 use crate::{RelayConfig, UdpRelay};
 
 const PROTOCOL: &str = "trunkline.v1.msgpack";
@@ -130,6 +130,43 @@ pub async fn client_that_changes_its_address_keeps_its_connection<Near: Backend,
         exchange(&mut pair, format!("after {round}").as_bytes()).await;
     }
     assert_eq!(pair.relay.counters().clients, 1, "it dialled again");
+}
+
+/// The case for backends: a connection's task runs at home, and what it said last leaves when it has ended
+/// there.
+///
+/// # Panics
+/// If the connection has no home, or a message or the close does not arrive.
+pub async fn connection_of_the_server_has_a_home<Near: Backend, Far: Backend>() {
+    let mut pair = relayed::<Near, Far>(RelayConfig::default()).await;
+    let Connection {
+        mut sender,
+        mut receiver,
+        home,
+        ..
+    } = pair.far;
+    home.expect("a home").spawn(async move {
+        let text = content(&mut *receiver).await;
+        let binary = MessageKind::Binary;
+        send(&mut *sender, binary, &text).await.expect("sent");
+        close(&mut *sender, 4001, "enough").await.expect("closed");
+    });
+    let near = &mut pair.near;
+    send(&mut *near.sender, MessageKind::Binary, b"hello")
+        .await
+        .expect("sent");
+    assert_eq!(&content(&mut *near.receiver).await[..], b"hello");
+    let end = end(near).await;
+    assert!(
+        matches!(
+            &end,
+            ConnectionEnd::Closed {
+                code: Some(4001),
+                ..
+            }
+        ),
+        "{end:?}"
+    );
 }
 
 /// A message from the client to the server, and its like back.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{MessageReceiver, MessageSender};
+use crate::{Home, MessageReceiver, MessageSender};
 
 /// One live transport link, as its two halves.
 ///
@@ -19,6 +19,9 @@ pub struct Connection {
     pub sender: Box<dyn MessageSender>,
     /// The receiving half.
     pub receiver: Box<dyn MessageReceiver>,
+    /// Where its task may run, by [`Home::spawn`]. None: as a task of its own, which is right over any
+    /// other transport too, only slower.
+    pub home: Option<Home>,
 }
 
 impl fmt::Debug for Connection {

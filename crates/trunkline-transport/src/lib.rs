@@ -7,6 +7,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `connection.rs` | [`Connection`], [`Capabilities`], [`TransportKind`] |
+//! | `home.rs` | [`Home`]: where a connection's task runs |
 //! | `message.rs` | [`Message`], the two halves |
 //! | `datagram.rs` | [`DatagramError`] |
 //! | `error.rs` | [`ConnectionEnd`], [`DialError`] |
@@ -23,6 +24,7 @@ mod connection;
 mod datagram;
 mod dial;
 mod error;
+mod home;
 pub mod memory;
 mod message;
 mod proxy;
@@ -32,5 +34,6 @@ pub use connection::{Capabilities, Connection, TransportKind};
 pub use datagram::DatagramError;
 pub use dial::{DialRequest, Dialer, without_credentials};
 pub use error::{ConnectionEnd, DialError};
+pub use home::Home;
 pub use message::{Message, MessageKind, MessageReceiver, MessageSender};
 pub use proxy::{InvalidProxy, Proxy};

@@ -87,6 +87,7 @@ fn connection(shared: &Arc<Shared>, side: Side, config: &Config) -> Connection {
             side,
             config.max_message,
         )),
+        home: None,
     }
 }
 

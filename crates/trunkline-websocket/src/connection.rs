@@ -59,5 +59,6 @@ where
         capabilities: Capabilities::none().with_text().with_partial_messages(),
         sender: Box::new(Sender::new(write, role, control.clone())),
         receiver: Box::new(Receiver::new(read, role, control, config, already_read)),
+        home: None,
     }
 }

@@ -34,3 +34,12 @@ async fn a_client_that_changes_its_address_keeps_its_connection() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn a_connection_of_the_server_has_a_home() {
+    within_limit(webtransport::connection_of_the_server_has_a_home::<
+        WebTransportQuinn,
+        WebTransportQuinn,
+    >())
+    .await;
+}
