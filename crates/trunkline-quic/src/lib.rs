@@ -9,6 +9,7 @@
 //! | `congestion.rs` | [`Congestion`]: what decides how much may be under way |
 //! | `endpoint.rs` | UDP sockets and quinn's endpoints on them |
 //! | `runtime.rs`, `joined.rs` | what quinn runs on at a server; QUIC's task for a connection and the connection's own, as one |
+//! | `socket.rs` | a server's UDP socket |
 //! | `backend.rs`, `wire.rs` | [`Backend`], [`Wire`], [`WireStream`], [`WireReader`]: what a backend supplies |
 //! | `target.rs`, `dial.rs` | [`WebTransportDialer`] |
 //! | `listener.rs` | [`Listener`]; [`Handler`]: what becomes of what arrives |
@@ -43,6 +44,7 @@ mod receiver;
 mod runtime;
 mod sender;
 mod settings;
+mod socket;
 mod sync;
 mod target;
 mod task;

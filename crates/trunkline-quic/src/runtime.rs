@@ -11,6 +11,7 @@ use quinn::{AsyncTimer, AsyncUdpSocket, TokioRuntime};
 use trunkline_transport::Home;
 
 use crate::joined::{Joined, Waiting};
+use crate::socket::Socket;
 use crate::sync::Arc;
 use crate::wire::BoxFuture;
 
@@ -37,7 +38,7 @@ impl quinn::Runtime for Runtime {
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        TokioRuntime.wrap_udp_socket(socket)
+        Ok(Arc::new(Socket::new(socket)?))
     }
 
     fn now(&self) -> Instant {
