@@ -48,9 +48,8 @@ async fn serve(
     }
     // A stranger may have a HELLO buffered here, and no more: what is longer is refused in band as
     // soon as it has come so far, and by the transport if its head says that it is longer by far.
-    connection
-        .receiver
-        .set_max_message(MAX_HELLO_BYTES + ABOVE_FRAME);
+    let longest = MAX_HELLO_BYTES + ABOVE_FRAME;
+    connection.receiver.set_max_message(longest);
     let home = connection.home.take();
     let (encoding, greeting) = greet(server, &mut connection).await;
     let close = match greeting {
@@ -76,11 +75,10 @@ async fn serve(
                         span,
                         _place: place,
                     };
-                    match home {
+                    return match home {
                         Some(home) => home.spawn(drive),
                         None => drop(tokio::spawn(drive)),
-                    }
-                    return;
+                    };
                 }
                 Err((close, refused)) => {
                     connection = refused;
