@@ -341,10 +341,10 @@ mod tests {
             size: 100,
             limit: 99,
         };
-        assert_eq!(sent(&[99]), Err(too_large.clone()));
+        assert_eq!(sent(&[99]), Err(too_large));
         // The path is found to carry more between the attempt and the question how much it is.
         assert_eq!(sent(&[50, 200]), Ok(()));
-        assert_eq!(sent(&[50, 200, 99]), Err(too_large.clone()));
+        assert_eq!(sent(&[50, 200, 99]), Err(too_large));
         // A path that says the one and does the other is not asked for ever.
         assert_eq!(sent(&[50, 200, 50, 200]), Err(too_large));
     }
