@@ -8,6 +8,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use trunkline_server::{
     Data, DisconnectReason, FAREWELL_LIMIT, Failure, Room, Server, Socket, State,
 };
+use trunkline_transport::Home;
 
 use crate::peer::{Answer, Peer};
 
@@ -535,4 +536,17 @@ async fn a_session_that_broke_the_protocol_is_over_before_its_connection_is() {
     let answer = peer.resume_answer(&server, 1).await;
     assert_eq!(answer[0], 1, "WELCOME: {answer}");
     assert_eq!(answer[1]["resumed"], false);
+}
+
+#[tokio::test]
+async fn a_connections_task_runs_where_its_transport_has_a_home_for_it() {
+    let server = Server::new();
+    let (sender, come) = oneshot::channel();
+    let home = Home::new(|task| drop(sender.send(task)));
+    let mut peer = Peer::housed(&server, home);
+    peer.send(json!([0, {"v": 1, "agent": "test"}])).await;
+    let task = tokio::spawn(come.await.unwrap());
+    assert_eq!(peer.receive().await[0], 1);
+    peer.cut();
+    task.await.unwrap();
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use trunkline_server::{Place, Request, Server};
 use trunkline_testkit::drive;
 use trunkline_transport::memory::{self, Config, Link};
-use trunkline_transport::{Connection, MessageKind};
+use trunkline_transport::{Connection, Home, MessageKind};
 
 /// One session's client, in namespace "/" unless said otherwise.
 pub(crate) struct Peer {
@@ -131,7 +131,12 @@ impl Peer {
 
     /// A connection on which nothing was said.
     pub(crate) fn silent(server: &Server) -> Self {
-        Self::opening(server, Request::default())
+        Self::opening(server, Request::default(), None)
+    }
+
+    /// A connection on which nothing was said, over a transport with a home for its task.
+    pub(crate) fn housed(server: &Server, home: Home) -> Self {
+        Self::opening(server, Request::default(), Some(home))
     }
 
     /// A connection on which nothing was said, in this place.
@@ -143,15 +148,17 @@ impl Peer {
                 place,
                 ..Request::default()
             },
+            None,
         )
     }
 
-    fn opening(server: &Server, request: Request) -> Self {
+    fn opening(server: &Server, request: Request, home: Option<Home>) -> Self {
         let config = Config {
             protocol: "trunkline.v1.json".into(),
             ..Config::default()
         };
         let (near, far, link) = memory::pair(config);
+        let near = Connection { home, ..near };
         let server = server.clone();
         tokio::spawn(async move { server.accept(near, request).await });
         Self {
