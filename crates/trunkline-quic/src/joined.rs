@@ -433,6 +433,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_call_behind_the_last_look_is_seen_when_the_poll_ends() {
+        let waiting = Waiting::default();
+        let (mut task, _home) = by_hand(Box::pin(std::future::pending()), &waiting);
+        assert!(task.poll().is_pending());
+        let shared = Arc::clone(&task.joined.shared);
+        for (left, called) in [(0, TENANT), (QUIC, TENANT), (QUIC, 0), (0, 0)] {
+            assert_eq!((shared.begin(), shared.calls()), (0, 0));
+            if called != 0 {
+                shared.call(called);
+            }
+            let has_calls = left | called != 0;
+            assert_eq!(shared.end(left), has_calls);
+            assert_eq!(count(&waiting), i64::from(has_calls));
+            assert_eq!(task.woken(), 0, "the poll sees to it");
+            assert_eq!(shared.begin(), left | called);
+            assert!(!shared.end(0));
+        }
+        shared.call(TENANT);
+        assert_eq!((task.woken(), count(&waiting)), (1, 1));
+    }
+
     /// Whether a tenant has run, or was dropped.
     fn tenant() -> (impl Future<Output = ()> + Send, oneshot::Receiver<()>) {
         let (sender, has_run) = oneshot::channel();
