@@ -56,8 +56,11 @@ impl Crashing {
         assert_eq!(soon(self.heard.recv()).await.unwrap(), expected);
     }
 
-    /// Gone from one moment to the next.
-    fn crash(self) -> SocketAddr {
+    /// Gone from one moment to the next, its port with it.
+    async fn crash(mut self) -> SocketAddr {
+        let runtime = self.runtime.take().unwrap();
+        let gone = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(SOON));
+        gone.await.unwrap();
         self.address
     }
 }
@@ -118,7 +121,7 @@ async fn after_a_crash_the_hook_speaks_first_and_what_waited_follows() {
     socket.emit("before", ()).unwrap();
     server.hears("before").await;
     let mut state = client.state();
-    let address = server.crash();
+    let address = server.crash().await;
     let waits = |state: &State| matches!(state, State::Reconnecting { .. });
     soon(state.wait_for(waits)).await.unwrap();
     socket.emit("between", ()).unwrap();
