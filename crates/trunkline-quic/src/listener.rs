@@ -135,8 +135,8 @@ pub trait Handler: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Runs a connection. The future is the connection's task, from here to its end; or it spawns one in the
-    /// connection's [home](Connection::home), which is there, and saves QUIC and that task time.
+    /// Runs a connection. The future is the connection's task, from here to its end; or it spawns that task
+    /// in the connection's [home](Connection::home), which costs less.
     fn connected(
         self: Arc<Self>,
         connection: Connection,

@@ -294,36 +294,11 @@ const REASON_MAX: usize = 123;
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
-    use tokio::io::AsyncWrite;
-
     use super::*;
     use crate::sync::Mutex;
     use crate::wire::FakeSession;
 
-    /// A stream that nothing is written to.
-    struct Unused(tokio::io::Sink);
-
-    impl AsyncWrite for Unused {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            bytes: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            Pin::new(&mut self.0).poll_write(cx, bytes)
-        }
-
-        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_flush(cx)
-        }
-
-        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_shutdown(cx)
-        }
-    }
-
-    impl WireStream for Unused {
+    impl WireStream for tokio::io::Sink {
         fn finish(self) -> BoxFuture<()> {
             Box::pin(std::future::ready(()))
         }
@@ -333,7 +308,7 @@ mod tests {
     async fn a_datagram_is_too_large_only_for_what_the_path_carries_now() {
         let sent = |sizes: &[usize]| {
             let session = FakeSession(Arc::new(Mutex::new(sizes.to_vec())));
-            let mut sender = Sender::new(session, Unused(tokio::io::sink()), Arc::default());
+            let mut sender = Sender::new(session, tokio::io::sink(), Arc::default());
             sender.send_datagram(&[&[0; 60], &[0; 40]])
         };
         assert_eq!(sent(&[100]), Ok(()));

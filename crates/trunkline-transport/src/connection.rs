@@ -19,8 +19,8 @@ pub struct Connection {
     pub sender: Box<dyn MessageSender>,
     /// The receiving half.
     pub receiver: Box<dyn MessageReceiver>,
-    /// Where its task may run, by [`Home::spawn`]. None: as a task of its own, which is right over any
-    /// other transport too, only slower.
+    /// Where its task can run, by [`Home::spawn`]; none if the transport has no task for a connection. A task
+    /// of its own serves as well, and costs more.
     pub home: Option<Home>,
 }
 

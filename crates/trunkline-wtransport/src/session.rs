@@ -22,6 +22,13 @@ use crate::codes::{from_http3, to_http3};
 #[derive(Clone, Debug)]
 pub struct Session(pub(crate) wtransport::Connection);
 
+impl Session {
+    /// Bytes ahead of a datagram's content.
+    fn header(&self) -> usize {
+        Datagram::header_size(QStreamId::from_session_id(self.0.session_id()))
+    }
+}
+
 impl Wire for Session {
     fn send_datagram(&self, content: Bytes) -> Result<(), WireError> {
         self.0.send_datagram(content).map_err(|error| match error {
@@ -45,15 +52,13 @@ impl Wire for Session {
 
     /// The library's own answer is wrong where a peer takes less than its header.
     fn max_datagram(&self) -> Option<usize> {
-        let stream = QStreamId::from_session_id(self.0.session_id());
         let size = self.0.quic_connection().max_datagram_size()?;
-        size.checked_sub(Datagram::header_size(stream))
+        size.checked_sub(self.header())
     }
 
     fn datagram_space(&self) -> usize {
-        let stream = QStreamId::from_session_id(self.0.session_id());
         let space = self.0.quic_connection().datagram_send_buffer_space();
-        space.saturating_sub(Datagram::header_size(stream))
+        space.saturating_sub(self.header())
     }
 
     fn datagrams(&self) -> DatagramStream {
